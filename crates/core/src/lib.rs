@@ -1,0 +1,1 @@
+//! Vocabulary: packet time, addresses, schemas, columns, facts, findings and limits.

@@ -1,0 +1,1 @@
+//! Packets to flows and stream chunks: flow table, timers, TCP reassembly.

@@ -1,0 +1,1 @@
+//! Frames to packets: link, network and tunnel decoding, and defragmentation.

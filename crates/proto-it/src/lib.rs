@@ -1,0 +1,1 @@
+//! IT protocol parsers, one folder each.

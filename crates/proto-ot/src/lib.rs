@@ -1,0 +1,1 @@
+//! OT protocol parsers, one folder each.

@@ -1,0 +1,1 @@
+//! The parser harness: trait, context, protocol detection.

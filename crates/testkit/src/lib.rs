@@ -1,0 +1,1 @@
+//! Packet builders and the golden runner on which all fixtures stand.

@@ -1,0 +1,2 @@
+//! Repository chores: setup, test, scaffold, docs, bench.
+fn main() {}
