@@ -3,12 +3,20 @@
 
 mod addr;
 pub mod column;
+pub mod fact;
+pub mod finding;
+pub mod ids;
 mod limits;
+pub mod out;
 pub mod schema;
 pub mod time;
 
 pub use addr::{Addr, Mac};
 pub use column::{Column, ColumnData, DataType, FieldType, Hex, List, Span, Sym, Text, TypedColumn, Value};
+pub use fact::{Body, Fact, Op, OpClass, PointId, Sample};
+pub use finding::{Basis, Episode, Evidence, Finding, PacketRef, Party, Severity};
+pub use ids::{AgedTable, Table, Uid};
 pub use limits::{Limit, LimitHits, Limits};
+pub use out::{AnyRows, FlowConst, FlowRef, Key, Out, Rows, Stamp};
 pub use schema::{Columns, Field, Grain, Kind, Record};
 pub use time::Ts;

@@ -1,0 +1,196 @@
+//! Facts: the small, owned observations that the ordered stage (devices, windows, detectors) lives on. They are not packets and not records.
+
+use crate::{Addr, FlowRef, Key, Mac, Ts};
+
+/// One observation with its place in the input.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// Place in the ordered stage.
+    pub key: Key,
+    /// Time.
+    pub ts: Ts,
+    /// Number of the frame in its file.
+    pub frame: u64,
+    /// Flow and direction: the sender is the flow's originator unless reversed.
+    pub flow: FlowRef,
+    /// What was observed.
+    pub body: Body,
+}
+
+/// What kind of thing an OT message asks for; how IEC 60870-5-101 §7.2, DNP3 (IEEE 1815) and Modbus group their functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OpClass {
+    /// Reads values, events, classes, general interrogation.
+    Read,
+    /// Reads identity or diagnostics.
+    Identify,
+    /// Selects before operating.
+    Select,
+    /// Operates an output: trip/close, raise/lower, coil.
+    Control,
+    /// Takes a selection back.
+    Cancel,
+    /// Writes an analogue output, register or set point.
+    SetPoint,
+    /// Writes parameters, deadbands, classes, configuration.
+    Parameter,
+    /// Sets the time.
+    TimeSet,
+    /// Restarts the device or resets a process.
+    Restart,
+    /// Changes the operating mode: stop, start, listen-only.
+    Mode,
+    /// Clears counters, events or logs.
+    Clear,
+    /// Stops unsolicited reports or data transfer.
+    ReportsOff,
+    /// Starts unsolicited reports or data transfer.
+    ReportsOn,
+    /// Transfers a file or a program to the device.
+    Download,
+    /// Transfers a file or a program from the device.
+    Upload,
+    /// Deletes a file.
+    Delete,
+    /// Freezes counters.
+    Freeze,
+    /// Authenticates.
+    Authenticate,
+    /// Anything else.
+    Other,
+}
+
+/// The address of one point within a device: IEC 104 (type group, common address, IOA), DNP3 (group, outstation, index), Modbus (table,
+/// unit, address).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PointId {
+    /// Kind of point: Modbus `coil`, `discrete_input`, `holding_register`, `input_register`; DNP3 `binary_input` …; IEC 104 `single` ….
+    pub table: &'static str,
+    /// Device address inside the protocol: Modbus unit, DNP3 link address, IEC 104 common address.
+    pub unit: u32,
+    /// Index, register or information object address.
+    pub address: u32,
+}
+
+/// A value of a point as it was read, reported or commanded.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Protocol.
+    pub proto: &'static str,
+    /// Which point; the device is the flow's side that serves it.
+    pub point: PointId,
+    /// Its value; states are their number.
+    pub value: f64,
+    /// A state rather than a measurement: every change makes a row.
+    pub discrete: bool,
+    /// Quality is good.
+    pub good: bool,
+    /// Written or commanded rather than read or reported.
+    pub write: bool,
+}
+
+/// An OT operation with its outcome as far as known.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// Protocol.
+    pub proto: &'static str,
+    /// What it asks for.
+    pub class: OpClass,
+    /// The protocol's function number.
+    pub function: u16,
+    /// The protocol's name of the function.
+    pub name: &'static str,
+    /// First point it names.
+    pub point: Option<PointId>,
+    /// Number of points it names.
+    pub points: u32,
+    /// First value it carries.
+    pub value: Option<f64>,
+    /// What the panel would say: `trip`, `close`, `latch on` …; empty if nothing.
+    pub action: &'static str,
+    /// An answer rather than a request.
+    pub is_answer: bool,
+    /// The answer refuses: protocol's code and name.
+    pub refused: Option<(u16, &'static str)>,
+}
+
+/// What was observed.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// A flow began.
+    FlowStart,
+    /// A flow ended.
+    FlowEnd {
+        /// Zeek's connection state.
+        state: &'static str,
+        /// Packets from originator and responder.
+        packets: [u64; 2],
+        /// Payload bytes from originator and responder.
+        bytes: [u64; 2],
+        /// Time of the first packet.
+        start: Ts,
+        /// Protocol recognised, empty for none.
+        service: &'static str,
+    },
+    /// The protocol of a flow was recognised; `server_is_responder` tells who serves.
+    Service {
+        /// Protocol.
+        proto: &'static str,
+        /// Whether the flow's responder serves.
+        server_is_responder: bool,
+    },
+    /// A device name seen for an address.
+    Name {
+        /// Address; none when only the MAC is known.
+        addr: Addr,
+        /// MAC; none when only the address is known.
+        mac: Mac,
+        /// The name.
+        name: Box<str>,
+        /// Where it stood: `dhcp`, `dns`, `tls`, `http`, `lldp` ….
+        source: &'static str,
+    },
+    /// A device said what it is.
+    Identity {
+        /// `vendor`, `model`, `version`, `serial`, `os` ….
+        field: &'static str,
+        /// The text.
+        value: Box<str>,
+        /// Where it stood.
+        source: &'static str,
+    },
+    /// A MAC claims an IP address (ARP, neighbour discovery, DHCP).
+    Claim {
+        /// Address.
+        addr: Addr,
+        /// Who claims it.
+        mac: Mac,
+        /// Where it stood.
+        source: &'static str,
+    },
+    /// A role that the sender of this frame was seen in: `master`, `outstation`, `publisher`, `dhcp_server`, `ntp_server`, `router`,
+    /// `switch`, `time_source` ….
+    Role(&'static str),
+    /// An OT operation.
+    Op(Op),
+    /// A value of a point.
+    Sample(Sample),
+    /// Something wrong with the traffic.
+    Anomaly {
+        /// Which protocol, or `link`, `ip`, `tcp` ….
+        proto: &'static str,
+        /// The reason.
+        reason: &'static str,
+    },
+    /// A log-in with a name; the password is never kept.
+    Login {
+        /// Protocol.
+        proto: &'static str,
+        /// User.
+        user: Box<str>,
+        /// Whether it went over the line readably.
+        cleartext: bool,
+        /// Whether it was accepted, where known.
+        accepted: Option<bool>,
+    },
+}

@@ -1,0 +1,192 @@
+//! A finding: what was seen, why it matters and what it rests on. It states observations, never intent.
+
+use serde::Serialize;
+
+use crate::{Ts, ids};
+
+/// Consequence for the plant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A fact.
+    Info,
+    /// Novelty.
+    Low,
+    /// An alarm: scan, refused commands, a new utility conversation.
+    Medium,
+    /// A command, mode or program change from a source that never commanded this device.
+    High,
+    /// The same on primary equipment or protection of an asset marked critical.
+    Critical,
+}
+
+impl Severity {
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// What a finding rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// Decoding alone.
+    Decoded,
+    /// What the operator declared.
+    Declared,
+    /// A learned baseline.
+    Learned,
+    /// A statistic.
+    Statistical,
+    /// A signature.
+    Signature,
+    /// Threat intelligence.
+    Intelligence,
+}
+
+/// One end of what was seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Party {
+    /// Device id in the inventory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset: Option<String>,
+    /// Name, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// MAC address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+    /// IP address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// Port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// User.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// A packet by file and frame number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PacketRef {
+    /// File as found under PATH.
+    pub file: std::sync::Arc<str>,
+    /// Frame number from 1.
+    pub frame: u64,
+}
+
+/// One stretch of the same thing; five minutes of silence end it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Episode {
+    /// First packet.
+    #[serde(serialize_with = "rfc3339")]
+    pub ts: Ts,
+    /// Last packet.
+    #[serde(serialize_with = "rfc3339")]
+    pub ts_end: Ts,
+    /// When the evidence sufficed.
+    #[serde(serialize_with = "rfc3339")]
+    pub raised: Ts,
+    /// How often.
+    pub count: u64,
+    /// First frame.
+    pub first_frame: u64,
+    /// Last frame.
+    pub last_frame: u64,
+}
+
+/// What was observed, what was expected.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Evidence {
+    /// Observed value.
+    pub observed: String,
+    /// Expected value, learned set or threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// How often the observed value was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<u64>,
+    /// Threshold crossed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    /// Further named values.
+    #[serde(flatten)]
+    pub more: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+/// A finding; the fields of design §5 in their order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Hash of detector, dedup key and first time.
+    pub id: String,
+    /// Rises with each change.
+    pub rev: u32,
+    /// First packet.
+    #[serde(serialize_with = "rfc3339")]
+    pub ts: Ts,
+    /// Last packet.
+    #[serde(serialize_with = "rfc3339")]
+    pub ts_end: Ts,
+    /// Packet time at which the evidence sufficed.
+    #[serde(serialize_with = "rfc3339")]
+    pub raised: Ts,
+    /// Its parts, at most 200; the rest is counted in `episodes_more`.
+    pub episodes: Vec<Episode>,
+    /// Episodes beyond the first 200.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub episodes_more: u64,
+    /// Detector, from the fixed list.
+    pub detector: &'static str,
+    /// Headline.
+    pub title: String,
+    /// Consequence.
+    pub severity: Severity,
+    /// What it rests on.
+    pub basis: Basis,
+    /// ATT&CK technique ids, the most fitting first.
+    pub attack: Vec<&'static str>,
+    /// Who did it.
+    pub src: Party,
+    /// To whom.
+    pub dst: Party,
+    /// Protocol.
+    pub proto: &'static str,
+    /// Conversations, first 100.
+    pub uids: Vec<String>,
+    /// Community ID of the first conversation with IP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub community_id: Option<String>,
+    /// First 100 packets.
+    pub packets: Vec<PacketRef>,
+    /// One sentence that a plant engineer understands.
+    pub why: String,
+    /// What it rests on, in values.
+    pub evidence: Evidence,
+    /// What makes two observations the same finding.
+    pub dedup_key: String,
+    /// Observations folded into it.
+    pub count: u64,
+}
+
+impl Finding {
+    /// The id of a finding that begins at `ts`.
+    pub fn id_of(detector: &str, dedup_key: &str, ts: Ts) -> String {
+        ids::hash_hex(&[detector.as_bytes(), dedup_key.as_bytes(), &ts.0.to_le_bytes()])
+    }
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+fn rfc3339<S: serde::Serializer>(ts: &Ts, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(ts)
+}

@@ -1,0 +1,207 @@
+//! Identities that do not depend on file, thread or run: conversation uid, finding id, Community ID's seedless inputs, and the random
+//! key of tables that traffic fills.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use foldhash::fast::FixedState;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::Limit;
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Identity of a conversation: `C` and 17 base-62 characters of a fixed hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(pub u128);
+
+impl Uid {
+    /// From the bytes that identify the conversation (flow key with VLANs, direction, time of its first packet) and a counter that
+    /// tells apart two of one shard with the same bytes.
+    pub fn new(identity: &[u8], counter: u32) -> Uid {
+        Uid(xxh3_128(identity).wrapping_add(u128::from(counter)))
+    }
+
+    /// The text form.
+    pub fn text(self) -> [u8; 18] {
+        let mut out = [b'C'; 18];
+        let mut rest = self.0;
+        for c in out.iter_mut().skip(1) {
+            *c = BASE62[(rest % 62) as usize];
+            rest /= 62;
+        }
+        out
+    }
+
+    /// 53 bits of the same hash, as EVE's `flow_id` (exact in a double).
+    pub fn flow_id(self) -> u64 {
+        (self.0 >> 64) as u64 & ((1 << 53) - 1)
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.text()))
+    }
+}
+
+/// A fixed 64-bit hash in hexadecimal, for finding ids.
+pub fn hash_hex(parts: &[&[u8]]) -> String {
+    let mut bytes = Vec::with_capacity(parts.iter().map(|p| p.len() + 8).sum());
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part);
+    }
+    format!("{:016x}", xxh3_128(&bytes) as u64)
+}
+
+static SEED: OnceLock<u64> = OnceLock::new();
+
+/// Fixes the key of all tables of this process; false when it was fixed already. For tests that compare two seeds.
+pub fn fix_hash_seed(seed: u64) -> bool {
+    SEED.set(seed).is_ok()
+}
+
+/// The random key of this process.
+pub fn hash_seed() -> u64 {
+    *SEED.get_or_init(|| {
+        use std::hash::{BuildHasher, Hasher};
+        std::collections::hash_map::RandomState::new().build_hasher().finish()
+    })
+}
+
+/// The hasher of tables that traffic fills: keyed per process, so that nobody outside can make keys collide.
+#[derive(Clone)]
+pub struct TableState(FixedState);
+
+impl Default for TableState {
+    fn default() -> Self {
+        TableState(FixedState::with_seed(hash_seed()))
+    }
+}
+
+impl std::hash::BuildHasher for TableState {
+    type Hasher = <FixedState as std::hash::BuildHasher>::Hasher;
+    fn build_hasher(&self) -> Self::Hasher {
+        self.0.build_hasher()
+    }
+}
+
+/// A map that traffic fills. Never iterate it for output: the order differs between runs.
+pub type Table<K, V> = std::collections::HashMap<K, V, TableState>;
+
+/// A map of bounded size that forgets its oldest entry; lookups are constant time, the order is that of insertion.
+pub struct AgedTable<K, V> {
+    map: Table<K, (u64, V)>,
+    order: std::collections::VecDeque<(u64, K)>,
+    next: u64,
+    limit: usize,
+    /// Which limit bounds it.
+    pub name: Limit,
+}
+
+impl<K: Clone + Eq + std::hash::Hash, V> AgedTable<K, V> {
+    /// An empty table of at most `limit` entries.
+    pub fn new(name: Limit, limit: usize) -> Self {
+        AgedTable { map: Table::default(), order: Default::default(), next: 0, limit: limit.max(1), name }
+    }
+
+    /// Entries held.
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// The value under a key.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.map.get(key).map(|(_, v)| v)
+    }
+
+    /// The value under a key, to change.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.map.get_mut(key).map(|(_, v)| v)
+    }
+
+    /// Inserts, replacing what stood under the key; gives back the entry that had to go for it, if any.
+    pub fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
+        self.map.remove(&key);
+        let gone = if self.map.len() >= self.limit { self.pop_oldest() } else { None };
+        self.next += 1;
+        self.order.push_back((self.next, key.clone()));
+        self.map.insert(key, (self.next, value));
+        self.trim();
+        gone
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let value = self.map.remove(key).map(|(_, v)| v);
+        self.trim();
+        value
+    }
+
+    /// The oldest entry.
+    pub fn oldest(&mut self) -> Option<(&K, &V)> {
+        self.trim();
+        let (_, key) = self.order.front()?;
+        self.map.get(key).map(|(_, v)| (key, v))
+    }
+
+    /// Takes the oldest entry out.
+    pub fn pop_oldest(&mut self) -> Option<(K, V)> {
+        while let Some((stamp, key)) = self.order.pop_front() {
+            if self.map.get(&key).is_some_and(|(s, _)| *s == stamp) {
+                return self.map.remove(&key).map(|(_, v)| (key, v));
+            }
+        }
+        None
+    }
+
+    /// Drops order entries whose key was removed or replaced, when they outnumber the living; amortised constant.
+    fn trim(&mut self) {
+        while let Some((stamp, key)) = self.order.front() {
+            if self.map.get(key).is_some_and(|(s, _)| s == stamp) {
+                break;
+            }
+            self.order.pop_front();
+        }
+        if self.order.len() > 2 * self.map.len() + 16 {
+            let map = &self.map;
+            self.order.retain(|(stamp, key)| map.get(key).is_some_and(|(s, _)| s == stamp));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uid_text_is_c_and_17_base62() {
+        let text = Uid::new(b"a flow", 0).text();
+        assert_eq!(text[0], b'C');
+        assert!(text[1..].iter().all(u8::is_ascii_alphanumeric));
+        assert_ne!(Uid::new(b"a flow", 0), Uid::new(b"a flow", 1));
+        assert_eq!(Uid(0).to_string(), "C00000000000000000");
+        assert_eq!(Uid(63).to_string(), "C11000000000000000");
+    }
+
+    #[test]
+    fn aged_table_forgets_the_oldest_and_stays_bounded() {
+        let mut t = AgedTable::new(Limit::Pending, 2);
+        assert!(t.insert(1, 'a').is_none() && t.insert(2, 'b').is_none());
+        assert!(t.insert(1, 'c').is_none(), "replacing needs no room");
+        assert_eq!(t.insert(3, 'd'), Some((2, 'b')));
+        assert_eq!(t.pop_oldest(), Some((1, 'c')));
+        for i in 0..10_000 {
+            t.insert(3, 'x');
+            t.insert(4, 'y');
+            t.remove(&4);
+            assert!(t.order.len() < 64, "at {i}");
+        }
+    }
+}
