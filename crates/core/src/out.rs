@@ -97,7 +97,7 @@ pub trait AnyRows: Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
     /// Bytes held.
     fn bytes(&self) -> usize {
-        self.stamps().len() * size_of::<Stamp>() + self.columns().iter().map(|c| c.bytes()).sum::<usize>()
+        size_of_val(self.stamps()) + self.columns().iter().map(|c| c.bytes()).sum::<usize>()
     }
 }
 

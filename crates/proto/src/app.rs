@@ -1,0 +1,521 @@
+//! The state of one flow above its transport: which protocol it speaks, its parser, and the bytes not yet consumed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use gwcore::{Body, Limit};
+
+use crate::{Carrier, Cx, Dir, Hint, Probe, Step};
+
+/// The set of parsers, one enum made by [`crate::protocols!`].
+pub trait ParserSet: Sized {
+    /// Number of parsers.
+    const COUNT: usize;
+    /// How sure parser `index` is of these bytes; `No` when the carrier does not fit.
+    fn probe(index: usize, head: &[u8], hint: &Hint) -> Probe;
+    /// A new parser.
+    fn start(index: usize) -> Option<Self>;
+    /// Name of the protocol.
+    fn name(&self) -> &'static str;
+    /// Whether it is a utility protocol.
+    fn is_ot(&self) -> bool;
+    /// See [`crate::Parser::feed`].
+    fn feed(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) -> Step;
+    /// See [`crate::Parser::gap`].
+    fn gap(&mut self, dir: Dir, missing: u64, cx: &mut Cx<'_>) -> Step;
+    /// See [`crate::Parser::resync`].
+    fn resync(&self, dir: Dir, data: &[u8], hint: &Hint) -> Option<usize>;
+    /// See [`crate::Parser::wake`].
+    fn wake(&mut self, cx: &mut Cx<'_>);
+    /// See [`crate::Parser::close`].
+    fn close(&mut self, cx: &mut Cx<'_>);
+}
+
+/// Makes the enum of parsers: one line a protocol, in probe order.
+#[macro_export]
+macro_rules! protocols {
+    ($(#[doc = $doc:literal])+ pub enum $set:ident { $($variant:ident: $parser:ty,)+ }) => {
+        $(#[doc = $doc])+
+        #[allow(clippy::large_enum_variant)]
+        pub enum $set { $(#[doc = concat!("`", stringify!($parser), "`")] $variant($parser),)+ }
+
+        impl $crate::ParserSet for $set {
+            const COUNT: usize = [$(stringify!($variant)),+].len();
+
+            fn probe(index: usize, head: &[u8], hint: &$crate::Hint) -> $crate::Probe {
+                const PROBES: &[(&[$crate::Carrier], fn(&[u8], &$crate::Hint) -> $crate::Probe)] =
+                    &[$((<$parser as $crate::Parser>::CARRIERS, <$parser as $crate::Parser>::probe)),+];
+                match PROBES.get(index) {
+                    Some((carriers, probe)) if carriers.contains(&hint.carrier) => probe(head, hint),
+                    _ => $crate::Probe::No,
+                }
+            }
+            fn start(index: usize) -> Option<Self> {
+                const STARTS: &[fn() -> $set] = &[$(|| $set::$variant(<$parser>::default())),+];
+                STARTS.get(index).map(|start| start())
+            }
+            fn name(&self) -> &'static str {
+                match self { $($set::$variant(_) => <$parser as $crate::Parser>::NAME),+ }
+            }
+            fn is_ot(&self) -> bool {
+                match self { $($set::$variant(_) => <$parser as $crate::Parser>::IS_OT),+ }
+            }
+            fn feed(&mut self, dir: $crate::Dir, data: &[u8], cx: &mut $crate::Cx<'_>) -> $crate::Step {
+                match self { $($set::$variant(p) => $crate::Parser::feed(p, dir, data, cx)),+ }
+            }
+            fn gap(&mut self, dir: $crate::Dir, missing: u64, cx: &mut $crate::Cx<'_>) -> $crate::Step {
+                match self { $($set::$variant(p) => $crate::Parser::gap(p, dir, missing, cx)),+ }
+            }
+            fn resync(&self, dir: $crate::Dir, data: &[u8], hint: &$crate::Hint) -> Option<usize> {
+                match self { $($set::$variant(p) => $crate::Parser::resync(p, dir, data, hint)),+ }
+            }
+            fn wake(&mut self, cx: &mut $crate::Cx<'_>) {
+                match self { $($set::$variant(p) => $crate::Parser::wake(p, cx)),+ }
+            }
+            fn close(&mut self, cx: &mut $crate::Cx<'_>) {
+                match self { $($set::$variant(p) => $crate::Parser::close(p, cx)),+ }
+            }
+        }
+    };
+}
+
+/// Whether the protocol of a flow is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not yet.
+    Probing,
+    /// It is.
+    Known,
+    /// It will not be: too many bytes without a match, or a parser gave up.
+    Unknown,
+}
+
+enum State<P> {
+    Probing,
+    Active(P),
+    Unknown,
+}
+
+/// One direction: bytes not consumed, how many must be there before the parser is called, and whether the position is lost.
+#[derive(Default)]
+struct Side {
+    buffer: Vec<u8>,
+    need: usize,
+    lost: bool,
+    gap_before: bool,
+    best: Option<(usize, Probe)>,
+}
+
+/// The state of one flow above its transport. `Default` is a flow that has said nothing.
+pub struct App<P> {
+    state: State<P>,
+    sides: [Side; 2],
+    children: Vec<(u32, App<P>)>,
+    /// Panics contained in this flow.
+    pub panics: u32,
+    service: &'static str,
+    is_ot: bool,
+}
+
+impl<P> Default for App<P> {
+    fn default() -> Self {
+        App {
+            state: State::Probing,
+            sides: Default::default(),
+            children: Vec::new(),
+            panics: 0,
+            service: "",
+            is_ot: false,
+        }
+    }
+}
+
+/// Sub-conversations of one parent that have a parser of their own; further ones go undecoded.
+const CHILDREN: usize = 16;
+/// Calls into a parser for one delivery: one per byte is more than any message needs, plus a constant for empty ones.
+const STEPS_EXTRA: usize = 16;
+
+impl<P: ParserSet> App<P> {
+    /// Name of the protocol, empty while it is not known.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// Whether a utility protocol was recognised.
+    pub fn is_ot(&self) -> bool {
+        self.is_ot
+    }
+
+    /// Whether the protocol is known.
+    pub fn verdict(&self) -> Verdict {
+        match self.state {
+            State::Probing => Verdict::Probing,
+            State::Active(_) => Verdict::Known,
+            State::Unknown => Verdict::Unknown,
+        }
+    }
+
+    /// Bytes held for parsers.
+    pub fn buffered(&self) -> usize {
+        self.sides.iter().map(|s| s.buffer.len()).sum()
+    }
+
+    /// New bytes of one direction of a stream, or one whole datagram, frame or payload.
+    pub fn data(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
+        if data.is_empty() {
+            return;
+        }
+        cx.dir = dir;
+        match (&self.state, cx.carrier) {
+            (State::Unknown, _) => return,
+            (State::Probing, Carrier::Stream) => self.probe_stream(dir, data, cx),
+            (State::Probing, _) => self.probe_message(dir, data, cx),
+            (State::Active(_), Carrier::Stream) => self.feed_stream(dir, data, cx),
+            (State::Active(_), _) => self.feed_message(dir, data, cx),
+        }
+        self.serve_children(cx);
+    }
+
+    /// Bytes of a stream that will never come.
+    pub fn gap(&mut self, dir: Dir, missing: u64, cx: &mut Cx<'_>) {
+        cx.dir = dir;
+        let side = &mut self.sides[dir.index()];
+        match self.state {
+            State::Active(_) => {
+                side.buffer.clear();
+                side.need = 0;
+                if !side.lost {
+                    let step = self.call(cx, |p, cx| p.gap(dir, missing, cx));
+                    self.after_single(dir, step, cx);
+                }
+            }
+            State::Probing => {
+                side.buffer.clear();
+                side.gap_before = true;
+                side.best = None;
+            }
+            State::Unknown => {}
+        }
+        self.serve_children(cx);
+    }
+
+    /// The time asked for has come.
+    pub fn wake(&mut self, cx: &mut Cx<'_>) {
+        self.call(cx, |p, cx| {
+            p.wake(cx);
+            Step::Done
+        });
+        self.serve_children(cx);
+        for (_, child) in &mut self.children {
+            child.wake(cx);
+        }
+    }
+
+    /// The flow is over.
+    pub fn close(&mut self, cx: &mut Cx<'_>) {
+        if let (State::Probing, Carrier::Stream) = (&self.state, cx.carrier) {
+            self.settle(cx, true);
+        }
+        self.call(cx, |p, cx| {
+            p.close(cx);
+            Step::Done
+        });
+        self.serve_children(cx);
+        for (_, mut child) in std::mem::take(&mut self.children) {
+            child.close(cx);
+        }
+        self.give_up();
+    }
+
+    fn give_up(&mut self) {
+        self.state = State::Unknown;
+        self.sides = Default::default();
+    }
+
+    fn hint(&self, dir: Dir, cx: &Cx<'_>) -> Hint {
+        let (a, b) = (cx.flow.src_port, cx.flow.dst_port);
+        let (src_port, dst_port) = if dir == Dir::Orig { (a, b) } else { (b, a) };
+        Hint { carrier: cx.carrier, src_port, dst_port, from_start: !self.sides[dir.index()].gap_before }
+    }
+
+    /// The surest parser for these bytes, the earlier in the table when two are equally sure.
+    fn best(&self, dir: Dir, head: &[u8], cx: &Cx<'_>) -> Option<(usize, Probe)> {
+        let hint = self.hint(dir, cx);
+        let mut best: Option<(usize, Probe)> = None;
+        for index in 0..P::COUNT {
+            let probe = contained(|| P::probe(index, head, &hint)).unwrap_or(Probe::No);
+            if probe > best.map_or(Probe::No, |b| b.1) {
+                best = Some((index, probe));
+            }
+            if probe == Probe::Certain {
+                break;
+            }
+        }
+        best
+    }
+
+    fn probe_message(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
+        if let Some((index, probe)) = self.best(dir, data, cx)
+            && probe >= Probe::Maybe
+        {
+            let other = self.sides[dir.flip().index()].best;
+            self.sides[dir.index()].best = Some((index, probe));
+            if probe == Probe::Certain || other.is_some_and(|(i, _)| i == index) {
+                self.start(index, cx);
+                self.feed_message(dir, data, cx);
+            }
+        }
+    }
+
+    fn probe_stream(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
+        let room = cx.limits.get(Limit::ProbeBytes).max(64);
+        let side = &mut self.sides[dir.index()];
+        side.buffer.extend_from_slice(data);
+        if side.best.is_none_or(|b| b.1 < Probe::Maybe) {
+            let head = std::mem::take(&mut self.sides[dir.index()].buffer);
+            let best = self.best(dir, head.get(..room).unwrap_or(&head), cx);
+            let side = &mut self.sides[dir.index()];
+            side.buffer = head;
+            side.best = best;
+        }
+        self.settle(cx, false);
+    }
+
+    /// Decides when one side is certain, or both agree, or no more is to come.
+    fn settle(&mut self, cx: &mut Cx<'_>, last: bool) {
+        let room = cx.limits.get(Limit::ProbeBytes).max(64);
+        let [a, b] = [self.sides[0].best, self.sides[1].best];
+        let certain = [a, b].into_iter().flatten().find(|c| c.1 == Probe::Certain);
+        let agreed = match (a, b) {
+            (Some((i, Probe::Maybe)), Some((j, Probe::Maybe))) if i == j => a,
+            (Some((_, Probe::Maybe)), _) if last => a,
+            (_, Some((_, Probe::Maybe))) if last => b,
+            _ => None,
+        };
+        if let Some((index, _)) = certain.or(agreed) {
+            return self.start_stream(index, cx);
+        }
+        if self.sides.iter().any(|s| s.buffer.len() >= room && s.best.is_none_or(|b| b.1 < Probe::Maybe))
+            || self.sides.iter().map(|s| s.buffer.len()).sum::<usize>() > 8 * room
+        {
+            if self.sides.iter().any(|s| s.buffer.len() >= room) {
+                cx.hit(Limit::ProbeBytes);
+            }
+            self.give_up();
+        }
+    }
+
+    fn start(&mut self, index: usize, cx: &mut Cx<'_>) {
+        let Some(parser) = P::start(index) else { return };
+        self.service = parser.name();
+        self.is_ot |= parser.is_ot();
+        self.state = State::Active(parser);
+        let _ = cx;
+    }
+
+    /// Starts a parser and gives it what both sides said so far, originator first.
+    fn start_stream(&mut self, index: usize, cx: &mut Cx<'_>) {
+        self.start(index, cx);
+        let dir = cx.dir;
+        for d in [Dir::Orig, Dir::Resp] {
+            let bytes = std::mem::take(&mut self.sides[d.index()].buffer);
+            let lost = self.sides[d.index()].gap_before;
+            self.sides[d.index()].lost = lost;
+            cx.dir = d;
+            if !bytes.is_empty() && matches!(self.state, State::Active(_)) {
+                self.feed_stream(d, &bytes, cx);
+            }
+        }
+        cx.dir = dir;
+        if self.verdict() == Verdict::Known {
+            let server_is_responder = !cx.effects.server_is_originator;
+            cx.fact(Body::Service { proto: self.service, server_is_responder });
+        }
+    }
+
+    fn feed_message(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
+        let known = matches!(self.state, State::Active(_)) && self.sides[dir.index()].need == 0;
+        let step = self.call(cx, |p, cx| p.feed(dir, data, cx));
+        if step == Some(Step::NotMine) {
+            self.state = State::Probing;
+            self.service = "";
+        } else if known && self.sides[0].need == 0 && self.sides[1].need == 0 {
+            self.sides[0].need = 1;
+            self.sides[1].need = 1;
+            let server_is_responder = !cx.effects.server_is_originator;
+            cx.fact(Body::Service { proto: self.service, server_is_responder });
+        }
+    }
+
+    fn feed_stream(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
+        let i = dir.index();
+        let mut held = std::mem::take(&mut self.sides[i].buffer);
+        let joined = if held.is_empty() {
+            data
+        } else {
+            held.extend_from_slice(data);
+            if held.len() < self.sides[i].need {
+                self.sides[i].buffer = held;
+                return self.check_room(dir, cx);
+            }
+            &held[..]
+        };
+        let left = self.consume(dir, joined, cx);
+        let rest = joined.get(joined.len() - left.min(joined.len())..).unwrap_or_default();
+        if matches!(self.state, State::Active(_)) && !rest.is_empty() {
+            let mut keep = std::mem::take(&mut self.sides[i].buffer);
+            keep.clear();
+            keep.extend_from_slice(rest);
+            self.sides[i].buffer = keep;
+            self.check_room(dir, cx);
+        }
+    }
+
+    fn check_room(&mut self, dir: Dir, cx: &mut Cx<'_>) {
+        let side = &mut self.sides[dir.index()];
+        if side.buffer.len() > cx.limits.get(Limit::ParserBytes) {
+            let missing = side.buffer.len() as u64;
+            side.buffer = Vec::new();
+            side.need = 0;
+            cx.hit(Limit::ParserBytes);
+            let step = self.call(cx, |p, cx| p.gap(dir, missing, cx));
+            self.after_single(dir, step, cx);
+        }
+    }
+
+    /// Calls the parser until it has consumed what it can; gives back how many bytes are left over.
+    fn consume(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) -> usize {
+        let mut at = 0;
+        for _ in 0..data.len() + STEPS_EXTRA {
+            let rest = data.get(at..).unwrap_or_default();
+            if self.sides[dir.index()].lost {
+                let hint = self.hint(dir, cx);
+                let State::Active(p) = &self.state else { return 0 };
+                match contained(|| p.resync(dir, rest, &hint)).flatten() {
+                    Some(n) if n <= rest.len() => {
+                        self.sides[dir.index()].lost = false;
+                        at += n;
+                        continue;
+                    }
+                    _ => return 0,
+                }
+            }
+            match self.call(cx, |p, cx| p.feed(dir, rest, cx)) {
+                Some(Step::Need { consumed, more }) => {
+                    let consumed = consumed.min(rest.len());
+                    let left = rest.len() - consumed;
+                    at += consumed;
+                    if more <= left && consumed == 0 {
+                        break;
+                    }
+                    if left == 0 || more > left {
+                        self.sides[dir.index()].need = more.max(left + 1);
+                        return left;
+                    }
+                }
+                Some(Step::Lost) => {
+                    self.sides[dir.index()].lost = true;
+                    cx.anomaly(self.service, "lost_position", b"");
+                    return 0;
+                }
+                Some(Step::NotMine) => {
+                    cx.anomaly(self.service, "protocol_left", b"");
+                    self.give_up();
+                    return 0;
+                }
+                Some(Step::Done) | None => {
+                    self.sides[dir.index()].need = 0;
+                    return 0;
+                }
+            }
+        }
+        cx.anomaly(self.service, "parser_stuck", b"");
+        self.give_up();
+        0
+    }
+
+    fn after_single(&mut self, dir: Dir, step: Option<Step>, cx: &mut Cx<'_>) {
+        match step {
+            Some(Step::Lost | Step::Need { .. }) => self.sides[dir.index()].lost = true,
+            Some(Step::NotMine) => {
+                cx.anomaly(self.service, "protocol_left", b"");
+                self.give_up();
+            }
+            Some(Step::Done) | None => {}
+        }
+    }
+
+    /// Calls into the parser, containing its panics; none when there is no parser (any more).
+    fn call(&mut self, cx: &mut Cx<'_>, f: impl FnOnce(&mut P, &mut Cx<'_>) -> Step) -> Option<Step> {
+        let State::Active(parser) = &mut self.state else { return None };
+        let step = contained(|| f(parser, cx));
+        if step.is_none() {
+            self.panics = self.panics.saturating_add(1);
+            cx.anomaly(self.service, "parser_panic", b"");
+            self.give_up();
+        }
+        step
+    }
+
+    fn serve_children(&mut self, cx: &mut Cx<'_>) {
+        let depth_limit = cx.limits.get(Limit::Nesting);
+        for _ in 0..depth_limit {
+            let queued = std::mem::take(&mut cx.effects.children);
+            if queued.is_empty() {
+                return;
+            }
+            for child in queued {
+                let carrier = std::mem::replace(&mut cx.carrier, Carrier::Child(child.parent));
+                let dir = std::mem::replace(&mut cx.dir, child.dir);
+                self.child(child.key, child.parent, cx).inspect_mut(|app| app.data(child.dir, &child.data, cx));
+                cx.carrier = carrier;
+                cx.dir = dir;
+            }
+            self.adopt_services();
+        }
+        cx.effects.children.clear();
+    }
+
+    /// The child of one sub-conversation, made when it is first spoken to.
+    fn child(&mut self, key: u32, parent: &'static str, cx: &mut Cx<'_>) -> ChildSlot<'_, P> {
+        let key = key ^ parent.len() as u32;
+        let found = self.children.iter().position(|(k, _)| *k == key);
+        let index = match found {
+            Some(i) => Some(i),
+            None if self.children.len() < CHILDREN => {
+                self.children.push((key, App::default()));
+                Some(self.children.len() - 1)
+            }
+            None => {
+                cx.anomaly(self.service, "too_many_children", b"");
+                None
+            }
+        };
+        ChildSlot(index.and_then(|i| self.children.get_mut(i)).map(|(_, app)| app))
+    }
+
+    /// The innermost protocol names the flow.
+    fn adopt_services(&mut self) {
+        for (_, child) in &self.children {
+            self.panics = self.panics.max(child.panics);
+            if !child.service.is_empty() {
+                self.service = child.service;
+                self.is_ot |= child.is_ot;
+            }
+        }
+    }
+}
+
+struct ChildSlot<'a, P>(Option<&'a mut App<P>>);
+
+impl<P> ChildSlot<'_, P> {
+    fn inspect_mut(self, f: impl FnOnce(&mut App<P>)) {
+        if let Some(app) = self.0 {
+            f(app);
+        }
+    }
+}
+
+/// Runs code of a parser; none when it panicked. Its state is dropped by the caller, so nothing broken is looked at again.
+fn contained<T>(f: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(f)).ok()
+}
