@@ -21,6 +21,10 @@ const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 const DECRYPTION_SECRETS: u32 = 10;
 
+/// Blocks without a frame that Wireshark counts in its numbering all the same: systemd journal, custom (to copy and not), sysdig
+/// events. Seen with tshark 4.0.
+const NUMBERED: [u32; 6] = [9, 0x0bad, 0x4000_0bad, 0x204, 0x216, 0x221];
+
 /// Bytes of a block that are looked at besides its frame: headers and options.
 const ROOM: usize = 64 << 10;
 
@@ -252,7 +256,7 @@ impl Pcapng {
             DECRYPTION_SECRETS => report.secrets = report.secrets.saturating_add(1),
             _ => report.other_blocks = report.other_blocks.saturating_add(1),
         }
-        Item::Other { numbered: false }
+        Item::Other { numbered: NUMBERED.contains(&kind) }
     }
 
     fn section(&mut self, body: &[u8], report: &mut FileReport) -> Item {
