@@ -17,6 +17,6 @@ pub use fact::{Body, Fact, Op, OpClass, PointId, Sample};
 pub use finding::{Basis, Episode, Evidence, Finding, PacketRef, Party, Severity};
 pub use ids::{AgedTable, Table, Uid};
 pub use limits::{Limit, LimitHits, Limits};
-pub use out::{AnyRows, FlowConst, FlowRef, Key, Out, Rows, Stamp};
+pub use out::{AnyRows, FlowConst, FlowRef, Key, Names, Out, Rows, Sink, Stamp};
 pub use schema::{Columns, Field, Grain, Kind, Record};
 pub use time::Ts;

@@ -31,6 +31,14 @@ limits! {
     OpenFiles = 64, "open_files", true;
     /// Largest frame accepted from a file, in bytes; a longer record is skipped and named.
     FrameBytes = 262_144, "frame_bytes", true;
+    /// Interfaces described in one pcapng section; frames of further ones are skipped and counted.
+    Interfaces = 4_096, "interfaces_per_section", true;
+    /// Different interface names of the whole input; further ones are all called `other`.
+    InterfaceNames = 4_096, "interface_names", false;
+    /// Pairs of address and name kept from the name resolution blocks of one file; further ones are counted.
+    ResolvedNames = 4_096, "resolved_names_per_file", false;
+    /// Window of a zstd stream in bytes, rounded down to a power of two; a file that asks for more cannot be read.
+    ZstdWindowBytes = 134_217_728, "zstd_window_bytes", true;
     /// Encapsulations decoded in one frame; deeper ones are left undecoded with the reason `too_deep`.
     TunnelDepth = 16, "tunnel_depth", true;
     /// Datagrams under reassembly; the oldest is given up.

@@ -194,3 +194,20 @@ impl Out {
         self.hits = LimitHits::default();
     }
 }
+
+/// Names that rows refer to by index.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'a> {
+    /// Files as found under PATH.
+    pub files: &'a [String],
+    /// Interfaces.
+    pub interfaces: &'a [String],
+}
+
+/// Whatever takes the merged rows of a batch, in order: a Parquet writer, a text view.
+pub trait Sink {
+    /// Takes the rows of one batch; every row lies after those of the batch before.
+    fn rows(&mut self, out: &Out, names: Names<'_>) -> std::io::Result<()>;
+    /// No more rows will come: close what is open.
+    fn finish(&mut self, names: Names<'_>) -> std::io::Result<()>;
+}

@@ -1,0 +1,154 @@
+//! pcapng: sections, interfaces, clocks, packet blocks of all kinds, and the blocks around them.
+
+use std::net::IpAddr;
+
+use capture::{DamageCause, Error, Format, LinkType, Status};
+use gwcore::{Limit, Limits};
+
+use crate::writer::PcapngFile;
+use crate::{Seen, read, read_with};
+
+fn times(seen: &[Seen]) -> Vec<i64> {
+    seen.iter().map(|f| f.ts).collect()
+}
+
+#[test]
+fn packet_blocks_in_both_byte_orders() {
+    for big in [false, true] {
+        let mut file = PcapngFile::new(big);
+        file.interface(1, 0, &[(2, b"eth0")]);
+        file.enhanced(0, 1_000_001, b"enhanced", &[]);
+        file.obsolete(0, 2_000_002, b"old");
+        file.simple(9, b"simple");
+        let (seen, report) = read(&file.bytes);
+        let view: Vec<_> = seen.iter().map(|f| (f.ts, f.number, f.wire_len, f.data.as_slice())).collect();
+        // A simple block has the time of the frame before, and its data is not cut at the padding.
+        assert_eq!(
+            view,
+            [
+                (1_000_001_000, 1, 8, &b"enhanced"[..]),
+                (2_000_002_000, 2, 6, b"old"),
+                (2_000_002_000, 3, 9, b"simple\0\0"),
+            ],
+            "big endian: {big}"
+        );
+        assert!(seen.iter().all(|f| f.interface == "eth0" && f.link == LinkType::ETHERNET));
+        assert_eq!((report.format, report.sections, report.untimed), (Some(Format::Pcapng), 1, 1));
+    }
+}
+
+#[test]
+fn simple_blocks_end_at_the_snap_length() {
+    let mut file = PcapngFile::new(true);
+    file.interface(1, 4, &[]);
+    file.simple(6, b"abcdef");
+    assert_eq!((read(&file.bytes).0[0].data.as_slice(), read(&file.bytes).0[0].wire_len), (&b"abcd"[..], 6));
+}
+
+#[test]
+fn each_interface_has_its_clock_its_name_and_its_link_type() {
+    let mut file = PcapngFile::new(false);
+    file.interface(1, 0, &[(9, &[9]), (2, b"lan")]);
+    file.interface(101, 0, &[(9, &[0x80 | 10]), (3, b"the other")]);
+    file.interface(113, 0, &[(14, &100_i64.to_le_bytes())]);
+    file.enhanced(0, 5, b"a", &[]);
+    file.enhanced(1, 512, b"b", &[]);
+    file.enhanced(2, 1, b"c", &[]);
+    let (seen, report) = read(&file.bytes);
+    assert_eq!(times(&seen), [5, 500_000_000, 100_000_001_000]);
+    assert_eq!(seen.iter().map(|f| f.interface.as_str()).collect::<Vec<_>>(), ["lan", "the other", "2"]);
+    assert_eq!(report.link_types.keys().map(|l| l.0).collect::<Vec<_>>(), [1, 101, 113]);
+}
+
+#[test]
+fn a_section_begins_anew_but_numbers_go_on() {
+    let mut file = PcapngFile::plain();
+    file.enhanced(0, 1, b"a", &[]);
+    file.section(true, (1, 2), &[]);
+    file.enhanced(0, 2, b"no interface yet", &[]);
+    file.interface(101, 0, &[]);
+    file.enhanced(0, 3, b"b", &[]);
+    let (seen, report) = read(&file.bytes);
+    assert_eq!(seen.iter().map(|f| (f.number, f.link.0)).collect::<Vec<_>>(), [(1, 1), (3, 101)]);
+    assert_eq!((report.sections, report.skipped_invalid, report.failed()), (2, 1, false));
+}
+
+#[test]
+fn comments_names_and_secrets_are_kept() {
+    let mut file = PcapngFile::new(false);
+    file.interface(1, 0, &[(1, b"interface")]);
+    file.enhanced(0, 1, b"odd", &[(2, &[0; 4]), (1, b"first"), (1, b"second")]);
+    let mut names = Vec::new();
+    file.items(
+        &mut names,
+        &[(1, b"\x0a\0\0\x01plc\0plc.local\0"), (9, b"?"), (2, b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01me\0")],
+    );
+    file.items(&mut names, &[(1, b"names")]);
+    file.block(4, &names);
+    file.block(10, b"TLSK\x04\0\0\0keys");
+    file.block(0x0bad, b"\0\0\0\0custom");
+    file.block(77, b"");
+    let (seen, report) = read(&file.bytes);
+    assert_eq!(seen.len(), 1);
+    assert_eq!((report.comments, report.secrets, report.other_blocks), (4, 1, 2));
+    let plc: IpAddr = [10, 0, 0, 1].into();
+    let expect = [(plc, "plc"), (plc, "plc.local"), ("::1".parse().unwrap(), "me")];
+    assert_eq!(report.names, expect.map(|(addr, name)| (addr, name.to_owned())));
+
+    let mut limits = Limits::default();
+    limits.set(Limit::ResolvedNames, 2);
+    let (_, report) = read_with(&file.bytes, &limits);
+    assert_eq!((report.names.len(), report.names_left_out), (2, 1));
+}
+
+#[test]
+fn interfaces_and_their_names_have_limits() {
+    let mut file = PcapngFile::new(false);
+    for name in [b"a", b"b", b"c"] {
+        file.interface(1, 0, &[(2, name)]);
+    }
+    for interface in 0..3 {
+        file.enhanced(interface, 1, b"x", &[]);
+    }
+    let mut limits = Limits::default();
+    limits.set(Limit::InterfaceNames, 2);
+    let names: Vec<_> = read_with(&file.bytes, &limits).0.into_iter().map(|f| f.interface).collect();
+    assert_eq!(names, ["a", "b", "other"]);
+    limits.set(Limit::Interfaces, 2);
+    let (seen, report) = read_with(&file.bytes, &limits);
+    assert_eq!((seen.len(), report.skipped_invalid), (2, 1));
+}
+
+#[test]
+fn blocks_that_wireshark_numbers_are_numbered() {
+    // (block type, number of the frame behind it)
+    for (kind, expect) in [(9, 3), (0x0bad, 3), (0x4000_0bad, 3), (0x204, 3), (77, 2), (5, 2), (10, 2)] {
+        let mut file = PcapngFile::plain();
+        file.enhanced(0, 1, b"a", &[]);
+        file.block(kind, &[0; 24]);
+        file.enhanced(0, 2, b"b", &[]);
+        assert_eq!(read(&file.bytes).0[1].number, expect, "{kind:#x}");
+    }
+}
+
+#[test]
+fn times_out_of_range_are_clamped_and_counted() {
+    let mut file = PcapngFile::plain();
+    file.enhanced(0, u64::MAX, b"x", &[]);
+    let (seen, report) = read(&file.bytes);
+    assert_eq!((times(&seen), report.bad_times), (vec![i64::MAX], 1));
+}
+
+#[test]
+fn versions() {
+    let mut file = PcapngFile::plain();
+    file.enhanced(0, 1, b"x", &[]);
+    let mut first = file.bytes.clone();
+    first[12] = 2;
+    assert_eq!(read(&first).1.status, Status::Unreadable(Error::PcapngVersion(2, 0)));
+    let at = file.bytes.len() as u64;
+    file.section(false, (1, 3), &[]);
+    let (seen, report) = read(&file.bytes);
+    let damage = report.damage.unwrap();
+    assert_eq!((seen.len(), damage.offset, damage.cause), (1, at, DamageCause::SectionVersion(1, 3)));
+}

@@ -1,0 +1,1 @@
+//! The pipeline: from frames to ordered rows and facts.

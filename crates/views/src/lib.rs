@@ -1,0 +1,1 @@
+//! Records to text: NDJSON, Zeek logs and EVE.
