@@ -1,0 +1,50 @@
+//! A password sent readably. The user's name is kept, the password never.
+
+use gwcore::{Body, Fact, FlowConst, Limits, Severity};
+
+use super::{Detector, Look, Meta};
+use crate::fold::{Sighting, ends, evidence};
+
+pub(super) static META: Meta = Meta {
+    id: "cleartext-password",
+    number: 9,
+    finds: "A user name and password went over the line readably.",
+    innocent: "An old device that offers nothing better.",
+    call: "the owner of the device",
+    attack: &["T0859"],
+    needs: "the log-in in clear text",
+    severity: Severity::Info,
+};
+
+/// Stateless.
+pub(super) struct CleartextPassword;
+
+impl CleartextPassword {
+    pub(super) fn new(_: &Limits) -> Self {
+        CleartextPassword
+    }
+}
+
+impl Detector for CleartextPassword {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let Body::Login { proto, user, cleartext: true, .. } = &fact.body else { return };
+        let (src, dst) = ends(fact, flow);
+        look.see(&Sighting {
+            meta: &META,
+            dedup_key: format!("{}>{}:{proto}:{user}", src.name(), dst.name()),
+            severity: Severity::Info,
+            attack: &[],
+            proto,
+            src,
+            dst,
+            words: &|| {
+                let title = format!("Readable password for {user} on {}", dst.name());
+                let why = format!("{} logged in to {} as {user} over {proto} with a readable password.", src.name(), dst.name());
+                (title, why, evidence(format!("user {user}"), None, None))
+            },
+            fact,
+            flow,
+            since: None,
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! One IP address claimed by two MAC addresses.
+
+use gwcore::time::MINUTE;
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Mac, Severity, Ts};
+
+use super::{Detector, Look, Meta};
+use crate::fold::{End, Sighting, evidence};
+
+pub(super) static META: Meta = Meta {
+    id: "contested-address",
+    number: 8,
+    finds: "Two MAC addresses claimed the same IP address within ten minutes.",
+    innocent: "A redundant pair that shares an address, a replaced device, two interfaces of one machine.",
+    call: "the network engineer",
+    attack: &["T0830"],
+    needs: "ARP or neighbour discovery on the captured segment",
+    severity: Severity::Medium,
+};
+
+/// Claims further apart than this are a replacement, not a contest.
+const CONTEST: i64 = 10 * MINUTE;
+
+/// Last claim of each address, and the one by another MAC before it.
+pub(super) struct ContestedAddress {
+    claims: AgedTable<Addr, ((Mac, Ts), Option<(Mac, Ts)>)>,
+    hits: LimitHits,
+}
+
+impl ContestedAddress {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let claims = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
+        ContestedAddress { claims, hits: LimitHits::default() }
+    }
+}
+
+/// Virtual router MACs (VRRP RFC 5798, HSRP, CARP) share an address by design.
+fn is_virtual(mac: Mac) -> bool {
+    matches!(mac.0, [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _] | [0x00, 0x00, 0x0c, 0x07, 0xac, _])
+}
+
+impl Detector for ContestedAddress {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let Body::Claim { addr, mac, source } = fact.body else { return };
+        if addr.is_none() || mac.is_none() || mac.is_group() || is_virtual(mac) || source == "lldp" {
+            return;
+        }
+        let Some((last, before)) = self.claims.get_mut(&addr) else {
+            if self.claims.insert(addr, ((mac, fact.ts), None)).is_some() {
+                self.hits.hit(Limit::DetectorSources);
+            }
+            return;
+        };
+        if last.0 == mac {
+            last.1 = fact.ts;
+            return;
+        }
+        // Back and forth: the MAC that claims now had claimed before the last one did.
+        let contested = before.is_some_and(|b| b.0 == mac && fact.ts.since(b.1) <= CONTEST);
+        let other = last.0;
+        *before = Some(*last);
+        *last = (mac, fact.ts);
+        if !contested {
+            return;
+        }
+        let (src, dst) = (End { mac, addr, port: None }, End { mac: other, addr, port: None });
+        let (low, high) = (mac.min(other), mac.max(other));
+        look.see(&Sighting {
+            meta: &META,
+            dedup_key: format!("{addr}:{low}:{high}"),
+            severity: Severity::Medium,
+            attack: &["T0830"],
+            proto: source,
+            src,
+            dst,
+            words: &|| {
+                let title = format!("{addr} is claimed by two devices");
+                let why = format!("{addr} was claimed by {mac} and by {other} in turn within ten minutes.");
+                (title, why, evidence(mac.to_string(), Some(&other.to_string()), None))
+            },
+            fact,
+            flow,
+            since: None,
+        });
+    }
+    fn hits(&self) -> LimitHits {
+        self.hits.clone()
+    }
+}

@@ -1,0 +1,58 @@
+//! Utility-protocol messages that do not follow their standard: damaged, cut, or made by hand.
+
+use gwcore::{Body, Fact, FlowConst, Limits, Severity};
+
+use super::{Detector, Look, Meta};
+use crate::fold::{Sighting, ends, evidence};
+
+pub(super) static META: Meta = Meta {
+    id: "malformed-ot",
+    number: 5,
+    finds: "A utility-protocol message did not follow its standard.",
+    innocent: "A noisy serial line behind a gateway, a device with a known bug, a capture that lost bytes.",
+    call: "the automation engineer; the frame numbers show the bytes",
+    attack: &["T0866"],
+    needs: "decoded utility protocol",
+    severity: Severity::Low,
+};
+
+/// Protocols whose messages reach primary equipment.
+const UTILITY: &[&str] = &["modbus", "dnp3", "iec104", "goose", "s7comm", "cotp"];
+/// Reasons that are about the capture or state, not about the bytes of a message.
+const NOT_MALFORMED: &[&str] = &["lost_position", "gap", "unanswered"];
+
+/// Stateless.
+pub(super) struct MalformedOt;
+
+impl MalformedOt {
+    pub(super) fn new(_: &Limits) -> Self {
+        MalformedOt
+    }
+}
+
+impl Detector for MalformedOt {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let Body::Anomaly { proto, reason } = fact.body else { return };
+        if !UTILITY.contains(&proto) || NOT_MALFORMED.contains(&reason) || super::goose_state::sentence(reason).is_some() {
+            return;
+        }
+        let (src, dst) = ends(fact, flow);
+        look.see(&Sighting {
+            meta: &META,
+            dedup_key: format!("{}>{}:{proto}:{reason}", src.name(), dst.name()),
+            severity: META.severity,
+            attack: &[],
+            proto,
+            src,
+            dst,
+            words: &|| {
+                let title = format!("{proto} message from {} breaks the standard: {}", src.name(), reason.replace('_', " "));
+                let why = format!("{} sent a {proto} message that breaks the standard ({}).", src.name(), reason.replace('_', " "));
+                (title, why, evidence(reason.replace('_', " "), None, None))
+            },
+            fact,
+            flow,
+            since: None,
+        });
+    }
+}

@@ -1,0 +1,117 @@
+//! Scans: one source tries many ports of a host, or one port of many hosts, and is mostly not answered.
+
+use std::collections::BTreeSet;
+
+use gwcore::time::MINUTE;
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Severity, Ts};
+
+use super::{Detector, Look, Meta};
+use crate::fold::{Sighting, ends, evidence};
+
+pub(super) static META: Meta = Meta {
+    id: "scan",
+    number: 4,
+    finds: "One source tried many ports of a host, or many hosts, within five minutes, mostly without an answer.",
+    innocent: "An inventory or vulnerability scanner, a management system that looks for devices, a client whose server is down.",
+    call: "the owner of the source address",
+    attack: &["T0846.001", "T0846"],
+    needs: "connection attempts in both directions",
+    severity: Severity::Medium,
+};
+
+/// Time a window covers.
+const WINDOW: i64 = 5 * MINUTE;
+/// Different targets without an answer in a window that make a scan.
+const TARGETS: usize = 20;
+/// Targets remembered of a window.
+const KEPT: usize = 256;
+
+struct Window {
+    since: Ts,
+    tried: BTreeSet<(Addr, u16)>,
+    answered: u32,
+}
+
+/// Attempts by source.
+pub(super) struct Scan {
+    sources: AgedTable<Addr, Window>,
+    hits: LimitHits,
+}
+
+impl Scan {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let sources = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
+        Scan { sources, hits: LimitHits::default() }
+    }
+}
+
+/// Whether a connection state means that nobody served.
+fn unanswered(state: &str) -> bool {
+    matches!(state, "S0" | "REJ" | "RSTOS0" | "SH" | "RSTRH")
+}
+
+impl Detector for Scan {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let Body::FlowEnd { state, start, packets, .. } = &fact.body else { return };
+        if flow.src.is_none() || flow.dst.is_multicast() || !matches!(flow.ip_proto, 6 | 17) || packets[0] == 0 {
+            return;
+        }
+        let stale = self.sources.get(&flow.src).is_none_or(|w| start.since(w.since) > WINDOW);
+        if !unanswered(state) {
+            if let (Some(w), false) = (self.sources.get_mut(&flow.src), stale) {
+                w.answered += 1;
+            }
+            return;
+        }
+        if stale {
+            let window = Window { since: *start, tried: BTreeSet::new(), answered: 0 };
+            if self.sources.insert(flow.src, window).is_some() {
+                self.hits.hit(Limit::DetectorSources);
+            }
+        }
+        let Some(w) = self.sources.get_mut(&flow.src) else { return };
+        if w.tried.len() < KEPT {
+            w.tried.insert((flow.dst, flow.dst_port));
+        }
+        if w.tried.len() < TARGETS || w.answered as usize > w.tried.len() {
+            return;
+        }
+        let hosts: BTreeSet<Addr> = w.tried.iter().map(|t| t.0).collect();
+        let ports: BTreeSet<u16> = w.tried.iter().map(|t| t.1).collect();
+        if hosts.len().max(ports.len()) < TARGETS {
+            return;
+        }
+        let (since, answered, tried) = (w.since, w.answered, w.tried.len());
+        let (src, dst) = ends(fact, flow);
+        let vertical = ports.len() > hosts.len();
+        look.see(&Sighting {
+            meta: &META,
+            dedup_key: format!("{}:{}", src.name(), if vertical { "ports" } else { "hosts" }),
+            severity: Severity::Medium,
+            attack: if vertical { &["T0846.001"] } else { &["T0846.001", "T0846"] },
+            proto: if flow.ip_proto == 6 { "tcp" } else { "udp" },
+            src,
+            dst,
+            words: &|| {
+                let of = if vertical { "ports" } else { "hosts" };
+                let title = format!("{} tries many {of}", src.name());
+                let why = format!(
+                    "{} tried {} ports on {} hosts within five minutes and was not answered by {tried} of them.",
+                    src.name(),
+                    ports.len(),
+                    hosts.len()
+                );
+                let mut e = evidence(format!("{tried} targets without an answer, {answered} answered"), None, Some(TARGETS as f64));
+                let listed: Vec<String> = ports.iter().take(20).map(u16::to_string).collect();
+                e.more.insert("ports".into(), listed.join(" ").into());
+                (title, why, e)
+            },
+            fact,
+            flow,
+            since: Some(since),
+        });
+    }
+    fn hits(&self) -> LimitHits {
+        self.hits.clone()
+    }
+}

@@ -1,0 +1,68 @@
+//! A utility protocol on a port that is not its own.
+
+use gwcore::{Body, Fact, FlowConst, Limits, Severity};
+
+use super::{Detector, Look, Meta};
+use crate::fold::{Sighting, ends, evidence};
+
+pub(super) static META: Meta = Meta {
+    id: "unexpected-port",
+    number: 7,
+    finds: "A utility protocol was spoken on a port other than its registered one.",
+    innocent: "A gateway that serves several outstations on consecutive ports.",
+    call: "the automation engineer",
+    attack: &["T0885"],
+    needs: "decoded utility protocol",
+    severity: Severity::Low,
+};
+
+/// Stateless.
+pub(super) struct UnexpectedPort;
+
+impl UnexpectedPort {
+    pub(super) fn new(_: &Limits) -> Self {
+        UnexpectedPort
+    }
+}
+
+/// Registered ports (IANA).
+fn expected(proto: &str) -> Option<&'static [u16]> {
+    Some(match proto {
+        "modbus" => &[502, 802],
+        "dnp3" => &[20_000, 19_999],
+        "iec104" => &[2_404, 19_998],
+        "s7comm" | "cotp" => &[102],
+        _ => return None,
+    })
+}
+
+impl Detector for UnexpectedPort {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let Body::Service { proto, server_is_responder } = fact.body else { return };
+        let Some(ports) = expected(proto) else { return };
+        if ports.iter().any(|p| *p == flow.src_port || *p == flow.dst_port) {
+            return;
+        }
+        let (a, b) = ends(fact, flow);
+        let (orig, resp) = if fact.flow.reversed() { (b, a) } else { (a, b) };
+        let (src, dst) = if server_is_responder { (orig, resp) } else { (resp, orig) };
+        let port = dst.port.unwrap_or(0);
+        look.see(&Sighting {
+            meta: &META,
+            dedup_key: format!("{}:{proto}:{port}", dst.name()),
+            severity: META.severity,
+            attack: &["T0885"],
+            proto,
+            src,
+            dst,
+            words: &|| {
+                let title = format!("{proto} on port {port} of {}", dst.name());
+                let why = format!("{} serves {proto} on port {port}, where {} is usual.", dst.name(), ports[0]);
+                (title, why, evidence(format!("port {port}"), Some(&ports[0].to_string()), None))
+            },
+            fact,
+            flow,
+            since: None,
+        });
+    }
+}

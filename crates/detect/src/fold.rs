@@ -1,0 +1,203 @@
+//! Folding: observations of the same thing become one finding with episodes, counted exactly, bounded in what is kept.
+
+use std::collections::BTreeMap;
+
+use gwcore::time::{HOUR, MINUTE};
+use gwcore::{
+    Addr, Basis, Episode, Evidence, Fact, Finding, FlowConst, Limit, LimitHits, Limits, Mac, PacketRef, Party,
+    Severity, Table, Ts,
+};
+
+use crate::Inventory;
+
+/// Silence that ends an episode.
+const EPISODE_SILENCE: i64 = 5 * MINUTE;
+/// Silence after which a repeat is a new finding.
+const FINDING_SILENCE: i64 = HOUR;
+/// Longest a finding takes in repeats.
+const FINDING_SPAN: i64 = 24 * HOUR;
+/// Episodes, packets and conversations kept.
+const EPISODES: usize = 200;
+const PACKETS: usize = 100;
+
+/// One end of an observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct End {
+    pub(crate) mac: Mac,
+    pub(crate) addr: Addr,
+    pub(crate) port: Option<u16>,
+}
+
+/// Sender and receiver of a fact.
+pub(crate) fn ends(fact: &Fact, flow: &FlowConst) -> (End, End) {
+    let port = |p| matches!(flow.ip_proto, 6 | 17).then_some(p);
+    let orig = End { mac: flow.src_mac, addr: flow.src, port: port(flow.src_port) };
+    let resp = End { mac: flow.dst_mac, addr: flow.dst, port: port(flow.dst_port) };
+    if fact.flow.reversed() { (resp, orig) } else { (orig, resp) }
+}
+
+impl End {
+    /// The address a person would use: IP, else MAC.
+    pub(crate) fn name(&self) -> String {
+        if self.addr.is_none() { self.mac.to_string() } else { self.addr.to_string() }
+    }
+}
+
+/// What a detector saw.
+pub(crate) struct Sighting<'a> {
+    pub(crate) meta: &'static crate::Meta,
+    pub(crate) dedup_key: String,
+    pub(crate) severity: Severity,
+    pub(crate) attack: &'static [&'static str],
+    pub(crate) proto: &'static str,
+    pub(crate) src: End,
+    pub(crate) dst: End,
+    /// Title, sentence and evidence; made only when a finding opens.
+    pub(crate) words: &'a dyn Fn() -> (String, String, Evidence),
+    pub(crate) fact: &'a Fact,
+    pub(crate) flow: &'a FlowConst,
+    /// First packet it rests on, where that lies before the fact.
+    pub(crate) since: Option<Ts>,
+}
+
+struct Open {
+    finding: Finding,
+    src: End,
+    dst: End,
+}
+
+/// All findings, open and closed.
+pub(crate) struct Folder {
+    open: Table<(&'static str, String), Open>,
+    closed: Vec<Open>,
+    limit: usize,
+    pub(crate) hits: LimitHits,
+}
+
+impl Folder {
+    pub(crate) fn new(limits: &Limits) -> Folder {
+        Folder {
+            open: Table::default(),
+            closed: Vec::new(),
+            limit: limits.get(Limit::Findings),
+            hits: LimitHits::default(),
+        }
+    }
+
+    /// Folds one observation in.
+    pub(crate) fn see(&mut self, s: &Sighting<'_>, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
+        let key = (s.meta.id, s.dedup_key.clone());
+        let ts = s.fact.ts;
+        if let Some(open) = self.open.get(&key) {
+            let f = &open.finding;
+            if ts.since(f.ts_end) > FINDING_SILENCE || ts.since(f.ts) > FINDING_SPAN {
+                if let Some(done) = self.open.remove(&key) {
+                    self.closed.push(done);
+                }
+            }
+        }
+        if !self.open.contains_key(&key) && self.open.len() + self.closed.len() >= self.limit {
+            return self.hits.hit(Limit::Findings);
+        }
+        let open = self.open.entry(key).or_insert_with(|| Open { finding: begin(s), src: s.src, dst: s.dst });
+        grow(&mut open.finding, s, files);
+    }
+
+    /// Every finding by (`ts`, `id`), its parties named by the inventory.
+    pub(crate) fn finish(&mut self, inventory: &Inventory) -> Vec<Finding> {
+        let mut all = std::mem::take(&mut self.closed);
+        all.extend(std::mem::take(&mut self.open).into_values());
+        let mut findings: Vec<Finding> = all
+            .into_iter()
+            .map(|mut open| {
+                open.finding.src = party(&open.src, inventory);
+                open.finding.dst = party(&open.dst, inventory);
+                open.finding
+            })
+            .collect();
+        findings.sort_by(|a, b| (a.ts, &a.id).cmp(&(b.ts, &b.id)));
+        findings
+    }
+}
+
+fn begin(s: &Sighting<'_>) -> Finding {
+    let ts = s.since.unwrap_or(s.fact.ts);
+    let (title, why, evidence) = (s.words)();
+    Finding {
+        id: Finding::id_of(s.meta.id, &s.dedup_key, ts),
+        rev: 0,
+        ts,
+        ts_end: s.fact.ts,
+        raised: s.fact.ts,
+        episodes: Vec::new(),
+        episodes_more: 0,
+        detector: s.meta.id,
+        title,
+        severity: s.severity,
+        basis: Basis::Decoded,
+        attack: s.attack.to_vec(),
+        src: Party::default(),
+        dst: Party::default(),
+        proto: s.proto,
+        uids: Vec::new(),
+        community_id: None,
+        packets: Vec::new(),
+        why,
+        evidence,
+        dedup_key: s.dedup_key.clone(),
+        count: 0,
+    }
+}
+
+fn grow(f: &mut Finding, s: &Sighting<'_>, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
+    let (ts, frame) = (s.fact.ts, s.fact.frame);
+    let begins = f.episodes.last().is_none_or(|e| ts.since(e.ts_end) > EPISODE_SILENCE);
+    f.rev = f.rev.saturating_add(1);
+    f.count += 1;
+    f.ts_end = f.ts_end.max(ts);
+    f.severity = f.severity.max(s.severity);
+    if begins && f.episodes.len() >= EPISODES {
+        f.episodes_more += 1;
+    } else if begins {
+        let since = if f.episodes.is_empty() { f.ts } else { s.since.unwrap_or(ts) };
+        f.episodes.push(Episode { ts: since, ts_end: ts, raised: ts, count: 1, first_frame: frame, last_frame: frame });
+    } else if let Some(e) = f.episodes.last_mut() {
+        e.ts_end = e.ts_end.max(ts);
+        e.count += 1;
+        e.last_frame = frame;
+    }
+    if frame != 0 && f.packets.len() < PACKETS {
+        let packet = PacketRef { file: files(s.flow.file), frame };
+        if f.packets.last() != Some(&packet) {
+            f.packets.push(packet);
+        }
+    }
+    if f.uids.len() < PACKETS {
+        let uid = s.flow.uid.to_string();
+        if !f.uids.contains(&uid) {
+            f.uids.push(uid);
+        }
+    }
+    if f.community_id.is_none() {
+        f.community_id = flow::community_id(s.flow);
+    }
+}
+
+fn party(end: &End, inventory: &Inventory) -> Party {
+    let asset = inventory.id(end.mac, end.addr).map(str::to_owned);
+    let name =
+        asset.as_deref().and_then(|id| inventory.device(id)).and_then(|d| d.names.first()).map(|n| n.name.clone());
+    Party {
+        asset,
+        name,
+        mac: (!end.mac.is_none()).then(|| end.mac.to_string()),
+        ip: (!end.addr.is_none()).then(|| end.addr.to_string()),
+        port: end.port,
+        user: None,
+    }
+}
+
+/// Evidence from an observed and an expected value.
+pub(crate) fn evidence(observed: String, expected: Option<&str>, threshold: Option<f64>) -> Evidence {
+    Evidence { observed, expected: expected.map(str::to_owned), seen: None, threshold, more: BTreeMap::new() }
+}

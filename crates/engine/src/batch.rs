@@ -1,0 +1,39 @@
+//! A batch on its way to one worker: decoded packets with their payloads copied into one arena, and ticks, in input order.
+
+use gwcore::Ts;
+use packet::{Anomalies, Packet};
+
+/// One thing to do.
+pub(crate) enum Item {
+    /// A packet of shard `shard`; its payload is `arena[from..to]`.
+    Packet { packet: Packet, shard: u8, from: u32, to: u32, anomalies: Anomalies },
+    /// Timers run up to `now` in every shard.
+    Tick { step: u64, now: Ts },
+    /// Time went back by `ns`.
+    Back { ns: i64 },
+    /// The input is over.
+    Finish { step: u64, now: Ts },
+}
+
+/// Work for one worker.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) items: Vec<Item>,
+    pub(crate) arena: Vec<u8>,
+}
+
+impl Batch {
+    /// Appends a packet, copying its payload.
+    pub(crate) fn packet(&mut self, packet: Packet, payload: &[u8], shard: u8, anomalies: Anomalies) {
+        let from = self.arena.len() as u32;
+        self.arena.extend_from_slice(payload);
+        let to = self.arena.len() as u32;
+        self.items.push(Item::Packet { packet, shard, from, to, anomalies });
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.items.clear();
+        self.arena.clear();
+    }
+}

@@ -1,0 +1,167 @@
+//! Between flow and parser: what a shard delivers goes to the parser of its flow, what comes out gets its stamp.
+
+use flow::{Conn, ConnPart, Flow, Handler, Side};
+use gwcore::{Body, FlowConst, Limits, Out};
+use packet::{Anomalies, Packet, Transport};
+use proto::{App, At, Carrier, Cx, Dir, Effects, Folds, Mark};
+
+use crate::evidence;
+use crate::protocols::AnyParser;
+
+/// What the engine keeps in each flow.
+#[derive(Default)]
+pub(crate) struct FlowApp {
+    app: App<AnyParser>,
+    folds: Folds,
+    carrier: Option<Carrier>,
+    last_frame: u64,
+    slot: Slot,
+}
+
+/// Where the constants of a flow stand in the rows of the current batch.
+#[derive(Default)]
+struct Slot {
+    epoch: u64,
+    file: u32,
+    index: u32,
+}
+
+/// The handler of one call into a shard.
+pub(crate) struct Bridge<'a> {
+    pub(crate) at: At,
+    pub(crate) out: &'a mut Out,
+    pub(crate) sub: u32,
+    pub(crate) limits: &'a Limits,
+    pub(crate) full: bool,
+    pub(crate) epoch: u64,
+    pub(crate) panics: &'a mut u64,
+    pub(crate) anomalies: &'a Anomalies,
+}
+
+impl Bridge<'_> {
+    fn slot(&mut self, slot: &mut Slot, constant: &FlowConst) -> u32 {
+        if slot.epoch != self.epoch || slot.file != constant.file {
+            *slot = Slot { epoch: self.epoch, file: constant.file, index: self.out.flows.len() as u32 };
+            self.out.flows.push(*constant);
+        }
+        slot.index
+    }
+
+    /// Runs `f` on the flow's parser with a context, then takes over what it asked for.
+    fn with(&mut self, flow: &mut Flow<FlowApp>, side: Side, f: impl FnOnce(&mut App<AnyParser>, &mut Cx<'_>)) {
+        let mut slot = std::mem::take(&mut flow.app.slot);
+        let index = self.slot(&mut slot, &flow.constant);
+        flow.app.slot = slot;
+        let carrier = flow.app.carrier.unwrap_or(Carrier::Datagram);
+        let mut effects = Effects::default();
+        let state = &mut flow.app;
+        let panics = state.app.panics;
+        let mut cx = Cx::new(
+            self.at,
+            carrier,
+            (&flow.constant, index),
+            (self.limits, self.full),
+            (self.out, &mut self.sub),
+            (&mut state.folds, &mut effects),
+        );
+        cx.dir = dir(side);
+        f(&mut state.app, &mut cx);
+        *self.panics += u64::from(state.app.panics.saturating_sub(panics));
+        if let Some(at) = effects.wake {
+            flow.wake = Some(flow.wake.map_or(at, |w| w.min(at)));
+        }
+        flow.service = state.app.service();
+        flow.is_ot = state.app.is_ot();
+    }
+}
+
+fn dir(side: Side) -> Dir {
+    match side {
+        Side::Orig => Dir::Orig,
+        Side::Resp => Dir::Resp,
+    }
+}
+
+impl Handler for Bridge<'_> {
+    type App = FlowApp;
+
+    fn start(&mut self, flow: &mut Flow<FlowApp>, p: &Packet) {
+        flow.app.carrier = Some(match p.transport {
+            Transport::Tcp(_) => Carrier::Stream,
+            Transport::None => Carrier::Link,
+            _ => Carrier::Datagram,
+        });
+        flow.app.last_frame = p.number;
+        self.with(flow, Side::Orig, |_, cx| cx.fact(Body::FlowStart));
+    }
+
+    fn packet(&mut self, flow: &mut Flow<FlowApp>, side: Side, p: &Packet) {
+        flow.app.last_frame = p.number;
+        flow.constant.file = p.file;
+        if !self.anomalies.is_empty() {
+            let anomalies = self.anomalies;
+            self.with(flow, side, |_, cx| anomalies.iter().for_each(|reason| cx.anomaly("packet", reason, b"")));
+        }
+    }
+
+    fn stream(&mut self, flow: &mut Flow<FlowApp>, side: Side, data: &[u8]) {
+        self.with(flow, side, |app, cx| app.data(dir(side), data, cx));
+    }
+
+    fn gap(&mut self, flow: &mut Flow<FlowApp>, side: Side, missing: u64) {
+        self.with(flow, side, |app, cx| app.gap(dir(side), missing, cx));
+    }
+
+    fn datagram(&mut self, flow: &mut Flow<FlowApp>, side: Side, data: &[u8], p: &Packet) {
+        match p.transport {
+            Transport::Udp { .. } => self.with(flow, side, |app, cx| app.data(dir(side), data, cx)),
+            Transport::None => self.with(flow, side, |app, cx| {
+                evidence::link(p, data, cx);
+                if cx.carrier == Carrier::Link {
+                    app.data(dir(side), data, cx);
+                }
+            }),
+            _ => self.with(flow, side, |_, cx| evidence::network(p, data, cx)),
+        }
+    }
+
+    fn wake(&mut self, flow: &mut Flow<FlowApp>) {
+        self.with(flow, Side::Orig, |app, cx| app.wake(cx));
+    }
+
+    fn anomaly(&mut self, flow: &mut Flow<FlowApp>, side: Side, reason: &'static str, detail: &str) {
+        let layer = if flow.constant.ip_proto == 6 { "tcp" } else { "flow" };
+        self.with(flow, side, |_, cx| cx.anomaly(layer, reason, detail.as_bytes()));
+    }
+
+    fn part(&mut self, flow: &mut Flow<FlowApp>, row: ConnPart<'_>) {
+        let mark = Mark { ts: self.at.ts, frame: flow.app.last_frame, file: flow.constant.file, dir: Dir::Orig };
+        self.with(flow, Side::Orig, |_, cx| {
+            cx.emit_at(mark, row);
+        });
+    }
+
+    fn close(&mut self, flow: &mut Flow<FlowApp>) {
+        self.at.frame = if self.at.frame == 0 { flow.app.last_frame } else { self.at.frame };
+        self.with(flow, Side::Orig, |app, cx| {
+            app.close(cx);
+            cx.flush_folds();
+        });
+    }
+
+    fn end(&mut self, flow: &mut Flow<FlowApp>, row: Conn<'_>) {
+        let mark = Mark { ts: flow.first_ts, frame: flow.app.last_frame, file: flow.constant.file, dir: Dir::Orig };
+        let end = Body::FlowEnd {
+            state: row.conn_state,
+            packets: [row.orig_pkts, row.resp_pkts],
+            bytes: [row.orig_bytes.unwrap_or(0), row.resp_bytes.unwrap_or(0)],
+            start: flow.first_ts,
+            service: flow.service,
+        };
+        let last = Mark { ts: flow.last_ts, ..mark };
+        self.with(flow, Side::Orig, |_, cx| {
+            cx.fact_at(last, end);
+            cx.emit_at(mark, row);
+        });
+    }
+}

@@ -1,0 +1,345 @@
+//! The line that data travels, from frame to ordered stage, on one thread or several.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use capture::Frame;
+use gwcore::time::SECOND;
+use gwcore::{FlowConst, FlowRef, Key, LimitHits, Limits, Out, Span, Stamp, Ts};
+use packet::{Anomalies, Decoder, Outcome};
+
+use crate::batch::{Batch, Item};
+use crate::clock::{Clock, Moved, TimeBreak};
+use crate::merge::merge;
+use crate::worker::Worker;
+
+/// Where frames come from, in order.
+pub trait Source {
+    /// The next frame; none at the end.
+    fn next(&mut self) -> Option<Frame<'_>>;
+    /// Names of the interfaces met so far.
+    fn interfaces(&self) -> &[String];
+}
+
+impl Source for capture::Merge {
+    fn next(&mut self) -> Option<Frame<'_>> {
+        capture::Merge::next(self)
+    }
+    fn interfaces(&self) -> &[String] {
+        capture::Merge::interfaces(self)
+    }
+}
+
+impl Source for capture::Single {
+    fn next(&mut self) -> Option<Frame<'_>> {
+        capture::Single::next(self)
+    }
+    fn interfaces(&self) -> &[String] {
+        capture::Single::interfaces(self)
+    }
+}
+
+/// What takes the ordered rows and facts of each batch.
+pub trait Stage {
+    /// The rows and facts of one batch, in the order of the input; the stage may append rows of its own.
+    fn batch(&mut self, out: &mut Out, interfaces: &[String]) -> std::io::Result<()>;
+    /// The input is over; `at` lies after everything, `now` is the packet time reached.
+    fn finish(&mut self, at: Key, now: Ts, interfaces: &[String]) -> std::io::Result<()>;
+}
+
+/// How to run.
+#[derive(Clone)]
+pub struct Options {
+    /// Worker threads; 1 means no queues.
+    pub threads: usize,
+    /// Limits in force.
+    pub limits: Limits,
+    /// Whether repeats are written too.
+    pub full: bool,
+    /// How packets are decoded.
+    pub packet: packet::Options,
+    /// How flows are kept.
+    pub flow: flow::Options,
+}
+
+/// Frames by what became of them: for each file `frames` = `decoded` + the sum of `reasons`.
+#[derive(Clone, Debug, Default)]
+pub struct FileCounts {
+    /// Frames read.
+    pub frames: u64,
+    /// Frames decoded, fragments and twins among them.
+    pub decoded: u64,
+    /// Frames not decoded, by reason.
+    pub reasons: Vec<(&'static str, u64)>,
+}
+
+/// What the run counted.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// By file index.
+    pub files: Vec<FileCounts>,
+    /// First and last frame time.
+    pub span: Option<(Ts, Ts)>,
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// Mirrored copies left out.
+    pub twins: u64,
+    /// Panics contained in parsers.
+    pub panics: u64,
+    /// Times packet time went back.
+    pub time_breaks: u64,
+    /// Limits hit.
+    pub hits: LimitHits,
+}
+
+impl Counts {
+    fn frame(&mut self, f: &Frame<'_>, outcome: &Outcome) {
+        let index = f.file as usize;
+        if self.files.len() <= index {
+            self.files.resize_with(index + 1, FileCounts::default);
+        }
+        let Some(file) = self.files.get_mut(index) else { return };
+        file.frames += 1;
+        self.bytes += u64::from(f.wire_len);
+        let (first, last) = self.span.unwrap_or((f.ts, f.ts));
+        self.span = Some((first.min(f.ts), last.max(f.ts)));
+        match outcome {
+            Outcome::Undecoded(reason) => match file.reasons.iter_mut().find(|(r, _)| r == reason) {
+                Some((_, n)) => *n += 1,
+                None => file.reasons.push((reason, 1)),
+            },
+            _ => file.decoded += 1,
+        }
+    }
+}
+
+/// Frames in a batch at most.
+const BATCH_FRAMES: usize = 65_536;
+/// Bytes of payload in a batch at most: bounds what is copied for other threads.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Runs the whole input through the pipeline.
+pub fn analyze(source: &mut dyn Source, options: &Options, stage: &mut dyn Stage) -> std::io::Result<Counts> {
+    let threads = options.threads.clamp(1, 32);
+    let new_worker = |i| Worker::new(i, threads, &options.limits, &options.flow, options.full);
+    if threads == 1 {
+        let mut lane = Inline { worker: new_worker(0), out: Out::default() };
+        return run(source, options, stage, &mut lane);
+    }
+    std::thread::scope(|scope| {
+        let mut lanes =
+            Lanes { jobs: Vec::new(), results: Vec::new(), filling: Vec::new(), spare: Vec::new(), in_flight: 0 };
+        for i in 0..threads {
+            let (job_tx, job_rx) = sync_channel::<Job>(2);
+            let (result_tx, result_rx) = sync_channel::<Job>(2);
+            let mut worker = new_worker(i);
+            scope.spawn(move || serve(&mut worker, &job_rx, &result_tx));
+            lanes.jobs.push(job_tx);
+            lanes.results.push(result_rx);
+            lanes.filling.push(Batch::default());
+        }
+        run(source, options, stage, &mut lanes)
+    })
+}
+
+/// A batch and what came of it, travelling to a worker and back so that memory is used again.
+#[derive(Default)]
+struct Job {
+    batch: Batch,
+    out: Out,
+    panics: u64,
+}
+
+fn serve(worker: &mut Worker, jobs: &Receiver<Job>, results: &SyncSender<Job>) {
+    while let Ok(mut job) = jobs.recv() {
+        job.out.clear();
+        worker.batch(&job.batch, &mut job.out);
+        job.panics = worker.panics;
+        if results.send(job).is_err() {
+            return;
+        }
+    }
+}
+
+/// Where packets go: straight into the one worker, or into batches for several.
+trait Lane {
+    fn packet(&mut self, p: &packet::Packet, payload: &[u8], shard: u8, anomalies: &Anomalies);
+    fn every(&mut self, make: &dyn Fn() -> Item);
+    /// Hands what is complete to `sink`: everything when `last`.
+    fn flush(&mut self, last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()>;
+    fn panics(&self) -> u64;
+    fn bytes(&self) -> usize;
+}
+
+struct Inline {
+    worker: Worker,
+    out: Out,
+}
+
+impl Lane for Inline {
+    fn packet(&mut self, p: &packet::Packet, payload: &[u8], shard: u8, anomalies: &Anomalies) {
+        self.worker.packet(p, payload, shard, anomalies, &mut self.out);
+    }
+    fn every(&mut self, make: &dyn Fn() -> Item) {
+        match make() {
+            Item::Tick { step, now } => self.worker.tick(step, now, &mut self.out),
+            Item::Back { ns } => self.worker.shift(ns),
+            Item::Finish { step, now } => self.worker.finish(step, now, &mut self.out),
+            Item::Packet { .. } => {}
+        }
+    }
+    fn flush(&mut self, _last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
+        sink(&mut self.out)?;
+        self.out.clear();
+        self.worker.begin();
+        Ok(())
+    }
+    fn panics(&self) -> u64 {
+        self.worker.panics
+    }
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+struct Lanes {
+    jobs: Vec<SyncSender<Job>>,
+    results: Vec<Receiver<Job>>,
+    filling: Vec<Batch>,
+    spare: Vec<Job>,
+    in_flight: usize,
+}
+
+/// Batches under way at most: one being worked on, one waiting.
+const IN_FLIGHT: usize = 2;
+
+impl Lanes {
+    fn send(&mut self) {
+        for (tx, filling) in self.jobs.iter().zip(&mut self.filling) {
+            let mut job = self.spare.pop().unwrap_or_default();
+            job.batch.clear();
+            std::mem::swap(&mut job.batch, filling);
+            // A worker that is gone has panicked outside a parser; the scope reports it when it joins.
+            let _ = tx.send(job);
+        }
+        self.in_flight += 1;
+    }
+
+    fn receive(&mut self, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
+        let mut jobs: Vec<Job> = self.results.iter().filter_map(|rx| rx.recv().ok()).collect();
+        self.in_flight -= 1;
+        if jobs.len() < self.results.len() {
+            return Err(std::io::Error::other("a worker thread ended early"));
+        }
+        let outs: Vec<Out> = jobs.iter_mut().map(|j| std::mem::take(&mut j.out)).collect();
+        let mut merged = Out::default();
+        merge(&outs, &mut merged);
+        for (job, out) in jobs.iter_mut().zip(outs) {
+            job.out = out;
+        }
+        self.spare.append(&mut jobs);
+        sink(&mut merged)
+    }
+}
+
+impl Lane for Lanes {
+    fn packet(&mut self, p: &packet::Packet, payload: &[u8], shard: u8, anomalies: &Anomalies) {
+        let lane = usize::from(shard) % self.filling.len();
+        if let Some(batch) = self.filling.get_mut(lane) {
+            batch.packet(*p, payload, shard, *anomalies);
+        }
+    }
+    fn every(&mut self, make: &dyn Fn() -> Item) {
+        self.filling.iter_mut().for_each(|b| b.items.push(make()));
+    }
+    fn flush(&mut self, last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
+        self.send();
+        while self.in_flight >= if last { 1 } else { IN_FLIGHT } {
+            self.receive(sink)?;
+        }
+        Ok(())
+    }
+    fn panics(&self) -> u64 {
+        self.spare.iter().map(|j| j.panics).sum()
+    }
+    fn bytes(&self) -> usize {
+        self.filling.iter().map(|b| b.arena.len()).sum()
+    }
+}
+
+fn run(
+    source: &mut dyn Source,
+    options: &Options,
+    stage: &mut dyn Stage,
+    lane: &mut dyn Lane,
+) -> std::io::Result<Counts> {
+    let mut decoder = Decoder::new(&options.limits, options.packet, gwcore::ids::hash_seed());
+    let mut clock = Clock::default();
+    let mut counts = Counts::default();
+    let mut breaks: VecDeque<Vec<Break>> = VecDeque::from([Vec::new()]);
+    let (mut in_batch, mut batch_start, mut last_seq) = (0usize, Ts::default(), 0u64);
+    while let Some(frame) = source.next() {
+        last_seq = frame.seq;
+        let step = frame.seq.saturating_mul(2);
+        match clock.frame(frame.ts) {
+            Moved::No => {}
+            Moved::Tick(now) => lane.every(&|| Item::Tick { step, now }),
+            Moved::Back { before, after } => {
+                counts.time_breaks += 1;
+                if let Some(batch) = breaks.back_mut() {
+                    batch.push(Break { step, before, after, file: frame.file });
+                }
+                lane.every(&|| Item::Back { ns: after.since(before) });
+            }
+        }
+        let decoded = decoder.decode(&frame);
+        counts.frame(&frame, &decoded.outcome);
+        if matches!(decoded.outcome, Outcome::Packet) {
+            counts.twins += u64::from(decoded.packet.twin);
+            let shard = flow::shard_of(&decoded.packet, decoded.payload);
+            lane.packet(&decoded.packet, decoded.payload, shard, &decoded.anomalies);
+        }
+        in_batch += 1;
+        if in_batch >= BATCH_FRAMES || clock.now().since(batch_start) >= SECOND * 10 || lane.bytes() >= BATCH_BYTES {
+            in_batch = 0;
+            batch_start = clock.now();
+            breaks.push_back(Vec::new());
+            lane.flush(false, &mut |out| {
+                time_breaks(&mut breaks, out);
+                stage.batch(out, source.interfaces())
+            })?;
+        }
+    }
+    let (step, now) = (last_seq.saturating_mul(2).saturating_add(2), clock.end());
+    lane.every(&|| Item::Tick { step, now });
+    lane.every(&|| Item::Finish { step: step + 2, now });
+    let mut hits = LimitHits::default();
+    lane.flush(true, &mut |out| {
+        time_breaks(&mut breaks, out);
+        hits.add(&out.hits);
+        stage.batch(out, source.interfaces())
+    })?;
+    stage.finish(Key { step: step + 4, ..Key::default() }, now, source.interfaces())?;
+    counts.hits.add(&hits);
+    counts.hits.add(decoder.limit_hits());
+    counts.panics = lane.panics();
+    Ok(counts)
+}
+
+/// Packet time went back at a frame.
+struct Break {
+    step: u64,
+    before: Ts,
+    after: Ts,
+    file: u32,
+}
+
+/// Writes the `time_break` rows of the oldest batch under way.
+fn time_breaks(breaks: &mut VecDeque<Vec<Break>>, out: &mut Out) {
+    for Break { step, before, after, file } in breaks.pop_front().unwrap_or_default() {
+        let flow = FlowRef((out.flows.len() as u32).saturating_mul(2));
+        out.flows.push(FlowConst { file, vlans: [0xffff; 2], ..FlowConst::default() });
+        let stamp = Stamp { key: Key { step, ..Key::default() }, ts: after, frame: 0, flow };
+        out.append(stamp, TimeBreak { before, after, step: Span(before.since(after)) });
+    }
+}

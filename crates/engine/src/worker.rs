@@ -1,0 +1,92 @@
+//! A worker owns whole shards and runs them over batches; with one thread it is called in place, without queues.
+
+use flow::Shard;
+use gwcore::{LimitHits, Limits, Out, Ts};
+use packet::{Anomalies, Packet};
+use proto::At;
+
+use crate::batch::{Batch, Item};
+use crate::bridge::{Bridge, FlowApp};
+
+/// Shards, whatever the number of threads.
+pub(crate) const SHARDS: u8 = 32;
+
+/// Some of the shards.
+pub(crate) struct Worker {
+    shards: Vec<(u8, Shard<FlowApp>)>,
+    place: [usize; SHARDS as usize],
+    limits: Limits,
+    full: bool,
+    epoch: u64,
+    /// Panics contained in parsers.
+    pub(crate) panics: u64,
+}
+
+impl Worker {
+    /// Worker `index` of `threads`: it owns every `threads`-th shard.
+    pub(crate) fn new(index: usize, threads: usize, limits: &Limits, options: &flow::Options, full: bool) -> Worker {
+        let mut place = [0; SHARDS as usize];
+        let mut shards = Vec::new();
+        for shard in (0..SHARDS).filter(|s| usize::from(*s) % threads == index) {
+            place[usize::from(shard)] = shards.len();
+            shards.push((shard, Shard::new(limits, options)));
+        }
+        Worker { shards, place, limits: limits.clone(), full, epoch: 1, panics: 0 }
+    }
+
+    /// A new batch begins: flow constants are written anew.
+    pub(crate) fn begin(&mut self) {
+        self.epoch += 1;
+    }
+
+    /// Runs a whole batch.
+    pub(crate) fn batch(&mut self, batch: &Batch, out: &mut Out) {
+        self.begin();
+        for item in &batch.items {
+            match item {
+                Item::Packet { packet, shard, from, to, anomalies } => {
+                    let payload = batch.arena.get(*from as usize..*to as usize).unwrap_or_default();
+                    self.packet(packet, payload, *shard, anomalies, out);
+                }
+                Item::Tick { step, now } => self.tick(*step, *now, out),
+                Item::Back { ns } => self.shift(*ns),
+                Item::Finish { step, now } => self.finish(*step, *now, out),
+            }
+        }
+    }
+
+    /// One packet.
+    pub(crate) fn packet(&mut self, p: &Packet, payload: &[u8], shard: u8, anomalies: &Anomalies, out: &mut Out) {
+        let at = At { ts: p.ts, frame: p.number, file: p.file, step: p.seq * 2 + 1, shard };
+        let (limits, full, epoch, panics) = (&self.limits, self.full, self.epoch, &mut self.panics);
+        if let Some((_, s)) = self.shards.get_mut(self.place[usize::from(shard % SHARDS)]) {
+            s.packet(p, payload, &mut Bridge { at, out, sub: 0, limits, full, epoch, panics, anomalies });
+        }
+    }
+
+    /// Timers run up to `now`.
+    pub(crate) fn tick(&mut self, step: u64, now: Ts, out: &mut Out) {
+        self.each(step, now, out, |shard, bridge| shard.tick(now, bridge));
+    }
+
+    /// The input is over: every flow ends.
+    pub(crate) fn finish(&mut self, step: u64, now: Ts, out: &mut Out) {
+        self.each(step, now, out, |shard, bridge| shard.finish(now, bridge));
+        let mut hits = LimitHits::default();
+        self.shards.iter().for_each(|(_, s)| hits.add(s.hits()));
+        out.hits.add(&hits);
+    }
+
+    /// Time went back.
+    pub(crate) fn shift(&mut self, ns: i64) {
+        self.shards.iter_mut().for_each(|(_, s)| s.shift(ns));
+    }
+
+    fn each(&mut self, step: u64, now: Ts, out: &mut Out, mut f: impl FnMut(&mut Shard<FlowApp>, &mut Bridge<'_>)) {
+        let (limits, full, epoch, panics) = (&self.limits, self.full, self.epoch, &mut self.panics);
+        for (shard, s) in &mut self.shards {
+            let at = At { ts: now, frame: 0, file: 0, step, shard: *shard };
+            f(s, &mut Bridge { at, out, sub: 0, limits, full, epoch, panics, anomalies: &Anomalies::default() });
+        }
+    }
+}

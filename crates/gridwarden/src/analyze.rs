@@ -1,0 +1,276 @@
+//! `gridwarden analyze`: captures in; records, devices, findings and a summary out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+use capture::{FileReport, Inputs, Merge, Single, Status};
+use detect::Device;
+use engine::{Counts, Options};
+use gwcore::{Finding, Limits, Names, Severity, Sink};
+use report::{FileSummary, Summary};
+
+use crate::cli::{Analyze, Checksums, Detail, Logs};
+use crate::platform::{Platform, Tally};
+use crate::progress::Progress;
+use crate::write;
+
+/// Runs it; the exit code says what was found (design §4).
+pub fn run(args: &Analyze) -> anyhow::Result<u8> {
+    let started = Instant::now();
+    if let Some(seed) = args.hash_seed {
+        gwcore::ids::fix_hash_seed(seed);
+    }
+    known_detectors(args)?;
+    let limits = Limits::scaled(args.limits_divisor);
+    let inputs = Inputs::find(&args.paths, &limits);
+    let dir = output(args)?;
+    let world = analyze(args, &limits, &inputs, &dir)?;
+    let mut summary = summarise(args, &inputs, &world);
+    summary.seconds = started.elapsed().as_secs_f64();
+    write::alerts(&dir, &world.findings)?;
+    write::assets(&dir, &world.devices)?;
+    write::summary(&dir, &summary)?;
+    say(args, &dir, &summary, &world)?;
+    Ok(exit_code(&summary, &world))
+}
+
+/// What all worlds of the run came to.
+struct World {
+    devices: Vec<(Option<String>, Device)>,
+    findings: Vec<(Option<String>, Finding)>,
+    counts: Vec<Counts>,
+    reports: Vec<FileReport>,
+    tally: Tally,
+}
+
+fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
+    let options = options(args, limits);
+    let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
+    let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
+    let mut sinks = sinks(args, dir, limits)?;
+    let progress = Progress::new(0, args.quiet);
+    let mut world =
+        World { devices: vec![], findings: vec![], counts: vec![], reports: vec![], tally: Tally::default() };
+    let mut interfaces: Vec<String> = Vec::new();
+    let chosen = (&args.only[..], &args.without[..]);
+    if args.separate {
+        for (index, input) in inputs.list.iter().enumerate().filter(|(_, i)| matches!(i.status, Status::Capture)) {
+            let Some(mut source) = Single::open(inputs, index, limits) else { continue };
+            let names = (&files[..], &shared[..]);
+            let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+            let counts = engine::analyze(&mut source, &options, &mut stage)
+                .with_context(|| format!("cannot write to `{}`", dir.display()))?;
+            let (devices, findings) = stage.result();
+            let file = Some(input.path.display().to_string());
+            world.devices.extend(devices.into_iter().map(|d| (file.clone(), d)));
+            world.findings.extend(findings.into_iter().map(|f| (file.clone(), f)));
+            world.counts.push(counts);
+            interfaces = source.interfaces().to_vec();
+            world.reports.extend(source.finish());
+        }
+        world.findings.sort_by(|a, b| (a.1.ts, &a.1.id, &a.0).cmp(&(b.1.ts, &b.1.id, &b.0)));
+    } else {
+        let mut source = Merge::open(inputs, limits);
+        let names = (&files[..], &shared[..]);
+        let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+        let counts = engine::analyze(&mut source, &options, &mut stage)
+            .with_context(|| format!("cannot write to `{}`", dir.display()))?;
+        let (devices, findings) = stage.result();
+        world.devices.extend(devices.into_iter().map(|d| (None, d)));
+        world.findings.extend(findings.into_iter().map(|f| (None, f)));
+        world.counts.push(counts);
+        interfaces = source.interfaces().to_vec();
+        world.tally.hits.add(source.hits());
+        world.reports = source.finish();
+    }
+    let names = Names { files: &files, interfaces: &interfaces };
+    for sink in &mut sinks {
+        sink.finish(names).with_context(|| format!("cannot write to `{}`", dir.display()))?;
+    }
+    Ok(world)
+}
+
+fn options(args: &Analyze, limits: &Limits) -> Options {
+    let checksums = if args.ignore_checksums { Checksums::None } else { args.checksums };
+    let threads = match args.threads {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        n => n,
+    };
+    let flow = flow::Options {
+        checksums: match checksums {
+            Checksums::Auto => flow::Checksums::Auto,
+            Checksums::None => flow::Checksums::None,
+            Checksums::All => flow::Checksums::All,
+        },
+        ..flow::Options::default()
+    };
+    let packet = packet::Options {
+        checksums: if checksums == Checksums::None { packet::Checksums::Ignore } else { packet::Checksums::Verify },
+        ..packet::Options::default()
+    };
+    Options { threads, limits: limits.clone(), full: args.detail == Detail::Full, packet, flow }
+}
+
+fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    for log in &args.logs {
+        sinks.push(match log {
+            Logs::Parquet => Box::new(lake::ParquetSink::new(dir, limits)?),
+            Logs::Ndjson => Box::new(views::NdjsonSink::new(dir)?),
+            Logs::Zeek => Box::new(views::ZeekSink::new(dir, false, flow::community_id)?),
+            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir, true, flow::community_id)?),
+            Logs::Eve => Box::new(views::EveSink::new(dir, flow::community_id)?),
+        });
+    }
+    Ok(sinks)
+}
+
+/// The output folder, made anew; an existing one is reused only if it is ours or empty.
+fn output(args: &Analyze) -> anyhow::Result<PathBuf> {
+    let dir = match (&args.output, args.paths.first()) {
+        (Some(dir), _) => dir.clone(),
+        (None, Some(first)) if first.as_os_str() == "-" => PathBuf::from("stdin.gridwarden"),
+        (None, Some(first)) => {
+            let name = first.file_name().unwrap_or(first.as_os_str()).to_string_lossy().into_owned();
+            first.with_file_name(format!("{name}.gridwarden"))
+        }
+        (None, None) => anyhow::bail!("no input named"),
+    };
+    let ours = dir.join("summary.json").exists();
+    let empty = dir.read_dir().is_ok_and(|mut d| d.next().is_none());
+    if dir.exists() && !ours && !empty {
+        anyhow::bail!("`{}` exists and was not written by gridwarden: name another folder with -o", dir.display());
+    }
+    for old in ["records", "ndjson", "zeek"] {
+        if ours && dir.join(old).exists() {
+            std::fs::remove_dir_all(dir.join(old)).with_context(|| format!("cannot empty `{}`", dir.display()))?;
+        }
+    }
+    if ours && dir.join("eve.json").exists() {
+        std::fs::remove_file(dir.join("eve.json")).with_context(|| format!("cannot empty `{}`", dir.display()))?;
+    }
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder `{}`", dir.display()))?;
+    Ok(dir)
+}
+
+fn known_detectors(args: &Analyze) -> anyhow::Result<()> {
+    for name in args.only.iter().chain(&args.without) {
+        if !detect::META.iter().any(|m| m.id == name) {
+            anyhow::bail!("no detector `{name}`: `gridwarden detectors` lists them");
+        }
+    }
+    Ok(())
+}
+
+fn summarise(args: &Analyze, inputs: &Inputs, world: &World) -> Summary {
+    let mut s = Summary {
+        format_version: 1,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        detail: if args.detail == Detail::Full { "full" } else { "summary" },
+        shards: 32,
+        records: world.tally.records.clone(),
+        anomalies: world.tally.anomalies.clone(),
+        services: world.tally.services.clone(),
+        assets: world.devices.len() as u64,
+        ..Summary::default()
+    };
+    let mut hits = world.tally.hits.clone();
+    let mut span: Option<(gwcore::Ts, gwcore::Ts)> = None;
+    for counts in &world.counts {
+        hits.add(&counts.hits);
+        s.bytes += counts.bytes;
+        s.twins += counts.twins;
+        s.panics += counts.panics;
+        s.time_breaks += counts.time_breaks;
+        if let Some((a, b)) = counts.span {
+            span = Some(span.map_or((a, b), |(x, y)| (x.min(a), y.max(b))));
+        }
+    }
+    if let Some((first, last)) = span {
+        s.first = Some(first.to_string());
+        s.last = Some(last.to_string());
+        s.span_seconds = last.since(first) as f64 / 1e9;
+    }
+    s.drops = hits.iter().map(|(l, n)| (l.key().to_owned(), n)).collect();
+    for severity in [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical] {
+        let n = world.findings.iter().filter(|(_, f)| f.severity == severity).count();
+        s.findings.insert(severity.name(), n as u64);
+    }
+    for (index, input) in inputs.list.iter().enumerate() {
+        let report = world.reports.iter().find(|r| r.path == input.path);
+        s.files.push(file(index, &input.path, &input.status, report, &world.counts));
+    }
+    s.frames = s.files.iter().map(|f| f.frames).sum();
+    s.decoded = s.files.iter().map(|f| f.decoded).sum();
+    for f in &s.files {
+        for (reason, n) in &f.reasons {
+            *s.reasons.entry(reason.clone()).or_default() += n;
+        }
+    }
+    s
+}
+
+fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>, counts: &[Counts]) -> FileSummary {
+    let mut f = FileSummary { path: path.display().to_string(), status: "read", ..FileSummary::default() };
+    match status {
+        Status::NotCapture => f.status = "not_capture",
+        Status::Unreadable(e) => {
+            f.status = "unreadable";
+            f.problem = Some(e.to_string());
+        }
+        Status::Capture => {}
+    }
+    for c in counts.iter().filter_map(|c| c.files.get(index)) {
+        f.frames += c.frames;
+        f.decoded += c.decoded;
+        for (reason, n) in &c.reasons {
+            *f.reasons.entry((*reason).to_owned()).or_default() += n;
+        }
+    }
+    if let Some(r) = report {
+        f.format = r.format.map(|x| x.to_string());
+        f.bytes = r.bytes;
+        f.truncated = r.truncated;
+        if r.failed() {
+            f.status = if r.frames > 0 { "damaged" } else { "unreadable" };
+            let (reason, remedy) = (r.reason().unwrap_or_default(), r.remedy().unwrap_or_default());
+            f.problem = Some(format!("{reason}: {remedy}"));
+        }
+    }
+    f
+}
+
+fn say(args: &Analyze, dir: &Path, summary: &Summary, world: &World) -> anyhow::Result<()> {
+    for f in summary.files.iter().filter(|f| matches!(f.status, "unreadable" | "damaged")) {
+        eprintln!(
+            "gridwarden: {}: {}",
+            report::plain(&f.path),
+            report::plain(f.problem.as_deref().unwrap_or_default())
+        );
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(summary)?);
+    } else if !args.quiet {
+        let devices: Vec<Device> = world.devices.iter().map(|d| d.1.clone()).collect();
+        let findings: Vec<Finding> = world.findings.iter().map(|f| f.1.clone()).collect();
+        let report = args.report.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
+        let next = format!("less {}", dir.join("alerts.ndjson").display());
+        for line in report::page(summary, &devices, &findings, &report, &next) {
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+/// 2 when the command failed in whole or part, 1 for findings above `info`, else 0.
+fn exit_code(summary: &Summary, world: &World) -> u8 {
+    let failed = summary.files.iter().any(|f| matches!(f.status, "unreadable" | "damaged"))
+        || !summary.files.iter().any(|f| f.status != "not_capture");
+    match (failed, world.findings.iter().any(|(_, f)| f.severity > Severity::Info)) {
+        (true, _) => 2,
+        (false, true) => 1,
+        (false, false) => 0,
+    }
+}

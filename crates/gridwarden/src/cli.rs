@@ -1,0 +1,135 @@
+//! The command line: what is accepted, under which names.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Network detection and response for electric, gas and water utilities.
+#[derive(Parser)]
+#[command(name = "gridwarden", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Reads captures and says what is in them and what does not belong.
+    Analyze(Analyze),
+    /// Lists the detectors: what they find, what they need, how grave it is.
+    Detectors {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Reads captures and says what is in them and what does not belong.
+#[derive(Args, Clone)]
+pub struct Analyze {
+    /// Capture files or folders, or - for standard input.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Folder for what is written; without it NAME.gridwarden beside the first input.
+    #[arg(short = 'o', long = "output", short_alias = 'l')]
+    pub output: Option<PathBuf>,
+    /// Formats of records.
+    #[arg(long, value_delimiter = ',', default_value = "parquet")]
+    pub logs: Vec<Logs>,
+    /// `summary` leaves out repeated polls, `full` writes every message.
+    #[arg(long, value_enum, default_value_t = Detail::Summary)]
+    pub detail: Detail,
+    /// Each file is a world of its own.
+    #[arg(long)]
+    pub separate: bool,
+    /// Worker threads; 0 takes the machine's.
+    #[arg(short = 'j', long, default_value_t = 0)]
+    pub threads: usize,
+    /// Checksums: `auto` believes a wrong one only from sources that offload them, `none` does not look, `all` believes none.
+    #[arg(short = 'k', long = "checksums", value_enum, default_value_t = Checksums::Auto)]
+    pub checksums: Checksums,
+    /// The same as `-k none`.
+    #[arg(short = 'C')]
+    pub ignore_checksums: bool,
+    /// Only these detectors.
+    #[arg(long, value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// All detectors but these.
+    #[arg(long, value_delimiter = ',')]
+    pub without: Vec<String>,
+    /// Writes a report for people (HTML).
+    #[arg(long)]
+    pub report: Option<PathBuf>,
+    /// Says nothing but errors.
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+    /// Prints `summary.json` instead of the page.
+    #[arg(long)]
+    pub json: bool,
+    /// Divides every table and buffer limit, to test that small ones do no harm.
+    #[arg(long, default_value_t = 1, hide = true)]
+    pub limits_divisor: usize,
+    /// Fixes the key of hash tables, to test that no output depends on it.
+    #[arg(long, hide = true)]
+    pub hash_seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Logs {
+    Parquet,
+    Ndjson,
+    Zeek,
+    ZeekJson,
+    Eve,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Detail {
+    Summary,
+    Full,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Checksums {
+    Auto,
+    None,
+    All,
+}
+
+/// Parses the arguments; without a verb, `-r PATH` means `analyze PATH`, as the peers have it.
+pub fn parse() -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(rewrite(std::env::args_os().collect()))
+}
+
+fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
+    const VERBS: &[&str] = &["analyze", "detectors", "help"];
+    let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
+    if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
+        args.remove(at);
+        args.insert(1, "analyze".into());
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str) -> Cli {
+        Cli::try_parse_from(rewrite(line.split(' ').map(OsString::from).collect())).unwrap()
+    }
+
+    #[test]
+    fn peers_options_mean_analyze() {
+        let Command::Analyze(a) = check("gridwarden -C -r x.pcap -l out -k none").command else { panic!("no analyze") };
+        assert!(a.ignore_checksums && a.checksums == Checksums::None);
+        assert_eq!((a.paths[0].to_str(), a.output.unwrap().to_str()), (Some("x.pcap"), Some("out")));
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,34 @@
+//! The program's table of contents.
+// Printing is what a command line is for; libraries never print.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod analyze;
+mod cli;
+mod detectors;
+mod platform;
+mod progress;
+mod write;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // A closed pipe while printing help is no error.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let result = match cli.command {
+        cli::Command::Analyze(args) => analyze::run(&args),
+        cli::Command::Detectors { json } => detectors::run(json),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => {
+            eprintln!("gridwarden: {e:#}");
+            ExitCode::from(2)
+        }
+    }
+}

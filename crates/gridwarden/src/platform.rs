@@ -1,0 +1,105 @@
+//! The ordered stage as the program wires it: points, devices, detectors, counts, and the sinks that write records.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use detect::{Detectors, Device, Devices};
+use engine::{Points, Stage};
+use gwcore::{Body, Finding, Key, LimitHits, Limits, Names, Out, Sink, Ts};
+
+use crate::progress::Progress;
+
+/// State of one world (one timeline) and the sinks shared by all.
+pub struct Platform<'a> {
+    pub points: Points,
+    pub devices: Devices,
+    pub detectors: Detectors,
+    pub sinks: &'a mut [Box<dyn Sink>],
+    pub files: &'a [String],
+    pub shared_files: &'a [Arc<str>],
+    pub tally: &'a mut Tally,
+    pub progress: &'a Progress,
+}
+
+/// Counts over all worlds.
+#[derive(Default)]
+pub struct Tally {
+    pub records: BTreeMap<String, u64>,
+    pub anomalies: BTreeMap<String, u64>,
+    pub services: BTreeMap<String, u64>,
+    pub hits: LimitHits,
+    pub bytes_done: u64,
+}
+
+impl<'a> Platform<'a> {
+    /// A new world.
+    pub fn new(
+        limits: &Limits,
+        (only, without): (&[String], &[String]),
+        sinks: &'a mut [Box<dyn Sink>],
+        (files, shared_files): (&'a [String], &'a [Arc<str>]),
+        tally: &'a mut Tally,
+        progress: &'a Progress,
+    ) -> Self {
+        Platform {
+            points: Points::new(limits),
+            devices: Devices::new(limits),
+            detectors: Detectors::new(limits, only, without),
+            sinks,
+            files,
+            shared_files,
+            tally,
+            progress,
+        }
+    }
+
+    /// What this world found.
+    pub fn result(mut self) -> (Vec<Device>, Vec<Finding>) {
+        let inventory = self.devices.finish();
+        let findings = self.detectors.finish(&inventory);
+        self.tally.hits.add(&self.points.hits);
+        self.tally.hits.add(&self.devices.hits);
+        self.tally.hits.add(&self.detectors.hits());
+        (inventory.devices, findings)
+    }
+
+    fn write(&mut self, out: &Out, interfaces: &[String]) -> std::io::Result<()> {
+        for kind in out.kinds() {
+            *self.tally.records.entry(kind.kind().name.to_owned()).or_default() += kind.stamps().len() as u64;
+        }
+        let names = Names { files: self.files, interfaces };
+        self.sinks.iter_mut().try_for_each(|s| s.rows(out, names))
+    }
+}
+
+impl Stage for Platform<'_> {
+    fn batch(&mut self, out: &mut Out, interfaces: &[String]) -> std::io::Result<()> {
+        for fact in &out.facts {
+            match &fact.body {
+                Body::Anomaly { proto, reason } => {
+                    *self.tally.anomalies.entry(format!("{proto}.{reason}")).or_default() += 1;
+                }
+                Body::FlowEnd { service, .. } if !service.is_empty() => match self.tally.services.get_mut(*service) {
+                    Some(n) => *n += 1,
+                    None => {
+                        self.tally.services.insert((*service).to_owned(), 1);
+                    }
+                },
+                _ => {}
+            }
+        }
+        self.points.batch(out);
+        self.devices.batch(&out.facts, &out.flows);
+        let files = self.shared_files;
+        let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        self.detectors.batch(&out.facts, &out.flows, &name);
+        self.progress.at(self.tally.bytes_done);
+        self.write(out, interfaces)
+    }
+
+    fn finish(&mut self, at: Key, _now: Ts, interfaces: &[String]) -> std::io::Result<()> {
+        let mut out = Out::default();
+        self.points.finish(at, &mut out);
+        self.write(&out, interfaces)
+    }
+}

@@ -1,0 +1,46 @@
+//! The files of a run beside its records: alerts, assets, summary.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use detect::Device;
+use gwcore::Finding;
+use report::Summary;
+use serde::Serialize;
+
+/// A line with the file its world was made of, where each file is one.
+#[derive(Serialize)]
+struct Of<'a, T: Serialize> {
+    #[serde(flatten)]
+    value: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+}
+
+/// `alerts.ndjson`: findings by (`ts`, `id`).
+pub fn alerts(dir: &Path, findings: &[(Option<String>, Finding)]) -> anyhow::Result<()> {
+    lines(&dir.join("alerts.ndjson"), findings)
+}
+
+/// `assets.ndjson`: devices by id.
+pub fn assets(dir: &Path, devices: &[(Option<String>, Device)]) -> anyhow::Result<()> {
+    lines(&dir.join("assets.ndjson"), devices)
+}
+
+/// `summary.json`.
+pub fn summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
+    let path = dir.join("summary.json");
+    let text = serde_json::to_string_pretty(summary)? + "\n";
+    std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn lines<T: Serialize>(path: &Path, list: &[(Option<String>, T)]) -> anyhow::Result<()> {
+    let file = std::fs::File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    let mut out = BufWriter::new(file);
+    for (file, value) in list {
+        serde_json::to_writer(&mut out, &Of { value, file: file.as_deref() })?;
+        out.write_all(b"\n")?;
+    }
+    out.flush().with_context(|| format!("cannot write `{}`", path.display()))
+}

@@ -1,0 +1,9 @@
+//! What a run found, for people: the summary, the terminal page and the HTML report. Text from the wire is hostile here: it is escaped at
+//! every edge and never trusted to be a name, a link or markup.
+#![deny(missing_docs)]
+
+mod summary;
+mod terminal;
+
+pub use summary::{FileSummary, Summary};
+pub use terminal::{page, plain};

@@ -1,0 +1,82 @@
+//! `summary.json`: what was read, what was made of it, and what was not, in counts that add up.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// One input file.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FileSummary {
+    /// Path as found under PATH.
+    pub path: String,
+    /// `read`, `not_capture`, `unreadable` or `damaged`.
+    pub status: &'static str,
+    /// Format, and what it was compressed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Frames read.
+    pub frames: u64,
+    /// Frames decoded; with the reasons it adds up to the frames.
+    pub decoded: u64,
+    /// Frames not decoded, by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// Bytes of frames on the wire.
+    pub bytes: u64,
+    /// The last record was cut off.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// What is wrong with the file, and the remedy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// The whole run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// Version of this file's format.
+    pub format_version: u32,
+    /// Version of the program.
+    pub version: String,
+    /// Every file.
+    pub files: Vec<FileSummary>,
+    /// Frames of all files.
+    pub frames: u64,
+    /// Frames decoded.
+    pub decoded: u64,
+    /// Frames not decoded, by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// Bytes of frames on the wire.
+    pub bytes: u64,
+    /// First frame, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
+    /// Last frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// Seconds of packet time between them.
+    pub span_seconds: f64,
+    /// Records written, by kind.
+    pub records: BTreeMap<String, u64>,
+    /// `summary` or `full`.
+    pub detail: &'static str,
+    /// Limits hit, by name.
+    pub drops: BTreeMap<String, u64>,
+    /// Anomalies, by `protocol.reason`, exact.
+    pub anomalies: BTreeMap<String, u64>,
+    /// Mirrored copies left out.
+    pub twins: u64,
+    /// Times packet time went back.
+    pub time_breaks: u64,
+    /// Panics contained in parsers.
+    pub panics: u64,
+    /// Devices.
+    pub assets: u64,
+    /// Findings, by severity.
+    pub findings: BTreeMap<&'static str, u64>,
+    /// Conversations by protocol.
+    pub services: BTreeMap<String, u64>,
+    /// Shards that work was cut into.
+    pub shards: u32,
+    /// Wall-clock seconds; the only figure that differs between runs.
+    pub seconds: f64,
+}

@@ -1,0 +1,187 @@
+//! The terminal page: at most 30 lines that say what was read, what was not and why, who is there, and what matters most.
+
+use detect::Device;
+use gwcore::{Finding, Severity};
+
+use crate::Summary;
+
+/// Lines a page has at most.
+const LINES: usize = 30;
+/// Findings shown.
+const FINDINGS: usize = 5;
+
+/// The page as lines without colour or control characters.
+pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str, next: &str) -> Vec<String> {
+    let mut lines = vec![headline(s), span(s)];
+    lines.extend(
+        s.files
+            .iter()
+            .filter(|f| f.problem.is_some())
+            .take(3)
+            .map(|f| format!("  {}: {}", plain(&f.path), plain(f.problem.as_deref().unwrap_or_default()))),
+    );
+    lines.push(not_decoded(s));
+    lines.push(String::new());
+    lines.push(format!("Devices: {}", by_role(devices)));
+    lines.push(format!("Protocols: {}", listed(s.services.iter().map(|(k, n)| (k.as_str(), *n)), 8)));
+    lines.push(format!("Records ({}): {}", s.detail, listed(s.records.iter().map(|(k, n)| (k.as_str(), *n)), 7)));
+    if !s.anomalies.is_empty() {
+        lines.push(format!("Odd traffic: {}", listed(s.anomalies.iter().map(|(k, n)| (k.as_str(), *n)), 5)));
+    }
+    if s.panics > 0 {
+        lines.push(format!(
+            "Parsers failed {} times; those conversations were left undecoded. Please report this.",
+            s.panics
+        ));
+    }
+    if !s.drops.is_empty() {
+        lines.push(format!("Limits reached: {}", listed(s.drops.iter().map(|(k, n)| (k.as_str(), *n)), 5)));
+    }
+    lines.push(String::new());
+    lines.push(format!("Findings: {}", severities(s)));
+    let mut worst: Vec<&Finding> = findings.iter().collect();
+    worst.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.ts.cmp(&b.ts)).then(a.id.cmp(&b.id)));
+    for f in worst.iter().take(FINDINGS) {
+        lines.push(format!("  {:<8} {} ({})", f.severity.name(), plain(&f.why), times(f.count)));
+    }
+    if worst.len() > FINDINGS {
+        lines.push(format!("  … {} more", worst.len() - FINDINGS));
+    }
+    lines.push(String::new());
+    if !report.is_empty() {
+        lines.push(format!("Report: {report}"));
+    }
+    if !next.is_empty() {
+        lines.push(format!("Next: {next}"));
+    }
+    lines.truncate(LINES);
+    lines
+}
+
+/// Text from outside made harmless for a terminal: control characters stand as escapes.
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn headline(s: &Summary) -> String {
+    let read = s.files.iter().filter(|f| f.frames > 0).count();
+    let files = if read == 1 { "1 file".to_owned() } else { format!("{read} files") };
+    format!("{files}, {} packets, {} on the wire, {} conversations", number(s.frames), bytes(s.bytes), {
+        number(s.records.get("conn").copied().unwrap_or(0))
+    })
+}
+
+fn span(s: &Summary) -> String {
+    match (&s.first, &s.last) {
+        (Some(a), Some(b)) => {
+            let cut = |t: &str| t.get(..19).unwrap_or(t).replace('T', " ");
+            format!("{} to {} UTC ({})", cut(a), cut(b), duration(s.span_seconds))
+        }
+        _ => "nothing was read".to_owned(),
+    }
+}
+
+fn not_decoded(s: &Summary) -> String {
+    if s.decoded == s.frames {
+        return "Every packet was decoded to its conversation.".to_owned();
+    }
+    let reasons = listed(s.reasons.iter().map(|(k, n)| (k.as_str(), *n)), 4);
+    format!("Not decoded: {} of {} packets: {reasons}", number(s.frames - s.decoded), number(s.frames))
+}
+
+fn by_role(devices: &[Device]) -> String {
+    let mut roles: std::collections::BTreeMap<&str, u64> = Default::default();
+    for d in devices {
+        for r in &d.roles {
+            *roles.entry(r).or_default() += 1;
+        }
+    }
+    let roles = listed(roles.into_iter(), 6);
+    if roles.is_empty() { number(devices.len() as u64) } else { format!("{} ({roles})", number(devices.len() as u64)) }
+}
+
+fn listed<'a>(items: impl Iterator<Item = (&'a str, u64)>, most: usize) -> String {
+    let mut all: Vec<_> = items.collect();
+    all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let more = all.len().saturating_sub(most);
+    let mut text: Vec<String> =
+        all.iter().take(most).map(|(k, n)| format!("{} {}", plain(k).replace('_', " "), number(*n))).collect();
+    if more > 0 {
+        text.push(format!("{more} more kinds"));
+    }
+    text.join(", ")
+}
+
+fn severities(s: &Summary) -> String {
+    let order = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+    let said: Vec<String> = order
+        .iter()
+        .filter_map(|v| s.findings.get(v.name()).filter(|n| **n > 0).map(|n| format!("{n} {}", v.name())))
+        .collect();
+    if said.is_empty() { "none".to_owned() } else { said.join(", ") }
+}
+
+fn times(n: u64) -> String {
+    if n == 1 { "once".to_owned() } else { format!("{} times", number(n)) }
+}
+
+fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..1_000 => format!("{n} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        _ => format!("{:.1} GB", n as f64 / 1e9),
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    let s = seconds as u64;
+    match s {
+        0..60 => format!("{seconds:.1} seconds"),
+        60..3_600 => format!("{} min {} s", s / 60, s % 60),
+        3_600..172_800 => format!("{} h {} min", s / 3_600, s / 60 % 60),
+        _ => format!("{} days {} h", s / 86_400, s / 3_600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_never_passes_thirty_lines_and_holds_no_control_characters() {
+        let mut s = Summary { frames: 1_234_567, decoded: 1, ..Summary::default() };
+        s.reasons.insert("evil\x1b[2J".into(), 3);
+        for i in 0..50 {
+            s.files.push(crate::FileSummary {
+                path: format!("a\x07{i}"),
+                problem: Some("bad\n".into()),
+                ..Default::default()
+            });
+        }
+        let lines = page(&s, &[], &[], "r.html", "next");
+        assert!(lines.len() <= LINES);
+        assert!(lines.iter().all(|l| !l.chars().any(char::is_control)), "{lines:?}");
+        assert!(lines[0].contains("1,234,567"));
+    }
+}
