@@ -6,16 +6,24 @@
 //!
 //! Invariants: no I/O, no clock, no panic on any bytes; a frame that is no IP fragment allocates nothing; memory is bounded by
 //! `twin_frames`, `fragment_datagrams`, `fragments_per_datagram` and `fragment_bytes`.
+//!
+//! The modules [`arp`], [`icmp`], [`igmp`], [`lldp`], [`nd`] and [`stp`] are views of payloads that tell about devices.
 #![deny(missing_docs)]
 
+pub mod arp;
 mod checksum;
 mod cursor;
 mod decoder;
 mod fragments;
+pub mod icmp;
+pub mod igmp;
 mod link;
+pub mod lldp;
+pub mod nd;
 mod network;
 mod outcome;
 mod packet;
+pub mod stp;
 mod transport;
 mod tunnel;
 mod twins;

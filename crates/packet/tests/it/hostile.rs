@@ -80,3 +80,27 @@ fn noise_behind_every_link_type() {
         sound(&mut decoder, LinkType(link), round, &bytes, bytes.len());
     }
 }
+
+#[test]
+fn noise_in_the_views_of_evidence() {
+    let mut random = Random(3);
+    for _ in 0..50_000 {
+        let mut bytes: Vec<u8> = (0..random.next(80)).map(|_| random.next(256) as u8).collect();
+        let heads: [&[u8]; 5] = [&[0, 1, 8, 0, 6, 4], &[2, 2, 4, 1], &[0, 0, 2, 2], &[0x22], &[0; 4]];
+        for (to, from) in bytes.iter_mut().zip(heads[random.next(5)]) {
+            *to = *from;
+        }
+        let kind = random.next(256) as u8;
+        packet::arp::parse(&bytes);
+        packet::lldp::parse(&bytes);
+        packet::stp::parse(&bytes);
+        packet::nd::parse(133 + kind % 5, &bytes);
+        if let Some(igmp) = packet::igmp::parse(&bytes) {
+            assert!(igmp.records().count() <= bytes.len() / 8);
+        }
+        for v6 in [false, true] {
+            packet::icmp::echo(v6, kind, &bytes);
+            packet::icmp::quoted(v6, kind % 12, &bytes);
+        }
+    }
+}
