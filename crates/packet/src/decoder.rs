@@ -69,7 +69,7 @@ impl Decoder {
             walk.packet.twin = self.twins.is_twin(frame.ts, ip.mac_src, ip.mac_dst, bytes);
         }
         // A datagram may hold a tunnel whose packets are fragments again; the tunnel depth bounds the turns.
-        while let Next::Fragment(piece) = end {
+        while let (Next::Fragment, Some(piece)) = (end, walk.piece) {
             let data = if joined { &self.whole[..] } else { frame.data };
             let bytes = data.get(range.0..range.1).unwrap_or_default();
             if walk.packet.twin {
@@ -98,7 +98,7 @@ impl Decoder {
 
     fn outcome(&mut self, walk: &Walk, end: &Next) -> Outcome {
         match end {
-            Next::Fragment(_) => Outcome::Fragment,
+            Next::Fragment => Outcome::Fragment,
             Next::TooDeep => {
                 self.hits.hit(Limit::TunnelDepth);
                 Outcome::Undecoded("too_deep")

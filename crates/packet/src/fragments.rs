@@ -113,9 +113,7 @@ impl Fragments {
         anomalies: &mut Anomalies,
         hits: &mut LimitHits,
     ) -> Added {
-        if !is_sound(piece, bytes, anomalies) {
-            return Added::Waiting;
-        }
+        let Some(bytes) = sound(piece, bytes, anomalies) else { return Added::Waiting };
         let proto = if piece.v6 { 0 } else { piece.proto };
         let key = Key { src: piece.src, dst: piece.dst, id: piece.id, vlans: piece.vlans, v6: piece.v6, proto };
         if self.table.get(&key).is_some_and(|w| !(-WAIT..=WAIT).contains(&ts.since(w.first)))
@@ -208,29 +206,30 @@ impl Fragments {
     }
 }
 
-/// Whether a fragment can be kept; names what is odd about it.
-fn is_sound(piece: &Piece, bytes: &[u8], anomalies: &mut Anomalies) -> bool {
-    let len = bytes.len() as u32;
-    let smallest = match piece.proto {
-        6 => 20,
-        _ => 8,
-    };
-    if piece.offset == 0 && len < smallest {
+/// The bytes of a fragment that can be kept; names what is odd about it.
+///
+/// A length that is no multiple of eight is cut down to one, as Linux does; IPv6 refuses it (RFC 8200 §4.5).
+fn sound<'b>(piece: &Piece, bytes: &'b [u8], anomalies: &mut Anomalies) -> Option<&'b [u8]> {
+    let smallest = if piece.proto == 6 { 20 } else { 8 };
+    if piece.offset == 0 && bytes.len() < smallest {
         anomalies.push("fragment_tiny");
+    }
+    let mut kept = bytes.len();
+    if piece.more && !piece.cut && !kept.is_multiple_of(8) {
+        anomalies.push("fragment_bad_length");
+        kept = if piece.v6 { 0 } else { kept / 8 * 8 };
     }
     let wrong = if piece.cut {
         "fragment_cut"
     } else if bytes.is_empty() {
         "fragment_empty"
-    } else if piece.offset.saturating_add(len) > MAX_END {
+    } else if piece.offset.saturating_add(bytes.len() as u32) > MAX_END {
         "fragment_oversized"
-    } else if piece.more && !len.is_multiple_of(8) {
-        "fragment_bad_length"
     } else {
-        return true;
+        return bytes.get(..kept).filter(|b| !b.is_empty());
     };
     anomalies.push(wrong);
-    false
+    None
 }
 
 #[derive(PartialEq)]
@@ -249,21 +248,23 @@ impl Waiting {
         (self.have, self.dead) = (0, true);
     }
 
-    /// Keeps what is new of a fragment.
+    /// Keeps what is new of a fragment; what lies beyond the known end is left out.
     fn put(&mut self, piece: &Piece, bytes: &[u8], anomalies: &mut Anomalies) -> Put {
         let end = piece.offset + bytes.len() as u32;
-        if self.pieces.get(&piece.offset).is_some_and(|old| old == bytes) {
+        let is_copy = self.pieces.get(&piece.offset).is_some_and(|old| old == bytes);
+        if is_copy && (piece.more || self.end == Some(end)) {
             return Put::Kept;
         }
-        let last = self.pieces.last_key_value().map_or(0, |(at, b)| at + b.len() as u32);
-        let contradicts = match self.end {
-            Some(known) => end > known || (!piece.more && end != known),
-            None => !piece.more && end < last,
-        };
+        let reached = self.pieces.last_key_value().map_or(0, |(at, b)| at + b.len() as u32);
+        let known = self.end.unwrap_or(MAX_END);
+        let contradicts = end > known || (!piece.more && (end < reached || self.end.is_some_and(|k| end != k)));
         if contradicts {
             anomalies.push("fragment_end_conflict");
+        }
+        if contradicts && (!piece.more || piece.offset >= known) {
             return Put::Conflict;
         }
+        let kept = (end.min(known) - piece.offset) as usize;
         if !piece.more {
             self.end = Some(end);
         }
@@ -271,11 +272,11 @@ impl Waiting {
         if piece.offset == 0 || self.fragments == 1 {
             self.proto = piece.proto;
         }
-        if self.fill(piece.offset, bytes) {
-            return Put::Kept;
+        let clean = self.fill(piece.offset, bytes.get(..kept).unwrap_or_default());
+        if !clean && !is_copy {
+            anomalies.push("fragment_overlap");
         }
-        anomalies.push("fragment_overlap");
-        Put::Conflict
+        if contradicts || (!clean && !is_copy) { Put::Conflict } else { Put::Kept }
     }
 
     /// Puts bytes into the holes between `start` and its end; false when some of the place was taken.

@@ -168,17 +168,8 @@ impl Walk {
         self.packet.payload_len = c.said() as u32;
         let p = &self.packet;
         let (vlans, v6, header_len) = (p.link.vlans, self.v6, self.header_len);
-        Next::Fragment(Piece {
-            src: p.src,
-            dst: p.dst,
-            vlans,
-            id,
-            v6,
-            proto,
-            offset,
-            more,
-            cut: !c.is_whole(),
-            header_len,
-        })
+        self.piece =
+            Some(Piece { src: p.src, dst: p.dst, vlans, id, v6, proto, offset, more, cut: !c.is_whole(), header_len });
+        Next::Fragment
     }
 }

@@ -9,6 +9,8 @@ const VXLAN: [u16; 3] = [4_789, 4_790, 8_472];
 const GENEVE: u16 = 6_081;
 const TEREDO: u16 = 3_544;
 const GTP_U: u16 = 2_152;
+const GRE_IN_UDP: u16 = 4_754;
+const AYIYA: u16 = 5_072;
 
 impl Walk {
     /// IPv4 (4) or IPv6 (41) in IP of either version (RFC 2003, 2473, 4213).
@@ -86,6 +88,8 @@ impl Walk {
             (_, GENEVE) => geneve(c.rest()),
             (TEREDO, _) | (_, TEREDO) => teredo(c.rest()),
             (GTP_U, _) | (_, GTP_U) => gtp_u(c.rest()),
+            (_, GRE_IN_UDP) => gre_in_udp(c.rest()),
+            (AYIYA, _) | (_, AYIYA) => ayiya(c.rest()),
             _ => None,
         };
         let Some((name, len, inside)) = found else { return Next::Done };
@@ -161,4 +165,34 @@ fn gtp_u(rest: &[u8]) -> Option<(&'static str, usize, Next)> {
     }
     let inside = rest.get(len..)?;
     (plausible_ipv4(inside) || plausible_ipv6(inside)).then_some(("gtp", len, Next::Ip))
+}
+
+/// GRE over UDP (RFC 8086): version 0, nothing reserved set, and inside what the protocol says.
+fn gre_in_udp(rest: &[u8]) -> Option<(&'static str, usize, Next)> {
+    let [bits, 0, p0, p1] = array::<4>(rest, 0)? else { return None };
+    if bits & 0x4f != 0 {
+        return None;
+    }
+    let len = 4 + [0x80, 0x20, 0x10].iter().filter(|bit| bits & **bit != 0).count() * 4;
+    let inside = rest.get(len..)?;
+    let (ok, what) = match u16::from_be_bytes([p0, p1]) {
+        0x6558 => (plausible_ethernet(inside), Next::Ethernet),
+        0x0800 => (plausible_ipv4(inside), Next::Ip),
+        0x86dd => (plausible_ipv6(inside), Next::Ip),
+        _ => return None,
+    };
+    ok.then_some(("gre", len, what))
+}
+
+/// AYIYA (draft-massar-v6ops-ayiya-02 §3): sizes of identity and signature, operation 1 forwards, next header, epoch time.
+fn ayiya(rest: &[u8]) -> Option<(&'static str, usize, Next)> {
+    let [identity, signature, operation, next] = array::<4>(rest, 0)?;
+    let len = 8 + (1_usize << (identity >> 4)) + usize::from(signature >> 4) * 4;
+    let inside = rest.get(len..)?;
+    let ok = match next {
+        4 => plausible_ipv4(inside),
+        41 => plausible_ipv6(inside),
+        _ => false,
+    };
+    (operation & 0x0f == 1 && ok).then_some(("ayiya", len, Next::Ip))
 }

@@ -33,6 +33,9 @@ impl Twins {
     ///
     /// A copy beyond the second twin is traffic until the window of the first copy is over; then it is a first copy again.
     pub fn is_twin(&mut self, ts: Ts, src: Mac, dst: Mac, ip: &[u8]) -> bool {
+        if self.window_ns < 0 {
+            return false;
+        }
         let hash = self.hash(src, dst, ip);
         let slot = self.slot(ip);
         let Some(entry) = self.entries.get_mut(slot) else { return false };

@@ -25,8 +25,8 @@ pub(crate) enum Next {
     Proto(u8),
     /// The end: the cursor stands on the payload.
     Done,
-    /// The end: the cursor stands on the bytes of a fragment.
-    Fragment(Piece),
+    /// The end: the cursor stands on the bytes of a fragment, which `Walk::piece` describes.
+    Fragment,
     /// The end: more tunnels than the limit.
     TooDeep,
     /// The end: nothing can be said about the frame.
@@ -68,6 +68,8 @@ pub(crate) struct Walk {
     /// Whether the link names a station or a line, so that a frame without IP is still a packet.
     pub has_link: bool,
     pub first_ip: Option<FirstIp>,
+    /// The fragment that the walk ended at.
+    pub piece: Option<Piece>,
     pub(crate) verify: bool,
     /// Whether the innermost IP packet is IPv6.
     pub(crate) v6: bool,
@@ -111,6 +113,7 @@ impl Walk {
             anomalies: Anomalies::default(),
             has_link: false,
             first_ip: None,
+            piece: None,
             verify,
             v6: false,
             pseudo: true,

@@ -107,11 +107,21 @@ fn odd_fragments_are_named_and_left_out() {
     check(&[piece(8_191, false, &[1; 7])], &[]);
     check(&[piece(1, false, &[1; 8]), piece(3, true, &[1; 8])], &["fragment_end_conflict"]);
     check(&[piece(3, true, &[1; 8]), piece(1, false, &[1; 8])], &["fragment_end_conflict"]);
+    check(&[piece(1, false, &[1; 8]), piece(1, false, &[1; 16])], &["fragment_end_conflict"]);
     let whole = piece(0, true, &[1; 64]);
     let mut cut = frame_of(LinkType::ETHERNET, 0, &whole[..60]);
     cut.wire_len = whole.len() as u32;
     let mut decoder = decoder();
     assert_eq!(decoder.decode(&cut).anomalies.iter().collect::<Vec<_>>(), ["fragment_cut"]);
+}
+
+#[test]
+fn a_fragment_is_cut_at_a_multiple_of_eight_and_at_the_known_end() {
+    let head = [0x13, 0x88, 0x17, 0x70, 0, 32, 0, 0];
+    let frames = [piece(2, false, &[3; 16]), piece(0, true, &[&head[..], &[1; 3]].concat()), piece(1, true, &[2; 40])];
+    let (payload, anomalies) = feed(&mut decoder(), &frames);
+    assert_eq!(payload.unwrap(), [&[2; 8][..], &[3; 16]].concat());
+    assert_eq!(anomalies, ["fragment_bad_length", "fragment_end_conflict", "fragment_overlap"]);
 }
 
 #[test]

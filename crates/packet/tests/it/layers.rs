@@ -224,7 +224,7 @@ fn checksums() {
 
 #[test]
 fn tunnel_ports_without_a_tunnel_stay_udp() {
-    for port in [4_789, 4_790, 8_472, 6_081, 3_544, 2_152] {
+    for port in [4_789, 4_790, 8_472, 6_081, 3_544, 2_152, 4_754, 5_072] {
         for payload in
             [&b""[..], b"hello, this is no tunnel at all, only text", &[0; 60], &[0xff; 60], &[8, 0, 0, 0, 0, 0, 5, 0]]
         {

@@ -1,5 +1,6 @@
 //! Tests of the decoder through its public face, on frames built by `testkit`.
 
+mod corpus;
 mod fixtures;
 mod fragments;
 mod hostile;

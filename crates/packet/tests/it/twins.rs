@@ -31,6 +31,17 @@ fn the_window_is_two_milliseconds_from_the_first() {
 }
 
 #[test]
+fn another_window_and_none() {
+    let run = |twin_window_ns, later| {
+        let mut decoder = Decoder::new(&Limits::default(), Options { twin_window_ns, ..Options::default() }, 1);
+        twins(&mut decoder, &[(0, udp(1).bytes()), (later, udp(1).bytes())])
+    };
+    assert_eq!(run(5 * MILLI, 5 * MILLI), [false, true]);
+    assert_eq!(run(0, 0), [false, true]);
+    assert_eq!(run(-1, 0), [false, false]);
+}
+
+#[test]
 fn two_twins_at_most() {
     check(&[(0, udp(1)), (1, udp(1)), (2, udp(1)), (3, udp(1)), (4, udp(1))], &[false, true, true, false, false]);
     check(&[(0, udp(1)), (3 * MILLI, udp(1)), (3 * MILLI + 1, udp(1))], &[false, false, true]);
