@@ -68,7 +68,7 @@ impl Decoder {
             let bytes = frame.data.get(ip.start..ip.end).unwrap_or_default();
             walk.packet.twin = self.twins.is_twin(frame.ts, ip.mac_src, ip.mac_dst, bytes);
         }
-        // A datagram may hold a tunnel whose packets are fragments again; the tunnel depth bounds the turns.
+        // A datagram may hold fragments again; the tunnel depth and the number of extension headers bound the turns.
         while let (Next::Fragment, Some(piece)) = (end, walk.piece) {
             let data = if joined { &self.whole[..] } else { frame.data };
             let bytes = data.get(range.0..range.1).unwrap_or_default();

@@ -217,6 +217,9 @@ fn tunnels() -> Vec<Fixture> {
         new("geneve options", "geneve", over_udp(6_081).add(geneve(&[1, 2, 3, 0])).tcp4()),
         new("teredo", "teredo", teredo.ipv4(IP1, IP2).segment()).tunnel(2, "teredo"),
         new("gtp", "gtp", over_udp(2_152).payload(&gtp).tcp4()),
+        new("gre in udp", "gre", over_udp(4_754).add(gre(Some(1), None)).tcp4()),
+        // Identity of 16 bytes, signature of 20, forward, IPv6, as SixXS clients send it.
+        new("ayiya", "ayiya", over_udp(5_072).payload(&[0x42, 0x52, 0x11, 41]).payload(&[7; 40]).tcp6()).v6(),
         new(
             "gre in vxlan",
             "vxlan",
