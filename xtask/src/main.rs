@@ -1,10 +1,33 @@
-//! Repository chores: setup, test, scaffold, docs, bench.
+//! Repository chores: `cargo xtask setup | test | scaffold | docs | bench | oui`.
+// A chore talks to the person who runs it.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
+mod docs;
 mod oui;
+mod scaffold;
+mod setup;
+mod sh;
+mod test;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+  setup [--yes]        system packages that checks need (Chromium, tshark): lists them, then installs them
+  test [--ci]          everything a change must pass; --ci fails for what could not be checked
+  scaffold NAME CRATE  a new protocol folder in proto-it or proto-ot
+  docs [--check]       reference pages made from the code
+  bench                parser and pipeline speed on a capture of our own
+  oui                  packs the table of vendors from Debian's ieee-data";
 
 fn main() -> anyhow::Result<()> {
-    match std::env::args().nth(1).as_deref() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let flag = |name: &str| args.iter().any(|a| a == name);
+    match args.first().map(String::as_str) {
+        Some("setup") => setup::run(flag("--yes")),
+        Some("test") => test::run(flag("--ci")),
+        Some("scaffold") => scaffold::run(args.get(1), args.get(2)),
+        Some("docs") => docs::run(flag("--check")),
+        Some("bench") => bench::run(),
         Some("oui") => oui::pack(),
-        _ => anyhow::bail!("usage: cargo xtask oui"),
+        _ => anyhow::bail!("{USAGE}"),
     }
 }

@@ -1,0 +1,74 @@
+//! `cargo xtask docs`: reference pages made from the code, so that they cannot be wrong about it.
+
+use std::fmt::Write as _;
+
+use anyhow::ensure;
+
+use crate::sh;
+
+/// Writes the pages; with `check` only compares them and fails when they are stale.
+pub fn run(check: bool) -> anyhow::Result<()> {
+    for (name, text) in [("docs/records.md", records()), ("docs/findings.md", findings()), ("docs/limits.md", limits())]
+    {
+        let path = sh::root().join(name);
+        if check {
+            let is = std::fs::read_to_string(&path).unwrap_or_default();
+            ensure!(is == text, "`{name}` is stale: run `cargo xtask docs`");
+        } else {
+            std::fs::write(&path, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn records() -> String {
+    let mut page = String::from(
+        "# Records\n\nEvery kind of record, made from the code by `cargo xtask docs`. Each record also carries `ts`, `uid`, addresses, ports, MAC \
+         addresses, VLANs, `file`, `frame` and `interface`.\n",
+    );
+    for kind in engine::kinds() {
+        let _ = write!(page, "\n## {}\n\n{}\n\nGrain: {:?}.", kind.name, kind.doc.trim(), kind.grain);
+        if let Some((parent, field)) = kind.parent {
+            let _ = write!(page, " Part of `{parent}`, nested there as `{field}`.");
+        }
+        page += "\n\n| field | type | unit | meaning |\n|---|---|---|---|\n";
+        for f in kind.fields {
+            let optional = if f.nullable { ", may be absent" } else { "" };
+            let doc = f.doc.trim().replace('|', "\\|").replace('\n', " ");
+            let _ = writeln!(page, "| `{}` | {:?}{optional} | {} | {doc} |", f.name, f.ty, f.unit);
+        }
+    }
+    page
+}
+
+fn findings() -> String {
+    let mut page =
+        String::from("# Findings\n\nThe fixed list of detectors, made from the code by `cargo xtask docs`.\n");
+    for m in detect::META {
+        let _ = write!(
+            page,
+            "\n## {}\n\n{}\n\n- Severity: {} unless said otherwise.\n- Needs: {}.\n- Innocent causes: {}\n- Whom to call: {}.\n- ATT&CK for ICS: {}.\n- \
+             Number in EVE: {}.\n",
+            m.id,
+            m.finds,
+            m.severity.name(),
+            m.needs,
+            m.innocent,
+            m.call,
+            m.attack.join(", "),
+            m.number
+        );
+    }
+    page
+}
+
+fn limits() -> String {
+    let mut page = String::from(
+        "# Limits\n\nEvery table and buffer that traffic can fill, made from the code by `cargo xtask docs`. How often each was reached stands in \
+         `summary.json` under `drops`.\n\n| name | default | what it bounds, and what happens |\n|---|---|---|\n",
+    );
+    for l in gwcore::Limit::ALL {
+        let _ = writeln!(page, "| `{}` | {} | {} |", l.key(), l.default_value(), l.doc().trim().replace('\n', " "));
+    }
+    page
+}

@@ -1,0 +1,33 @@
+//! `cargo xtask setup`: what only the system's packages give, listed first, then installed.
+
+use crate::sh;
+
+/// Program, Debian package, what for.
+pub const PACKAGES: &[(&str, &str, &str)] = &[
+    ("tshark", "tshark", "the second reader of the differential tests"),
+    ("chromium", "chromium", "looking at the report"),
+    ("jq", "jq", "reading JSON in the show scripts"),
+];
+
+/// Lists what is missing and installs it after consent (`yes`), as root or through sudo.
+pub fn run(yes: bool) -> anyhow::Result<()> {
+    let missing: Vec<_> = PACKAGES.iter().filter(|(program, _, _)| !sh::installed(program)).collect();
+    if missing.is_empty() {
+        println!("nothing to install");
+        return Ok(());
+    }
+    println!("to be installed from the system's packages:");
+    for (_, package, purpose) in &missing {
+        println!("  {package}: {purpose}");
+    }
+    if !yes {
+        println!("run `cargo xtask setup --yes` to install them");
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|m| m.1).collect();
+    let script = format!(
+        "export DEBIAN_FRONTEND=noninteractive; s=; [ $(id -u) = 0 ] || s=sudo; $s apt-get update -qq && $s apt-get install -y -qq {} >/dev/null",
+        packages.join(" ")
+    );
+    sh::run("setup", "sh", &["-c", &script])
+}

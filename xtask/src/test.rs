@@ -1,0 +1,46 @@
+//! `cargo xtask test`: everything a change must pass, in the order of what fails fastest.
+
+use anyhow::ensure;
+
+use crate::{docs, scaffold, setup, sh};
+
+/// Show scripts that are small enough for every run; the others are run by hand and say so.
+const SHOWS: &[&str] = &["show/02-corpus", "show/03-truth", "show/04-damage", "show/07-report"];
+
+/// Runs all checks; under `ci` a check that could not be made is a failure.
+pub fn run(ci: bool) -> anyhow::Result<()> {
+    sh::run("format", "cargo", &["fmt", "--all", "--check"])?;
+    let mut unchecked: Vec<String> = setup::PACKAGES
+        .iter()
+        .filter(|(program, _, _)| !sh::installed(program))
+        .map(|(program, _, purpose)| format!("{program} is not installed: {purpose}"))
+        .collect();
+    if !corpus_is_there() {
+        unchecked.push("no corpus (set GRIDWARDEN_SHARED): real captures, truth, damage".to_owned());
+    }
+    sh::run("build", "cargo", &["build", "--release", "--workspace", "--all-targets", "--locked"])?;
+    sh::run("unit, golden, differential, end to end", "cargo", &["test", "--release", "--workspace", "--locked"])?;
+    sh::run(
+        "clippy",
+        "cargo",
+        &["clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+    )?;
+    scaffold::check()?;
+    docs::run(true)?;
+    for show in SHOWS {
+        if corpus_is_there() {
+            sh::run(show, "bash", &[show])?;
+        }
+    }
+    for line in &unchecked {
+        println!("not checked: {line}");
+    }
+    ensure!(!ci || unchecked.is_empty(), "under --ci every check must be made");
+    println!("all checks passed");
+    Ok(())
+}
+
+fn corpus_is_there() -> bool {
+    let shared = std::env::var_os("GRIDWARDEN_SHARED").map_or_else(|| sh::root().join("../shared"), Into::into);
+    shared.join("corpus").is_dir()
+}
