@@ -1,0 +1,7 @@
+//! End-to-end tests: the program over real and made captures.
+#![allow(clippy::print_stdout)]
+
+mod csv;
+mod program;
+mod truth;
+mod truth_columns;

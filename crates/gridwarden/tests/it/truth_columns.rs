@@ -1,0 +1,144 @@
+//! How a column of tshark's truth reads in our records: per protocol the rows that are its messages, and per column the words.
+
+use serde_json::Value;
+
+/// A protocol: how tshark names it in the first column, our kind, and its columns.
+pub struct Protocol {
+    pub name: &'static str,
+    /// Truth rows whose first column begins with one of these belong to it.
+    pub labels: &'static [&'static str],
+    pub kind: &'static str,
+    /// The column whose cells count messages.
+    pub primary: &'static str,
+    /// Frame numbers of our row that tshark shows it in, and for each column the words; none where tshark shows nothing.
+    pub columns: &'static [(&'static str, fn(&Value) -> Vec<String>)],
+}
+
+fn num(v: &Value, field: &str) -> Vec<String> {
+    v[field].as_u64().map(|n| n.to_string()).into_iter().collect()
+}
+
+fn hex(v: &Value, field: &str, width: usize) -> Vec<String> {
+    v[field].as_u64().map(|n| format!("0x{n:0width$x}")).into_iter().collect()
+}
+
+fn text(v: &Value, field: &str) -> Vec<String> {
+    v[field].as_str().map(str::to_owned).into_iter().collect()
+}
+
+fn flag(v: &Value, field: &str) -> Vec<String> {
+    v[field].as_bool().map(|b| u8::from(b).to_string()).into_iter().collect()
+}
+
+fn function(v: &Value) -> u64 {
+    v["function_code"].as_u64().unwrap_or(0)
+}
+
+fn is_request(v: &Value) -> bool {
+    v["is_request"] == true
+}
+
+fn is_exception(v: &Value) -> bool {
+    !v["exception_code"].is_null()
+}
+
+/// tshark shows addresses and counts in requests, and in those answers that repeat them on the wire.
+fn on_wire(v: &Value) -> bool {
+    !is_exception(v) && (is_request(v) || matches!(function(v), 5 | 6 | 15 | 16 | 22))
+}
+
+fn children(v: &Value, f: impl Fn(&Value) -> Option<String>) -> Vec<String> {
+    v["objects"].as_array().into_iter().flatten().filter_map(f).collect()
+}
+
+/// Group and variation of each object header: rows of one header follow each other.
+fn headers(v: &Value) -> Vec<String> {
+    let all = children(v, |o| Some(format!("0x{:02x}{:02x}", o["group"].as_u64()?, o["variation"].as_u64()?)));
+    let mut heads = all;
+    heads.dedup();
+    heads
+}
+
+fn user_function(v: &Value, primary: bool) -> Vec<String> {
+    if v["prm"].as_bool() == Some(primary) { num(v, "link_function") } else { Vec::new() }
+}
+
+/// The protocols compared.
+pub const PROTOCOLS: &[Protocol] = &[
+    Protocol {
+        name: "modbus",
+        labels: &["Modbus"],
+        kind: "modbus",
+        primary: "modbus.func_code",
+        columns: &[
+            ("modbus.func_code", |v| num(v, "function_code")),
+            ("mbtcp.trans_id", |v| num(v, "transaction_id")),
+            ("mbtcp.unit_id", |v| num(v, "unit_id")),
+            ("modbus.exception_code", |v| num(v, "exception_code")),
+            ("modbus.reference_num", |v| {
+                if on_wire(v) && function(v) < 20 { num(v, "address") } else { Vec::new() }
+            }),
+            ("modbus.bit_cnt", |v| {
+                if on_wire(v) && matches!(function(v), 1 | 2 | 15) { num(v, "quantity") } else { Vec::new() }
+            }),
+        ],
+    },
+    Protocol {
+        name: "dnp3",
+        labels: &["DNP 3.0"],
+        kind: "dnp3",
+        primary: "dnp3.src",
+        columns: &[
+            ("dnp3.src", |v| num(v, "link_src")),
+            ("dnp3.dst", |v| num(v, "link_dst")),
+            ("dnp3.ctl.prifunc", |v| user_function(v, true)),
+            ("dnp3.ctl.secfunc", |v| user_function(v, false)),
+            ("dnp3.ctl.dir", |v| flag(v, "dir")),
+            ("dnp3.tr.seq", |v| num(v, "transport_seq")),
+            ("dnp3.al.func", |v| num(v, "function_code")),
+            ("dnp3.al.seq", |v| num(v, "app_seq")),
+            ("dnp3.al.iin", |v| hex(v, "iin", 4)),
+            ("dnp3.al.obj", headers),
+        ],
+    },
+    Protocol {
+        name: "iec104",
+        labels: &["IEC 60870-5"],
+        kind: "iec104",
+        primary: "iec60870_104.type",
+        columns: &[
+            ("iec60870_104.type", |v| {
+                let code = match v["apci"].as_str() {
+                    Some("I") => "0x00000000",
+                    Some("S") => "0x00000001",
+                    Some("U") => "0x00000003",
+                    _ => return Vec::new(),
+                };
+                vec![code.to_owned()]
+            }),
+            ("iec60870_104.tx", |v| num(v, "send_seq")),
+            ("iec60870_104.rx", |v| num(v, "recv_seq")),
+            ("iec60870_asdu.typeid", |v| num(v, "type_id")),
+            ("iec60870_asdu.causetx", |v| num(v, "cause")),
+            ("iec60870_asdu.addr", |v| num(v, "common_address")),
+            ("iec60870_asdu.ioa", |v| children(v, |o| Some(o["ioa"].as_u64()?.to_string()))),
+        ],
+    },
+    Protocol {
+        name: "goose",
+        labels: &["GOOSE"],
+        kind: "goose",
+        primary: "goose.stNum",
+        columns: &[
+            ("goose.stNum", |v| num(v, "st_num")),
+            ("goose.sqNum", |v| num(v, "sq_num")),
+            ("goose.appid", |v| hex(v, "appid", 4)),
+            ("goose.gocbRef", |v| text(v, "gocb_ref")),
+            ("goose.datSet", |v| text(v, "data_set")),
+            ("goose.goID", |v| text(v, "go_id")),
+            ("goose.timeAllowedtoLive", |v| num(v, "ttl_ms")),
+            ("goose.confRev", |v| num(v, "conf_rev")),
+            ("goose.numDatSetEntries", |v| num(v, "num_entries")),
+        ],
+    },
+];
