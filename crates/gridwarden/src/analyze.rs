@@ -32,6 +32,9 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     write::alerts(&dir, &world.findings)?;
     write::assets(&dir, &world.devices)?;
     write::summary(&dir, &summary)?;
+    if let Some(path) = &args.report {
+        write::report(path, &summary, &world.devices, &world.findings)?;
+    }
     say(args, &dir, &summary, &world)?;
     Ok(exit_code(&summary, &world))
 }

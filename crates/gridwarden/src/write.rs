@@ -35,6 +35,19 @@ pub fn summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
     std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// The report for people.
+pub fn report(
+    path: &Path,
+    summary: &Summary,
+    devices: &[(Option<String>, Device)],
+    findings: &[(Option<String>, Finding)],
+) -> anyhow::Result<()> {
+    let devices: Vec<Device> = devices.iter().map(|d| d.1.clone()).collect();
+    let findings: Vec<Finding> = findings.iter().map(|f| f.1.clone()).collect();
+    let page = report::html(summary, &devices, &findings);
+    std::fs::write(path, page).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
 fn lines<T: Serialize>(path: &Path, list: &[(Option<String>, T)]) -> anyhow::Result<()> {
     let file = std::fs::File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?;
     let mut out = BufWriter::new(file);

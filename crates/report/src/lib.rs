@@ -2,8 +2,10 @@
 //! every edge and never trusted to be a name, a link or markup.
 #![deny(missing_docs)]
 
+mod html;
 mod summary;
 mod terminal;
 
+pub use html::html;
 pub use summary::{FileSummary, Summary};
 pub use terminal::{page, plain};

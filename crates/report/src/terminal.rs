@@ -133,7 +133,7 @@ fn times(n: u64) -> String {
     if n == 1 { "once".to_owned() } else { format!("{} times", number(n)) }
 }
 
-fn number(n: u64) -> String {
+pub(crate) fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, c) in digits.chars().enumerate() {
@@ -145,7 +145,7 @@ fn number(n: u64) -> String {
     out
 }
 
-fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     match n {
         0..1_000 => format!("{n} bytes"),
         1_000..1_000_000 => format!("{:.1} kB", n as f64 / 1e3),
@@ -154,7 +154,7 @@ fn bytes(n: u64) -> String {
     }
 }
 
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let s = seconds as u64;
     match s {
         0..60 => format!("{seconds:.1} seconds"),

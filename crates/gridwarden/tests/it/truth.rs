@@ -37,8 +37,10 @@ fn records_agree_with_tshark() {
         let mut all = Score::default();
         let mut captures = 0;
         for (capture, truth) in truths(&corpus) {
-            let rows: Vec<_> =
-                csv::read(&truth).into_iter().filter(|r| protocol.labels.iter().any(|l| r["protocol"].starts_with(l))).collect();
+            let rows: Vec<_> = csv::read(&truth)
+                .into_iter()
+                .filter(|r| protocol.labels.iter().any(|l| r["protocol"].starts_with(l)))
+                .collect();
             if rows.iter().all(|r| r.get(protocol.primary).is_none_or(String::is_empty)) {
                 continue;
             }
@@ -47,7 +49,10 @@ fn records_agree_with_tshark() {
             let one = compare(protocol, &capture, &name, &rows, &excuses);
             let bad = one.missed > 1 && (one.missed as f64) > one.messages as f64 * (1.0 - CAPTURE_SHARE);
             if one.missed > 0 {
-                println!("  {name}: {} of {} {} messages differ, {} excused", one.missed, one.messages, protocol.name, one.excused);
+                println!(
+                    "  {name}: {} of {} {} messages differ, {} excused",
+                    one.missed, one.messages, protocol.name, one.excused
+                );
             }
             if bad {
                 failures.push(format!("{name}: {} of {} {} messages differ", one.missed, one.messages, protocol.name));
@@ -66,7 +71,13 @@ fn records_agree_with_tshark() {
             agree * 100.0
         );
         if all.messages == 0 || agree < SHARE || all.excused as f64 > all.messages as f64 * EXCUSED_SHARE {
-            failures.push(format!("{}: {:.4} % of {} agree, {} excused", protocol.name, agree * 100.0, all.messages, all.excused));
+            failures.push(format!(
+                "{}: {:.4} % of {} agree, {} excused",
+                protocol.name,
+                agree * 100.0,
+                all.messages,
+                all.excused
+            ));
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
@@ -95,7 +106,10 @@ fn excuses() -> BTreeMap<(String, u64), String> {
         .map(|l| {
             let cells: Vec<&str> = l.splitn(4, ',').collect();
             let [capture, frame, _bytes, why] = cells[..] else { panic!("excuse `{l}` has not four cells") };
-            assert!(["clause ", "twin", "tshark", "cut"].iter().any(|w| why.starts_with(w)), "excuse `{l}` gives no reason");
+            assert!(
+                ["clause ", "twin", "tshark", "cut"].iter().any(|w| why.starts_with(w)),
+                "excuse `{l}` gives no reason"
+            );
             ((capture.to_owned(), frame.parse().unwrap()), why.to_owned())
         })
         .collect()
