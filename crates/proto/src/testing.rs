@@ -58,6 +58,13 @@ impl<P: ParserSet> Bench<P> {
         self
     }
 
+    /// With other ports, as when the flow was picked up at a packet of the server.
+    pub fn ports(mut self, originator: u16, responder: u16) -> Self {
+        (self.flow.src_port, self.flow.dst_port) = (originator, responder);
+        self.out.flows[0] = self.flow;
+        self
+    }
+
     fn step(&mut self, f: impl FnOnce(&mut App<P>, &mut Cx<'_>)) -> &mut Self {
         self.at.frame += 1;
         self.at.step += 2;
