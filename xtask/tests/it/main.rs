@@ -1,0 +1,77 @@
+//! Properties of the workspace itself: dependency directions, and that every source file opens with what it is.
+
+use std::collections::BTreeMap;
+
+/// Crates from left to right along the line that data travels; a crate depends only on crates to its left.
+const ORDER: &[&[&str]] = &[
+    &["core", "testkit"],
+    &["capture"],
+    &["packet"],
+    &["flow", "proto"],
+    &["proto-it", "proto-ot"],
+    &["engine", "detect", "lake", "views", "simulate"],
+    &["report"],
+    &["gridwarden"],
+    &["xtask"],
+];
+/// Heavy libraries and the only crate that may name each.
+const LEAVES: &[(&str, &str)] = &[("arrow", "lake"), ("parquet", "lake"), ("x509-parser", "proto-it"), ("clap", "gridwarden")];
+
+fn packages() -> Vec<(String, Vec<String>)> {
+    let meta = cargo_metadata::MetadataCommand::new().no_deps().exec().unwrap();
+    let short = |n: &str| n.strip_prefix("gridwarden-").unwrap_or(n).to_owned();
+    let normal = |d: &&cargo_metadata::Dependency| d.kind == cargo_metadata::DependencyKind::Normal;
+    meta.packages
+        .iter()
+        .map(|p| (short(&p.name), p.dependencies.iter().filter(normal).map(|d| short(&d.name)).collect()))
+        .collect()
+}
+
+#[test]
+fn no_crate_looks_to_its_right() {
+    let rank: BTreeMap<&str, usize> =
+        ORDER.iter().enumerate().flat_map(|(i, names)| names.iter().map(move |n| (*n, i))).collect();
+    let all = packages();
+    assert!(all.len() >= 15, "too few packages: {}", all.len());
+    for (name, deps) in all {
+        let here = *rank.get(name.as_str()).unwrap_or_else(|| panic!("`{name}` has no place in the order"));
+        for dep in deps.iter().filter(|d| rank.contains_key(d.as_str())) {
+            let there = rank[dep.as_str()];
+            assert!(there < here || (name == "detect" && dep == "flow"), "`{name}` must not depend on `{dep}`");
+        }
+    }
+}
+
+#[test]
+fn heavy_libraries_sit_in_leaves() {
+    for (name, deps) in packages() {
+        for (library, leaf) in LEAVES {
+            assert!(name == *leaf || !deps.iter().any(|d| d == library), "`{name}` must not depend on `{library}`");
+        }
+    }
+}
+
+#[test]
+fn every_source_file_opens_with_what_it_is() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut open = vec![root.join("crates"), root.join("xtask")];
+    let (mut seen, mut bad) = (0, Vec::new());
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                seen += 1;
+                let text = std::fs::read_to_string(&path).unwrap();
+                let lines = text.lines().count();
+                let is_table = path.file_name().is_some_and(|n| n.to_string_lossy().contains("table"));
+                if !text.starts_with("//! ") || (lines > 800 && !is_table) {
+                    bad.push(format!("{} ({lines} lines)", path.display()));
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} files seen");
+    assert!(bad.is_empty(), "without an opening sentence, or past 800 lines: {bad:#?}");
+}
