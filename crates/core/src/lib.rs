@@ -3,6 +3,7 @@
 
 mod addr;
 pub mod column;
+pub mod common;
 pub mod fact;
 pub mod finding;
 pub mod ids;
@@ -13,6 +14,7 @@ pub mod time;
 
 pub use addr::{Addr, Mac};
 pub use column::{Column, ColumnData, DataType, FieldType, Hex, List, Span, Sym, Text, TypedColumn, Value};
+pub use common::{COMMON, Ends};
 pub use fact::{Body, Fact, Op, OpClass, PointId, Sample};
 pub use finding::{Basis, Episode, Evidence, Finding, PacketRef, Party, Severity};
 pub use ids::{AgedTable, Table, Uid};

@@ -1,1 +1,16 @@
 //! Records to Parquet files.
+//!
+//! [`ParquetSink`] keeps the rows of every kind in Arrow-shaped buffers under one byte budget ([`gwcore::Limit::RowGroupBytes`]) and writes
+//! the largest kind as a row group when a row takes the sum beyond it. Row sizes are estimated value by value ([`size`]) and rows are
+//! counted in the order of the merged stream, so that row groups do not depend on how the stream was cut into batches.
+#![deny(missing_docs)]
+
+mod column;
+mod common;
+mod schema;
+mod sink;
+pub mod size;
+mod table;
+
+pub use schema::{FORMAT_VERSION, arrow_schema, file_metadata};
+pub use sink::ParquetSink;
