@@ -3,7 +3,7 @@
 use gwcore::{Addr, Mac, Ts};
 
 /// What the link layer said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Sender; all zero where the link has none.
     pub src: Mac,
@@ -13,12 +13,29 @@ pub struct Link {
     pub ethertype: u16,
     /// LLC destination and source service access point of an IEEE 802.3 frame, else 0.
     pub llc: [u8; 2],
-    /// Outer and inner VLAN id, 0xffff where there is none.
+    /// Outer and innermost VLAN id, 0xffff where there is none; a priority tag is VLAN 0.
     pub vlans: [u16; 2],
     /// Priority code point of the innermost VLAN tag.
     pub pcp: u8,
     /// Redundancy: which of the two copies of a PRP or HSR pair this is.
     pub redundancy: Option<Redundancy>,
+    /// Event type of an RTAC serial frame (1 sent, 2 received); the payload is bytes of the serial line.
+    pub rtac: Option<u8>,
+}
+
+impl Default for Link {
+    fn default() -> Link {
+        Link {
+            src: Mac::NONE,
+            dst: Mac::NONE,
+            ethertype: 0,
+            llc: [0; 2],
+            vlans: [0xffff; 2],
+            pcp: 0,
+            redundancy: None,
+            rtac: None,
+        }
+    }
 }
 
 /// The redundancy control trailer of PRP or the tag of HSR (IEC 62439-3).
