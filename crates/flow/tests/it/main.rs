@@ -1,0 +1,1 @@
+//! Flows from packets.
