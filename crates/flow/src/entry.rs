@@ -106,7 +106,7 @@ impl<A> Entry<A> {
     #[inline]
     pub(crate) fn deadline(&self, o: &Options) -> (Ts, &'static str) {
         let (ns, reason) = match &self.kind {
-            Kind::Tcp(tcp) => tcp.timeout(o, self.flow.is_ot),
+            Kind::Tcp(tcp) => tcp.states().timeout(o, self.flow.is_ot),
             Kind::Udp | Kind::OtherIp => (o.udp_inactivity_timeout, "inactive"),
             Kind::Icmp => (o.icmp_inactivity_timeout, "inactive"),
             Kind::Link => (o.link_inactivity_timeout, "inactive"),
@@ -125,7 +125,7 @@ impl<A> Entry<A> {
     pub(crate) fn current_worth(&self) -> Worth {
         let [orig, resp] = [self.counts[0].packets, self.counts[1].packets];
         let worthless = match &self.kind {
-            Kind::Tcp(tcp) => tcp.is_worthless(),
+            Kind::Tcp(tcp) => tcp.states().are_over() || tcp.states().are_attempt(),
             _ => false,
         };
         let total = orig + resp;

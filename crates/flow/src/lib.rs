@@ -23,6 +23,7 @@ mod options;
 mod overlap;
 mod record;
 mod shard;
+mod state;
 mod stream;
 mod table;
 mod tcp;

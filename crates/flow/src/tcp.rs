@@ -1,9 +1,10 @@
-//! One TCP session: the states of both ends as Zeek keeps them, handshakes, round-trip times, windows, and its two streams.
+//! One TCP session: handshakes, round-trip times, windows, and its two streams.
 
 use gwcore::{Span, Ts};
 use packet::{Tcp as Header, flag};
 
 use crate::history::{History, Scale};
+use crate::state::{State, States};
 use crate::stream::{Budget, Sink, Stream};
 use crate::{Flow, Handler, Options, Side};
 
@@ -11,24 +12,6 @@ use crate::{Flow, Handler, Options, Side};
 const WINDOW_SLACK: i64 = 1 << 20;
 /// Acknowledgements further ahead than any window reaches say nothing (RFC 7323 §2.3).
 const FURTHEST_ACK: i64 = 1 << 30;
-
-/// State of one end (Zeek's `TCP_INACTIVE` …).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It has not sent anything.
-    #[default]
-    Inactive,
-    /// It sent a SYN.
-    SynSent,
-    /// It was first seen in mid-stream.
-    Partial,
-    /// The handshake was seen.
-    Established,
-    /// It sent a FIN.
-    Closed,
-    /// It sent a RST.
-    Reset,
-}
 
 #[derive(Default)]
 struct End {
@@ -113,12 +96,8 @@ impl Tcp {
         if flags & (flag::SYN | flag::FIN | flag::RST) != 0 {
             self.control(s, &mut up);
             up.flow.from_start = [self.ends[0].stream.is_from_start(), self.ends[1].stream.is_from_start()];
-        } else if self.ends[s.side.index()].state == State::Inactive {
-            self.ends[s.side.index()].state = State::Partial;
-        } else if self.ends[s.side.index()].state == State::SynSent
-            && self.ends[s.side.flip().index()].state == State::Inactive
-        {
-            self.ends[s.side.index()].state = State::Partial;
+        } else {
+            self.plain(s.side);
         }
         self.window(s, history);
         let ahead = self.accept_ack(s, history, b, &mut up);
@@ -129,6 +108,15 @@ impl Tcp {
         self.letters(s, history);
         if flags & (flag::FIN | flag::RST) == flag::FIN {
             self.ends[s.side.index()].stream.set_fin(offset + i64::from(s.len));
+        }
+    }
+
+    /// A segment without SYN, FIN or RST: it was not opened as it should, if it is not open.
+    #[inline]
+    fn plain(&mut self, side: Side) {
+        match (self.ends[side.index()].state, self.ends[side.flip().index()].state) {
+            (State::Inactive, _) | (State::SynSent, State::Inactive) => self.ends[side.index()].state = State::Partial,
+            _ => {}
         }
     }
 
@@ -372,7 +360,7 @@ impl Tcp {
         if me.stream.base() == Some(s.tcp.seq.wrapping_add(1)) && me.syns > 0 {
             return false;
         }
-        if self.is_over() {
+        if self.states().are_over() {
             return true;
         }
         let me = &mut self.ends[s.side.index()];
@@ -387,58 +375,13 @@ impl Tcp {
         }
     }
 
-    fn is_over(&self) -> bool {
-        let [o, r] = [self.ends[0].state, self.ends[1].state];
-        o == State::Reset || r == State::Reset || (o == State::Closed && r == State::Closed)
-    }
-
-    /// Whether nobody answered (yet), or all is said: such sessions are worth least.
-    pub(crate) fn is_worthless(&self) -> bool {
-        self.is_over() || self.is_attempt()
-    }
-
-    fn is_attempt(&self) -> bool {
-        let [o, r] = [self.ends[0].state, self.ends[1].state];
-        (o == State::SynSent && r == State::Inactive) || (r == State::SynSent && o == State::Inactive)
-    }
-
-    /// How long the session is kept after its last packet, and how its end is called.
-    #[inline]
-    pub(crate) fn timeout(&self, o: &Options, is_ot: bool) -> (i64, &'static str) {
-        let [a, b] = [self.ends[0].state, self.ends[1].state];
-        match (a, b) {
-            (State::Reset, _) | (_, State::Reset) => (o.tcp_reset_delay, "reset"),
-            (State::Closed, State::Closed) => (o.tcp_close_delay, "closed"),
-            (State::Closed, State::Inactive) | (State::Inactive, State::Closed) => {
-                (o.tcp_partial_close_delay, "closed")
-            }
-            (State::SynSent, State::Inactive) | (State::Inactive, State::SynSent) => (o.tcp_attempt_delay, "attempt"),
-            _ if is_ot => (o.ot_inactivity_timeout, "inactive"),
-            _ => (o.tcp_inactivity_timeout, "inactive"),
-        }
+    pub(crate) fn states(&self) -> States {
+        States { orig: self.ends[0].state, resp: self.ends[1].state }
     }
 
     /// Zeek's `conn_state`.
     pub(crate) fn conn_state(&self) -> &'static str {
-        use State::*;
-        let (o, r) = (self.ends[0].state, self.ends[1].state);
-        let quiet = |s| matches!(s, Inactive | Partial);
-        match (o, r) {
-            (SynSent, Reset) => "REJ",
-            (Reset, Reset) if self.size(Side::Orig) == 0 && self.size(Side::Resp) == 0 => "REJ",
-            (_, Reset) if quiet(o) => "RSTRH",
-            (_, Reset) => "RSTR",
-            (Reset, _) if quiet(r) => "RSTOS0",
-            (Reset, _) => "RSTO",
-            (Closed, Closed) => "SF",
-            (Closed, _) if quiet(r) => "SH",
-            (Closed, _) => "S2",
-            (_, Closed) if quiet(o) => "SHR",
-            (_, Closed) => "S3",
-            (SynSent, Inactive) => "S0",
-            (Established, Established) => "S1",
-            _ => "OTH",
-        }
+        self.states().conn_state(self.size(Side::Orig) == 0 && self.size(Side::Resp) == 0)
     }
 
     pub(crate) fn size(&self, side: Side) -> u64 {
