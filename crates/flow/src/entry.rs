@@ -31,29 +31,31 @@ pub(crate) struct Count {
     pub payload: u64,
 }
 
-/// A live flow.
+/// A live flow. What every packet looks at stands together.
+#[repr(C)]
 pub(crate) struct Entry<A> {
-    pub flow: Flow<A>,
     pub kind: Kind,
-    /// Number of the flow in the order of creation.
-    pub serial: u64,
-    pub orig_is_a: bool,
-    /// What was added to the hash of its identity.
-    pub uid_counter: u32,
-    /// First and latest packet in the shard's time, which stray frames do not move.
-    pub started: Ts,
+    /// Latest packet in the shard's time, which stray frames do not move.
     pub touched: Ts,
+    /// Time of its live entry among the timers.
+    pub scheduled: Ts,
     /// When it was last made the most recent of its worth.
     pub listed: Ts,
     pub worth: Worth,
-    /// Time of its live entry among the timers.
-    pub scheduled: Ts,
+    pub orig_is_a: bool,
+    /// What was added to the hash of its identity.
+    pub uid_counter: u32,
+    pub counts: [Count; 2],
+    pub flow: Flow<A>,
+    pub history: History,
     /// End of the current interval of `conn_part`.
     pub part_at: Ts,
-    pub counts: [Count; 2],
+    /// Number of the flow in the order of creation.
+    pub serial: u64,
+    /// First packet in the shard's time.
+    pub started: Ts,
     at_part: [Count; 2],
     pub dup_pkts: u64,
-    pub history: History,
     wrong: [Scale; 2],
     /// Packets that wait for a verdict on their checksum.
     pub waiting: u32,

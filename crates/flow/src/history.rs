@@ -8,10 +8,11 @@ const ROOM: usize = 48;
 
 /// The letters so far.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct History {
-    text: [u8; ROOM],
-    len: u8,
     seen: [u32; 2],
+    len: u8,
+    text: [u8; ROOM],
 }
 
 /// How often a repeated letter was due, and when it is written next.

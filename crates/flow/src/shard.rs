@@ -78,12 +78,27 @@ impl<A: Default> Shard<A> {
             Some(slot) if !self.end_if_over(slot, &k, p, now, h) => slot,
             _ => self.open(hash, &k, p, now, h),
         };
-        self.run_due(slot, now, now, h);
+        let believed = self.is_believed(p);
         let Some(e) = self.table.get_mut(slot) else { return };
+        run_due(e, &self.options, now, now, h);
         let side = k.side(e.orig_is_a);
         e.count(side, p, now);
-        self.judge(slot, side, p, payload, h);
+        if believed {
+            take_in(e, &mut self.budget, side, p, payload, h);
+        } else {
+            self.judge(slot, side, p, payload, h);
+        }
         self.settle(slot, now);
+    }
+
+    /// Whether nothing has to be known of the source to believe the packet's checksum.
+    #[inline]
+    fn is_believed(&self, p: &Packet) -> bool {
+        match (self.options.checksums, p.checksum_ok) {
+            (Checksums::None, _) | (_, None) => true,
+            (Checksums::All, Some(right)) => right,
+            (Checksums::Auto, Some(right)) => right && self.sources.is_idle(),
+        }
     }
 
     /// The packet's time, or the shard's where it is a stray.
@@ -192,19 +207,13 @@ impl<A: Default> Shard<A> {
 
     /// Believes a packet's checksum or not, and takes in what that decides.
     fn judge<H: Handler<App = A>>(&mut self, slot: u32, side: Side, p: &Packet, payload: &[u8], h: &mut H) {
-        let right = p.checksum_ok != Some(false);
-        let verdict = match self.options.checksums {
-            Checksums::None => Verdict::Believe,
-            Checksums::All if right => Verdict::Believe,
-            Checksums::All => Verdict::LeaveOut,
-            Checksums::Auto if p.checksum_ok.is_none() || (right && self.sources.is_idle()) => Verdict::Believe,
-            Checksums::Auto => {
-                let mut decided = Decided::default();
-                let verdict = self.sources.result(p, right, &mut decided, &mut self.budget.hits);
-                self.take_decided(decided, h);
-                verdict
-            }
-        };
+        let mut verdict = Verdict::LeaveOut;
+        if self.options.checksums == Checksums::Auto {
+            let mut decided = Decided::default();
+            let right = p.checksum_ok != Some(false);
+            verdict = self.sources.result(p, right, &mut decided, &mut self.budget.hits);
+            self.take_decided(decided, h);
+        }
         match verdict {
             Verdict::Believe => self.deliver(slot, side, p, payload, h),
             Verdict::Wait if self.budget.held.saturating_add(payload.len()) <= self.budget.shard_bytes => {
@@ -251,20 +260,8 @@ impl<A: Default> Shard<A> {
     }
 
     fn deliver<H: Handler<App = A>>(&mut self, slot: u32, side: Side, p: &Packet, payload: &[u8], h: &mut H) {
-        let Some(e) = self.table.get_mut(slot) else { return };
-        let payload = payload.get(..p.payload_len as usize).unwrap_or(payload);
-        match (&mut e.kind, p.transport) {
-            (Kind::Tcp(tcp), Transport::Tcp(header)) => {
-                let s = Segment { side, at: p.ts, tcp: header, data: payload, len: p.payload_len };
-                tcp.segment(&s, &mut e.history, &mut self.budget, &mut e.flow, h);
-            }
-            (Kind::Tcp(_), _) => {}
-            (kind, _) => {
-                if let Kind::Udp = kind {
-                    e.history.once(side, b'd');
-                }
-                h.datagram(&mut e.flow, side, payload, p);
-            }
+        if let Some(e) = self.table.get_mut(slot) {
+            take_in(e, &mut self.budget, side, p, payload, h);
         }
     }
 
@@ -272,12 +269,16 @@ impl<A: Default> Shard<A> {
     #[inline]
     fn settle(&mut self, slot: u32, now: Ts) {
         let Some(e) = self.table.get_mut(slot) else { return };
+        let at = e.soonest(&self.options);
+        if at < e.scheduled {
+            e.scheduled = at;
+            self.timers.set(Due { at, serial: e.serial, slot });
+        }
         let worth = e.current_worth();
         if worth != e.worth || now.since(e.listed) >= USE_GRAIN {
             (e.worth, e.listed) = (worth, now);
             self.table.touch(slot, worth);
         }
-        self.schedule(slot);
     }
 
     /// Sets the timer when something is due sooner than it stands.
@@ -305,7 +306,7 @@ impl<A: Default> Shard<A> {
                 self.end(due.slot, reason, h);
                 continue;
             }
-            self.run_due(due.slot, due.at, now, h);
+            run_due(e, &self.options, due.at, now, h);
             self.schedule(due.slot);
         }
         self.table.make_room();
@@ -316,27 +317,12 @@ impl<A: Default> Shard<A> {
         }
     }
 
-    /// Wakes and parts of one flow that are due at `at`, while the shard's time is `now`.
-    #[inline]
-    fn run_due<H: Handler<App = A>>(&mut self, slot: u32, at: Ts, now: Ts, h: &mut H) {
-        let Some(e) = self.table.get_mut(slot) else { return };
-        if e.flow.wake.is_some_and(|wake| wake <= at) {
-            e.flow.wake = None;
-            h.wake(&mut e.flow);
-            // A wake asked for in the past would come again at once, for ever.
-            e.flow.wake = e.flow.wake.map(|wake| wake.max(now.plus(1)));
-        }
-        while e.part_at <= at {
-            let row = e.part(&self.options);
-            h.part(&mut e.flow, row);
-        }
-    }
-
     /// The parts of a flow that ended before `now` without a timer having run.
     fn run_parts_before_end<H: Handler<App = A>>(&mut self, slot: u32, now: Ts, h: &mut H) {
-        let Some(e) = self.table.get(slot) else { return };
-        let until = now.min(e.deadline(&self.options).0);
-        self.run_due(slot, until, now, h);
+        if let Some(e) = self.table.get_mut(slot) {
+            let until = now.min(e.deadline(&self.options).0);
+            run_due(e, &self.options, until, now, h);
+        }
     }
 
     /// Ends every flow, in the order of their creation, after what is due up to `now`.
@@ -384,6 +370,43 @@ impl<A: Default> Shard<A> {
             if let Some(side) = self.stop_waiting(&w) {
                 self.leave_out(slot, side, h);
             }
+        }
+    }
+}
+
+/// Wakes and parts of one flow that are due at `at`, while the shard's time is `now`.
+#[inline]
+fn run_due<H: Handler>(e: &mut Entry<H::App>, o: &Options, at: Ts, now: Ts, h: &mut H) {
+    if e.scheduled > at && e.scheduled != Ts(i64::MAX) {
+        return;
+    }
+    if e.flow.wake.is_some_and(|wake| wake <= at) {
+        e.flow.wake = None;
+        h.wake(&mut e.flow);
+        // A wake asked for in the past would come again at once, for ever.
+        e.flow.wake = e.flow.wake.map(|wake| wake.max(now.plus(1)));
+    }
+    while e.part_at <= at {
+        let row = e.part(o);
+        h.part(&mut e.flow, row);
+    }
+}
+
+/// Takes the contents of a believed packet in.
+#[inline]
+fn take_in<H: Handler>(e: &mut Entry<H::App>, b: &mut Budget, side: Side, p: &Packet, payload: &[u8], h: &mut H) {
+    let payload = payload.get(..p.payload_len as usize).unwrap_or(payload);
+    match (&mut e.kind, p.transport) {
+        (Kind::Tcp(tcp), Transport::Tcp(header)) => {
+            let s = Segment { side, at: p.ts, tcp: header, data: payload, len: p.payload_len };
+            tcp.segment(&s, &mut e.history, b, &mut e.flow, h);
+        }
+        (Kind::Tcp(_), _) => {}
+        (kind, _) => {
+            if let Kind::Udp = kind {
+                e.history.once(side, b'd');
+            }
+            h.datagram(&mut e.flow, side, payload, p);
         }
     }
 }

@@ -59,8 +59,9 @@ struct Held {
     bytes: usize,
 }
 
-/// State of one direction.
+/// State of one direction. What every segment looks at stands first.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct Stream {
     /// Sequence number of offset 0; none before anything is known.
     base: Option<u32>,

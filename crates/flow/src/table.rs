@@ -30,6 +30,7 @@ pub(crate) enum Worth {
     Ot,
 }
 
+#[repr(C)]
 struct Slot<T> {
     key: FlowKey,
     hash: u32,

@@ -13,17 +13,19 @@ const WINDOW_SLACK: i64 = 1 << 20;
 /// Acknowledgements further ahead than any window reaches say nothing (RFC 7323 §2.3).
 const FURTHEST_ACK: i64 = 1 << 30;
 
+/// One end. What every segment looks at stands first.
 #[derive(Default)]
+#[repr(C)]
 struct End {
     state: State,
-    stream: Stream,
+    scale: Option<u8>,
     syns: u32,
     /// Largest window it announced, in bytes, the scale option applied where both ends sent one.
     window: i64,
-    scale: Option<u8>,
-    zero_since: Option<Ts>,
+    stream: Stream,
     /// End of the data whose ACK is timed, and when it was sent.
     timed: Option<(i64, Ts)>,
+    zero_since: Option<Ts>,
     gaps: Scale,
     repeats: Scale,
     zero_windows: Scale,
