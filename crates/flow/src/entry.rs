@@ -253,3 +253,14 @@ impl<A> Entry<A> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_stay_small() {
+        assert!(size_of::<Entry<()>>() <= 480, "{}", size_of::<Entry<()>>());
+        assert!(size_of::<Tcp>() <= 736, "{}", size_of::<Tcp>());
+    }
+}

@@ -53,7 +53,7 @@ gwcore::record! {
         resp_retransmitted_bytes: u64 ["B"],
         /// How long either side announced a window of zero, both sides added.
         zero_window: Span ["s"],
-        /// TCP segments that came before an earlier one.
+        /// TCP segments that brought new bytes after later ones had come.
         out_of_order: u64,
         /// TCP segments that sent known bytes again with other content.
         overlaps: u64,

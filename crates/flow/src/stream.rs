@@ -132,7 +132,9 @@ impl Stream {
 
     /// Payload bytes by sequence numbers, the unseen ones included.
     pub(crate) fn size(&self) -> u64 {
-        let acked = self.fin.map_or(self.acked, |fin| self.acked.min(fin));
+        // One number past the last byte seen is that of a FIN that the capture lost.
+        let lost_fin = i64::from(self.fin.is_none() && self.started && self.acked == self.top + 1);
+        let acked = self.fin.map_or(self.acked - lost_fin, |fin| self.acked.min(fin));
         self.top.max(acked).max(0) as u64
     }
 

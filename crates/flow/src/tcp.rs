@@ -157,7 +157,8 @@ impl Tcp {
         let (me, peer) = (s.side.index(), s.side.flip().index());
         let answers = s.tcp.flags & flag::ACK != 0;
         let first = s.tcp.seq.wrapping_add(1);
-        if self.ends[me].stream.is_fresh() {
+        // Once established, another SYN is nothing that the receiver would begin anew for.
+        if self.ends[me].stream.is_fresh() && self.ends[me].state != State::Established {
             self.ends[me].stream.start(first);
         } else if self.ends[me].stream.base() != Some(first) {
             up.anomaly("tcp_syn_in_session", &format!("sequence number {}", s.tcp.seq));
@@ -179,7 +180,7 @@ impl Tcp {
             (true, false) if self.syn_at.is_some() => self.syn_ack_at = Some(s.at),
             _ => (self.syn_at, self.syn_ack_at) = (None, None),
         }
-        if answers && self.ends[peer].stream.is_fresh() && self.ends[peer].stream.base() != Some(s.tcp.ack) {
+        if answers && self.ends[peer].syns == 0 && self.ends[peer].stream.is_fresh() {
             self.ends[peer].stream.start(s.tcp.ack);
         }
         let (mine, others) = (self.ends[me].state, self.ends[peer].state);
@@ -249,7 +250,9 @@ impl Tcp {
             return reach;
         }
         let acked = peer.stream.offset(s.tcp.ack);
-        if acked - peer.stream.top() > FURTHEST_ACK {
+        // Nothing but the SYN (and data with it) can have been lost before a SYN-ACK.
+        let furthest = if s.tcp.flags & flag::SYN != 0 { 0 } else { FURTHEST_ACK };
+        if acked - peer.stream.top() > furthest {
             return reach;
         }
         if acked > peer.stream.acked() {

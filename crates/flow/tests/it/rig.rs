@@ -146,6 +146,15 @@ impl Rig {
         }
     }
 
+    /// The shard that a frame belongs to.
+    pub fn shard_of(&mut self, bytes: &[u8]) -> u8 {
+        let wire_len = bytes.len() as u32;
+        let link = LinkType::ETHERNET;
+        let frame = Frame { seq: 0, ts: Ts(0), file: 0, number: 1, interface: 0, link, wire_len, data: bytes };
+        let decoded = self.decoder.decode(&frame);
+        flow::shard_of(&decoded.packet, decoded.payload)
+    }
+
     pub fn frame(&mut self, at: i64, bytes: &[u8]) {
         self.frame_cut(at, bytes, 0);
     }

@@ -3,7 +3,7 @@
 use flow::{Options, OverlapPolicy};
 use gwcore::Limits;
 use testkit::Session;
-use testkit::flag::{ACK, PSH};
+use testkit::flag::{ACK, PSH, SYN};
 
 use crate::rig::{Rig, START, Told, only, run};
 
@@ -176,4 +176,33 @@ fn data_from_nowhere_is_left_out() {
     let told = run(&s);
     assert_eq!((told.streams[0][0].as_slice(), only(&told).state), (&b"abcd"[..], "S1"));
     assert!(told.events.iter().any(|e| e.contains("tcp_reset_out_of_window")));
+}
+
+#[test]
+fn forged_handshakes_do_not_move_the_stream() {
+    // A SYN-ACK that acknowledges something else, and a second SYN once the session stands.
+    let mut s = Session::new(START, 502);
+    s.segment(true, SYN, b"");
+    let seq = s.client.seq;
+    s.client.seq = seq.wrapping_add(77_777);
+    s.segment(false, SYN | ACK, b"");
+    s.server.seq -= 1;
+    s.client.seq = seq;
+    s.segment(false, SYN | ACK, b"").segment(true, ACK, b"");
+    s.client.seq = seq.wrapping_add(9_999);
+    s.segment(true, SYN, b"");
+    s.client.seq = seq;
+    s.client(b"good").server(b"too");
+    let told = run(&s);
+    assert_eq!(told.streams[0], [b"good".to_vec(), b"too".to_vec()], "{:?}", told.events);
+}
+
+#[test]
+fn a_lost_fin_is_no_missing_byte() {
+    let mut s = Session::new(START, 502);
+    s.open().client(b"abc").close();
+    let fin = s.frames.iter().rposition(|(_, f)| f[6..12] == s.client.mac && f[47] & 1 == 1).unwrap();
+    s.frames.remove(fin);
+    let told = run(&s);
+    assert_eq!((only(&told).missed, only(&told).bytes), (0, Some((3, 0))));
 }

@@ -225,3 +225,28 @@ fn a_tick_with_nothing_due_touches_nothing() {
     rig.shard.finish(Ts(START), &mut rig.told);
     assert_eq!(only(&rig.told).end, "finish");
 }
+
+#[test]
+fn a_pair_and_a_transaction_stay_in_one_shard() {
+    let mut rig = Rig::new();
+    let (a, b, c) = ([10, 0, 0, 1], [10, 0, 0, 2], [224, 0, 0, 251]);
+    let eth = || Stack::new().eth([2; 6], [4; 6]);
+    let mut shards = |frames: &[Stack]| frames.iter().map(|f| rig.shard_of(&f.bytes())).collect::<Vec<_>>();
+    let pair = [
+        eth().ipv4(a, b).tcp(1, 2),
+        eth().ipv4(b, a).tcp(2, 1),
+        eth().vlan(9).ipv4(a, b).udp(7, 8).payload(b"xx"),
+        eth().ipv4(c, c).add(testkit::Ipv4 { src: a.into(), dst: b.into(), ..Default::default() }).icmp(8, 0),
+    ];
+    let found = shards(&pair);
+    assert!(found.iter().all(|s| *s == found[0] && *s < 32), "{found:?}");
+    let dns = |src, dst, id: u8| eth().ipv4(src, dst).udp(5353, 5353).payload(&[1, id, 0, 0]);
+    let found = shards(&[dns(a, c, 1), dns(b, a, 1), dns(b, c, 1)]);
+    assert!(found.iter().all(|s| *s == found[0]), "{found:?}");
+    let dhcp = |src, dst, sp, dp, xid: u8| eth().ipv4(src, dst).udp(sp, dp).payload(&[1, 1, 6, 0, 9, 9, 9, xid]);
+    let found = shards(&[dhcp([0; 4], [255; 4], 68, 67, 1), dhcp(b, a, 67, 68, 1), dhcp(b, c, 67, 67, 1)]);
+    assert!(found.iter().all(|s| *s == found[0]), "{found:?}");
+    let spread: std::collections::BTreeSet<u8> =
+        (0..=255).flat_map(|n| shards(&[eth().ipv4([10, 1, 0, n], b).tcp(1, 2)])).collect();
+    assert_eq!(spread.len(), 32);
+}
