@@ -2,12 +2,14 @@
 //!
 //! Hosts that leave checksums to their network card show wrong ones in every packet they send; anything else with a wrong checksum was
 //! damaged, or was sent so that the target drops what the sensor reads. Until a source has shown which it is, its wrong packets wait.
+//! Many captures are too short for that. So what waits is also believed when nothing that its sender sent in the flow had a right checksum,
+//! and the receiver answers it (for TCP: acknowledges it), or the flow ends: damage does not strike every packet of one side only.
 //! A source is only watched from its first wrong checksum until its last 16 were right.
 
 use std::collections::VecDeque;
 
 use gwcore::{Addr, AgedTable, Limit, LimitHits, Limits};
-use packet::Packet;
+use packet::{Packet, Transport, flag};
 
 /// Wrong ones among the last 16 that make a source believed.
 const ENOUGH: u32 = 8;
@@ -105,15 +107,29 @@ impl Sources {
         }
     }
 
-    /// Takes out what waits for a flow that ends.
-    pub(crate) fn give_up(&mut self, ends: (Addr, Addr), serial: u64) -> Vec<Waiting> {
-        let mut gone = Vec::new();
-        for key in [ends, (ends.1, ends.0)] {
-            let Some(source) = self.table.get_mut(&key) else { continue };
-            let (mine, others) = source.waiting.drain(..).partition(|w| w.serial == serial);
-            source.waiting = others;
-            gone.extend::<VecDeque<_>>(mine);
-        }
-        gone
+    /// Takes out what waits of a flow from this source, as far as `wanted`.
+    pub(crate) fn take(
+        &mut self,
+        from: Addr,
+        to: Addr,
+        serial: u64,
+        wanted: impl Fn(&Waiting) -> bool,
+    ) -> Vec<Waiting> {
+        let Some(source) = self.table.get_mut(&(from, to)) else { return Vec::new() };
+        let (mine, others) = source.waiting.drain(..).partition::<VecDeque<_>, _>(|w| w.serial == serial && wanted(w));
+        source.waiting = others;
+        mine.into()
+    }
+}
+
+impl Waiting {
+    /// Whether a packet of the receiver shows that it took this one.
+    pub(crate) fn is_answered_by(&self, answer: &Packet) -> bool {
+        let (Transport::Tcp(sent), Transport::Tcp(answer)) = (self.packet.transport, answer.transport) else {
+            return true;
+        };
+        let numbers = u32::from(sent.flags & flag::SYN != 0) + u32::from(sent.flags & flag::FIN != 0);
+        let end = sent.seq.wrapping_add(self.packet.payload_len).wrapping_add(numbers);
+        answer.flags & flag::ACK != 0 && answer.ack.wrapping_sub(end) as i32 >= 0
     }
 }

@@ -57,8 +57,9 @@ pub(crate) struct Entry<A> {
     at_part: [Count; 2],
     pub dup_pkts: u64,
     wrong: [Scale; 2],
-    /// Packets that wait for a verdict on their checksum.
-    pub waiting: u32,
+    /// Packets of each side that wait for a verdict on their checksum, and those that waited and were believed.
+    pub waiting: [u32; 2],
+    pub believed: [u32; 2],
 }
 
 impl<A> Entry<A> {
@@ -80,7 +81,8 @@ impl<A> Entry<A> {
             dup_pkts: 0,
             history: History::default(),
             wrong: Default::default(),
-            waiting: 0,
+            waiting: [0; 2],
+            believed: [0; 2],
         }
     }
 
@@ -95,6 +97,12 @@ impl<A> Entry<A> {
         count.payload += u64::from(p.payload_len.saturating_sub(header));
         self.touched = self.touched.max(now);
         self.flow.last_ts = self.flow.last_ts.max(p.ts);
+    }
+
+    /// Whether nothing that a side sent so far had a right checksum.
+    pub(crate) fn is_all_wrong(&self, side: Side) -> bool {
+        let i = side.index();
+        self.counts[i].packets == u64::from(self.waiting[i]) + u64::from(self.believed[i])
     }
 
     /// A checksum was wrong and not believed.
@@ -260,7 +268,7 @@ mod tests {
 
     #[test]
     fn flows_stay_small() {
-        assert!(size_of::<Entry<()>>() <= 480, "{}", size_of::<Entry<()>>());
+        assert!(size_of::<Entry<()>>() <= 496, "{}", size_of::<Entry<()>>());
         assert!(size_of::<Tcp>() <= 736, "{}", size_of::<Tcp>());
     }
 }

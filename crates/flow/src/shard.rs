@@ -83,10 +83,10 @@ impl<A: Default> Shard<A> {
         run_due(e, &self.options, now, now, h);
         let side = k.side(e.orig_is_a);
         e.count(side, p, now);
-        if believed {
+        if believed && e.waiting == [0; 2] {
             take_in(e, &mut self.budget, side, p, payload, h);
         } else {
-            self.judge(slot, side, p, payload, h);
+            self.judge(slot, side, believed, p, payload, h);
         }
         self.settle(slot, now);
     }
@@ -206,19 +206,30 @@ impl<A: Default> Shard<A> {
     }
 
     /// Believes a packet's checksum or not, and takes in what that decides.
-    fn judge<H: Handler<App = A>>(&mut self, slot: u32, side: Side, p: &Packet, payload: &[u8], h: &mut H) {
-        let mut verdict = Verdict::LeaveOut;
-        if self.options.checksums == Checksums::Auto {
+    fn judge<H: Handler<App = A>>(
+        &mut self,
+        slot: u32,
+        side: Side,
+        believed: bool,
+        p: &Packet,
+        payload: &[u8],
+        h: &mut H,
+    ) {
+        let mut verdict = if believed { Verdict::Believe } else { Verdict::LeaveOut };
+        if !believed && self.options.checksums == Checksums::Auto {
             let mut decided = Decided::default();
             let right = p.checksum_ok != Some(false);
             verdict = self.sources.result(p, right, &mut decided, &mut self.budget.hits);
             self.take_decided(decided, h);
         }
         match verdict {
-            Verdict::Believe => self.deliver(slot, side, p, payload, h),
+            Verdict::Believe => {
+                self.take_answered(slot, side.flip(), p, h);
+                self.deliver(slot, side, p, payload, h);
+            }
             Verdict::Wait if self.budget.held.saturating_add(payload.len()) <= self.budget.shard_bytes => {
                 let Some(e) = self.table.get_mut(slot) else { return };
-                e.waiting += 1;
+                e.waiting[side.index()] += 1;
                 self.budget.held += payload.len();
                 self.sources.wait(slot, e.serial, p, payload);
             }
@@ -237,10 +248,26 @@ impl<A: Default> Shard<A> {
             }
         }
         for w in decided.believed {
-            if let Some(side) = self.stop_waiting(&w) {
-                self.deliver(w.slot, side, &w.packet, &w.payload, h);
-                self.schedule(w.slot);
-            }
+            self.believe(w, h);
+        }
+    }
+
+    fn believe<H: Handler<App = A>>(&mut self, w: Waiting, h: &mut H) {
+        let Some(side) = self.stop_waiting(&w) else { return };
+        if let Some(e) = self.table.get_mut(w.slot) {
+            e.believed[side.index()] += 1;
+        }
+        self.deliver(w.slot, side, &w.packet, &w.payload, h);
+        self.schedule(w.slot);
+    }
+
+    /// Takes in what waits of a side of which everything was wrong so far, as far as `answer` shows that its receiver took it.
+    fn take_answered<H: Handler<App = A>>(&mut self, slot: u32, side: Side, answer: &Packet, h: &mut H) {
+        let Some(e) = self.table.get(slot).filter(|e| e.waiting[side.index()] > 0 && e.is_all_wrong(side)) else {
+            return;
+        };
+        for w in self.sources.take(answer.dst, answer.src, e.serial, |w| w.is_answered_by(answer)) {
+            self.believe(w, h);
         }
     }
 
@@ -248,8 +275,9 @@ impl<A: Default> Shard<A> {
     fn stop_waiting(&mut self, w: &Waiting) -> Option<Side> {
         self.budget.held = self.budget.held.saturating_sub(w.payload.len());
         let e = self.table.get_mut(w.slot).filter(|e| e.serial == w.serial)?;
-        e.waiting = e.waiting.saturating_sub(1);
-        Some(keyed(&w.packet, &w.payload).side(e.orig_is_a))
+        let side = keyed(&w.packet, &w.payload).side(e.orig_is_a);
+        e.waiting[side.index()] = e.waiting[side.index()].saturating_sub(1);
+        Some(side)
     }
 
     fn leave_out<H: Handler<App = A>>(&mut self, slot: u32, side: Side, h: &mut H) {
@@ -348,7 +376,7 @@ impl<A: Default> Shard<A> {
     }
 
     fn end<H: Handler<App = A>>(&mut self, slot: u32, reason: &'static str, h: &mut H) {
-        self.give_up_waiting(slot, h);
+        self.decide_waiting(slot, h);
         let Some(mut e) = self.table.remove(slot) else { return };
         if let Kind::Tcp(tcp) = &mut e.kind {
             tcp.finish(e.touched, &mut e.history, &mut self.budget, &mut e.flow, h);
@@ -362,13 +390,19 @@ impl<A: Default> Shard<A> {
         h.end(&mut e.flow, row);
     }
 
-    /// What still waits for a verdict when its flow ends is left out.
-    fn give_up_waiting<H: Handler<App = A>>(&mut self, slot: u32, h: &mut H) {
-        let Some(e) = self.table.get(slot).filter(|e| e.waiting > 0) else { return };
-        let c = &e.flow.constant;
-        for w in self.sources.give_up((c.src, c.dst), e.serial) {
-            if let Some(side) = self.stop_waiting(&w) {
-                self.leave_out(slot, side, h);
+    /// What still waits when its flow ends is believed if its sender showed nothing right, else left out.
+    fn decide_waiting<H: Handler<App = A>>(&mut self, slot: u32, h: &mut H) {
+        for side in [Side::Orig, Side::Resp] {
+            let Some(e) = self.table.get(slot).filter(|e| e.waiting[side.index()] > 0) else { continue };
+            let c = &e.flow.constant;
+            let (from, to) = if side == Side::Orig { (c.src, c.dst) } else { (c.dst, c.src) };
+            let all_wrong = e.is_all_wrong(side);
+            for w in self.sources.take(from, to, e.serial, |_| true) {
+                if all_wrong {
+                    self.believe(w, h);
+                } else if let Some(side) = self.stop_waiting(&w) {
+                    self.leave_out(slot, side, h);
+                }
             }
         }
     }

@@ -190,3 +190,33 @@ fn flags_that_carry_data() {
     assert_eq!(told.streams[0][0], b"early bird end");
     assert!(told.events.iter().any(|e| e.contains("tcp_data_after_fin: 4 bytes")), "{:?}", told.events);
 }
+
+#[test]
+fn short_sessions_of_an_offloading_host_are_read() {
+    let mut s = Session::new(START, 502);
+    s.open().client(b"ask").server(b"answer").client(b"more").close();
+    let spoil = |only: Option<usize>| {
+        let mut frames = s.frames.clone();
+        let mine = frames.iter_mut().filter(|(_, f)| f[6..12] == s.client.mac);
+        for (i, (_, f)) in mine.enumerate() {
+            f[50] ^= if only.is_none_or(|n| n == i) { 0x55 } else { 0 };
+        }
+        let mut rig = Rig::new();
+        rig.frames(&frames).finish();
+        rig.told
+    };
+    let all = spoil(None);
+    assert_eq!(all.events, ["Orig ask", "Resp answer", "Orig more", "end 0 finish"]);
+    assert_eq!((only(&all).state, only(&all).history.as_str()), ("SF", "ShADadFf"));
+    // One alone is damage, although the receiver acknowledged those numbers (of the segment sent again, it may be).
+    let one = spoil(Some(2));
+    assert_eq!(one.events[..3], ["Resp answer", "Orig gap 3", "Orig more"]);
+    assert!(one.events.contains(&"Orig wrong_checksum: ".to_owned()));
+    // A datagram that nobody answers is read when its flow ends.
+    let mut f = Stack::new().eth([2; 6], [4; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 9]).udp(7, 8).payload(b"x").bytes();
+    f[40] ^= 1;
+    let mut rig = Rig::new();
+    rig.frame(START, &f);
+    assert!(rig.told.events.is_empty());
+    assert_eq!(rig.finish().events, ["Orig datagram 1", "end 0 finish"]);
+}
