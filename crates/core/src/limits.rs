@@ -59,6 +59,8 @@ limits! {
     ReassemblyShardBytes = 16_777_216, "reassembly_bytes_per_shard", false;
     /// Bytes of delivered stream kept per direction to compare overlaps with; older overlaps are not compared.
     OverlapHistory = 4_096, "overlap_history_bytes", false;
+    /// Bytes of delivered stream kept in one shard to compare overlaps with, shared by its sessions; overwritten ones are not compared.
+    OverlapShardBytes = 524_288, "overlap_bytes_per_shard", false;
     /// Address pairs in one shard whose checksum history is kept; the oldest is forgotten.
     ChecksumSources = 4_096, "checksum_sources", false;
     /// Segments with a wrong checksum that wait for a verdict, per source; further ones are left out.

@@ -1,0 +1,80 @@
+//! A flow as its handler sees it, and what the handler is told.
+
+use gwcore::{FlowConst, Ts};
+use packet::Packet;
+
+use crate::{Conn, ConnPart};
+
+/// Who sent something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Who opened the flow.
+    Orig,
+    /// The other.
+    Resp,
+}
+
+impl Side {
+    /// The other side.
+    #[inline]
+    pub fn flip(self) -> Side {
+        if self == Side::Orig { Side::Resp } else { Side::Orig }
+    }
+
+    /// 0 for the originator, 1 for the responder.
+    #[inline]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// A history letter as this side writes it.
+    pub(crate) fn letter(self, letter: u8) -> u8 {
+        if self == Side::Orig { letter.to_ascii_uppercase() } else { letter }
+    }
+}
+
+/// A live conversation.
+#[derive(Debug)]
+pub struct Flow<A> {
+    /// What does not change: identity, addresses, ports.
+    pub constant: FlowConst,
+    /// Time of the first packet.
+    pub first_ts: Ts,
+    /// Time of the latest packet.
+    pub last_ts: Ts,
+    /// What the handler keeps with the flow.
+    pub app: A,
+    /// Set by the handler: a utility protocol was recognised, so the flow is kept longer and evicted last.
+    pub is_ot: bool,
+    /// Set by the handler: name of the protocol, empty while unknown; goes into the records.
+    pub service: &'static str,
+    /// Set by the handler: when it wants [`Handler::wake`]. Cleared before the call; a time already past means the next tick or packet.
+    pub wake: Option<Ts>,
+    /// Outermost tunnel of the first packet, empty for none.
+    pub tunnel: &'static str,
+    /// For TCP: whether the stream of each side (originator first) is known from its first byte. False in mid-stream.
+    pub from_start: [bool; 2],
+}
+
+/// What a shard tells about its flows. All calls for one packet are made while it is given to [`crate::Shard::packet`].
+pub trait Handler {
+    /// Kept in every flow.
+    type App: Default;
+
+    /// A flow has begun with this packet.
+    fn start(&mut self, flow: &mut Flow<Self::App>, p: &Packet);
+    /// The next bytes of a TCP stream.
+    fn stream(&mut self, flow: &mut Flow<Self::App>, side: Side, data: &[u8]);
+    /// Bytes of a TCP stream that will never come (at least one).
+    fn gap(&mut self, flow: &mut Flow<Self::App>, side: Side, missing: u64);
+    /// The payload of a packet other than TCP: UDP, ICMP, another IP protocol, a frame without IP. Shorter than `p.payload_len` when cut.
+    fn datagram(&mut self, flow: &mut Flow<Self::App>, side: Side, data: &[u8], p: &Packet);
+    /// The time asked for in [`Flow::wake`] has come or passed.
+    fn wake(&mut self, flow: &mut Flow<Self::App>);
+    /// Something is wrong with the traffic of the flow itself; `side` sent it.
+    fn anomaly(&mut self, flow: &mut Flow<Self::App>, side: Side, reason: &'static str, detail: &str);
+    /// Five more minutes of the flow have passed; called at the first packet or tick at or after the end of the interval.
+    fn part(&mut self, flow: &mut Flow<Self::App>, row: ConnPart<'_>);
+    /// The flow is over. The last call for it, after the last data.
+    fn end(&mut self, flow: &mut Flow<Self::App>, row: Conn<'_>);
+}

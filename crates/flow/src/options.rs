@@ -1,0 +1,88 @@
+//! What can be chosen: checksums, the overlap policy and the time-outs, which bear Zeek's names and defaults.
+
+use gwcore::time::{HOUR, MILLI, MINUTE, SECOND};
+
+/// What is made of wrong transport checksums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checksums {
+    /// Believed only from a source, within one address pair, once 8 of its last 16 were wrong (offload).
+    #[default]
+    Auto,
+    /// Always believed.
+    None,
+    /// Never believed: the packet is an anomaly and is left out.
+    All,
+}
+
+/// Which version of overlapping TCP data a target keeps (Novak, Sturges: Target-Based TCP Stream Reassembly, 2007).
+///
+/// Data goes up on arrival under `First`; under the others it waits for its ACK, since a later segment may still replace it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverlapPolicy {
+    /// What came first.
+    #[default]
+    First,
+    /// What came last.
+    Last,
+    /// What came first, unless the later segment begins before it.
+    Bsd,
+    /// As `Bsd`; the later segment also wins when it begins at the same place and reaches further.
+    Linux,
+    /// What came first, unless the later segment begins before it or at the same place.
+    OldLinux,
+    /// What came first, unless the later segment begins before it and ends after it.
+    Windows,
+    /// The later segment when it ends at the same place or after.
+    Solaris,
+}
+
+/// How a shard treats packets.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What is made of wrong checksums.
+    pub checksums: Checksums,
+    /// Which version of overlapping data is kept.
+    pub overlap: OverlapPolicy,
+    /// TCP sessions without a packet for this long are over, in ns (5 min).
+    pub tcp_inactivity_timeout: i64,
+    /// The same for established TCP sessions of a utility protocol, in ns (24 h).
+    pub ot_inactivity_timeout: i64,
+    /// UDP and other IP protocols, in ns (1 min).
+    pub udp_inactivity_timeout: i64,
+    /// ICMP, in ns (1 min).
+    pub icmp_inactivity_timeout: i64,
+    /// Conversations without IP, in ns (1 h).
+    pub link_inactivity_timeout: i64,
+    /// An attempt that nobody answers, in ns (5 s).
+    pub tcp_attempt_delay: i64,
+    /// After both sides closed, in ns (5 s).
+    pub tcp_close_delay: i64,
+    /// After one side closed and the other was never seen, in ns (3 s).
+    pub tcp_partial_close_delay: i64,
+    /// After a reset, in ns (100 ms).
+    pub tcp_reset_delay: i64,
+    /// A SYN on a session that was silent for this long opens a new flow, in ns (5 s).
+    pub tcp_connection_linger: i64,
+    /// A flow older than this gives a `conn_part` row every so often, in ns (5 min).
+    pub part_interval: i64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            checksums: Checksums::Auto,
+            overlap: OverlapPolicy::First,
+            tcp_inactivity_timeout: 5 * MINUTE,
+            ot_inactivity_timeout: 24 * HOUR,
+            udp_inactivity_timeout: MINUTE,
+            icmp_inactivity_timeout: MINUTE,
+            link_inactivity_timeout: HOUR,
+            tcp_attempt_delay: 5 * SECOND,
+            tcp_close_delay: 5 * SECOND,
+            tcp_partial_close_delay: 3 * SECOND,
+            tcp_reset_delay: 100 * MILLI,
+            tcp_connection_linger: 5 * SECOND,
+            part_interval: 5 * MINUTE,
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! One TCP session: handshakes, round-trip times, windows, and its two streams.
+
+use gwcore::{Span, Ts};
+use packet::{Tcp as Header, flag};
+
+use crate::history::{History, Scale};
+use crate::state::{State, States};
+use crate::stream::{Budget, Sink, Stream};
+use crate::{Flow, Handler, Options, Side};
+
+/// How far past the window a segment may lie before it is ignored, in bytes: losses of the capture look like that too.
+const WINDOW_SLACK: i64 = 1 << 20;
+/// Acknowledgements further ahead than any window reaches say nothing (RFC 7323 §2.3).
+const FURTHEST_ACK: i64 = 1 << 30;
+
+/// One end. What every segment looks at stands first.
+#[derive(Default)]
+#[repr(C)]
+struct End {
+    state: State,
+    scale: Option<u8>,
+    syns: u32,
+    /// Largest window it announced, in bytes, the scale option applied where both ends sent one.
+    window: i64,
+    stream: Stream,
+    /// End of the data whose ACK is timed, and when it was sent.
+    timed: Option<(i64, Ts)>,
+    zero_since: Option<Ts>,
+    gaps: Scale,
+    repeats: Scale,
+    zero_windows: Scale,
+}
+
+/// A session.
+#[derive(Default)]
+pub(crate) struct Tcp {
+    ends: [End; 2],
+    syn_at: Option<Ts>,
+    syn_ack_at: Option<Ts>,
+    handshake_rtt: Option<Span>,
+    rtt_min: Option<i64>,
+    rtt_sum: i64,
+    rtt_count: i64,
+    zero_window: i64,
+    told: Told,
+}
+
+/// Anomalies that are told once a session.
+#[derive(Default)]
+struct Told {
+    urgent: bool,
+    split: bool,
+    after_fin: bool,
+    window: bool,
+}
+
+/// A segment as it reaches its session.
+pub(crate) struct Segment<'a> {
+    pub side: Side,
+    pub at: Ts,
+    pub tcp: Header,
+    pub data: &'a [u8],
+    pub len: u32,
+}
+
+/// Hands what a stream sends up to the handler.
+struct Up<'a, H: Handler> {
+    flow: &'a mut Flow<H::App>,
+    h: &'a mut H,
+    side: Side,
+}
+
+impl<H: Handler> Sink for Up<'_, H> {
+    #[inline]
+    fn stream(&mut self, data: &[u8]) {
+        self.h.stream(self.flow, self.side, data);
+    }
+    fn gap(&mut self, missing: u64) {
+        self.h.gap(self.flow, self.side, missing);
+    }
+    fn anomaly(&mut self, reason: &'static str, detail: &str) {
+        self.h.anomaly(self.flow, self.side, reason, detail);
+    }
+}
+
+impl Tcp {
+    /// Takes a segment in.
+    pub(crate) fn segment<H: Handler>(
+        &mut self,
+        s: &Segment<'_>,
+        history: &mut History,
+        b: &mut Budget,
+        flow: &mut Flow<H::App>,
+        h: &mut H,
+    ) {
+        let flags = s.tcp.flags;
+        let mut up = Up { flow, h, side: s.side };
+        if flags & (flag::SYN | flag::FIN | flag::RST) != 0 {
+            self.control(s, &mut up);
+            up.flow.from_start = [self.ends[0].stream.is_from_start(), self.ends[1].stream.is_from_start()];
+        } else {
+            self.plain(s.side);
+        }
+        self.window(s, history);
+        let ahead = self.accept_ack(s, history, b, &mut up);
+        let offset = self.place(s);
+        if s.len > 0 && flags & flag::RST == 0 {
+            self.data(s, offset, ahead, history, b, &mut up);
+        }
+        self.letters(s, history);
+        if flags & (flag::FIN | flag::RST) == flag::FIN {
+            self.ends[s.side.index()].stream.set_fin(offset + i64::from(s.len));
+        }
+    }
+
+    /// A segment without SYN, FIN or RST: it was not opened as it should, if it is not open.
+    #[inline]
+    fn plain(&mut self, side: Side) {
+        match (self.ends[side.index()].state, self.ends[side.flip().index()].state) {
+            (State::Inactive, _) | (State::SynSent, State::Inactive) => self.ends[side.index()].state = State::Partial,
+            _ => {}
+        }
+    }
+
+    /// The first payload byte of a segment; a SYN takes up one number before it.
+    fn place(&mut self, s: &Segment<'_>) -> i64 {
+        let syn = u32::from(s.tcp.flags & flag::SYN != 0);
+        match s.tcp.flags & flag::RST {
+            0 => self.ends[s.side.index()].stream.offset(s.tcp.seq.wrapping_add(syn)),
+            _ => 0,
+        }
+    }
+
+    /// SYN, FIN and RST move the states.
+    fn control<H: Handler>(&mut self, s: &Segment<'_>, up: &mut Up<'_, H>) {
+        let flags = s.tcp.flags;
+        let me = s.side.index();
+        if flags & flag::SYN != 0 && flags & flag::RST == 0 {
+            self.syn(s, up);
+        }
+        if flags & (flag::FIN | flag::RST) == flag::FIN && self.ends[me].state != State::Reset {
+            self.ends[me].state = State::Closed;
+        }
+        if flags & flag::RST != 0 {
+            if !self.reset_is_plausible(s) {
+                up.anomaly("tcp_reset_out_of_window", &format!("sequence number {}", s.tcp.seq));
+                return;
+            }
+            // After both FINs a RST changes nothing: the session had ended.
+            if !(self.ends[0].state == State::Closed && self.ends[1].state == State::Closed) {
+                self.ends[me].state = State::Reset;
+            }
+        }
+    }
+
+    fn syn<H: Handler>(&mut self, s: &Segment<'_>, up: &mut Up<'_, H>) {
+        let (me, peer) = (s.side.index(), s.side.flip().index());
+        let answers = s.tcp.flags & flag::ACK != 0;
+        let first = s.tcp.seq.wrapping_add(1);
+        // Once established, another SYN is nothing that the receiver would begin anew for.
+        if self.ends[me].stream.is_fresh() && self.ends[me].state != State::Established {
+            self.ends[me].stream.start(first);
+        } else if self.ends[me].stream.base() != Some(first) {
+            up.anomaly("tcp_syn_in_session", &format!("sequence number {}", s.tcp.seq));
+        }
+        let end = &mut self.ends[me];
+        end.syns = end.syns.saturating_add(1);
+        end.scale = s.tcp.window_scale.map(|n| n.min(14)).or(end.scale);
+        let repeated = end.syns > 1;
+        let split = (answers && s.side == Side::Orig) || (!answers && s.side == Side::Resp);
+        if split && !repeated && !self.told.split {
+            self.told.split = true;
+            up.anomaly(
+                "tcp_split_handshake",
+                if answers { "SYN-ACK by the originator" } else { "SYN by the responder" },
+            );
+        }
+        match (answers, repeated) {
+            (false, false) if s.side == Side::Orig => self.syn_at = Some(s.at),
+            (true, false) if self.syn_at.is_some() => self.syn_ack_at = Some(s.at),
+            _ => (self.syn_at, self.syn_ack_at) = (None, None),
+        }
+        if answers && self.ends[peer].syns == 0 && self.ends[peer].stream.is_fresh() {
+            self.ends[peer].stream.start(s.tcp.ack);
+        }
+        let (mine, others) = (self.ends[me].state, self.ends[peer].state);
+        if matches!(mine, State::Closed | State::Reset) {
+            return;
+        }
+        if !answers {
+            if matches!(mine, State::Inactive | State::Partial) {
+                self.ends[me].state = State::SynSent;
+            }
+            return;
+        }
+        self.ends[me].state = State::Established;
+        if matches!(others, State::Inactive | State::SynSent) {
+            self.ends[peer].state = State::Established;
+        }
+    }
+
+    /// A reset is believed when its number lies in the window, or answers an attempt (RFC 9293 §3.5.2, RFC 5961 §3.2).
+    fn reset_is_plausible(&mut self, s: &Segment<'_>) -> bool {
+        let (me, peer) = (s.side.index(), s.side.flip().index());
+        let window = self.ends[peer].window.max(65_536).saturating_add(WINDOW_SLACK);
+        let end = &mut self.ends[me];
+        if !end.stream.is_started() || end.state != State::Established || end.stream.is_fresh() {
+            return true;
+        }
+        let ahead = end.stream.offset(s.tcp.seq) - end.stream.next().max(end.stream.acked());
+        (-window..=window).contains(&ahead)
+    }
+
+    fn window(&mut self, s: &Segment<'_>, history: &mut History) {
+        let both = self.ends[0].scale.is_some() && self.ends[1].scale.is_some();
+        let unknown = self.ends.iter().any(|e| e.syns == 0);
+        let end = &mut self.ends[s.side.index()];
+        if s.tcp.flags & flag::RST != 0 {
+            return;
+        }
+        if s.tcp.window == 0 {
+            history.scaled(s.side, b'w', &mut end.zero_windows);
+            end.zero_since.get_or_insert(s.at);
+            return;
+        }
+        if let Some(since) = end.zero_since.take() {
+            self.zero_window = self.zero_window.saturating_add(s.at.since(since).max(0));
+        }
+        // The window of a SYN is never scaled (RFC 7323 §2.2); without both SYNs the scale is not known, so the largest is assumed.
+        let shift = match s.tcp.flags & flag::SYN {
+            0 if both => end.scale.unwrap_or(0),
+            0 if unknown => 14,
+            _ => 0,
+        };
+        end.window = end.window.max(i64::from(s.tcp.window) << shift);
+    }
+
+    /// Takes in what the segment acknowledges. Gives back how far the sender's own data may lie ahead.
+    fn accept_ack<H: Handler>(
+        &mut self,
+        s: &Segment<'_>,
+        history: &mut History,
+        b: &mut Budget,
+        up: &mut Up<'_, H>,
+    ) -> i64 {
+        let other = s.side.flip();
+        let peer = &mut self.ends[other.index()];
+        let reach = if peer.syns > 0 && peer.window > 0 { peer.window.saturating_add(WINDOW_SLACK) } else { i64::MAX };
+        if s.tcp.flags & (flag::ACK | flag::RST) != flag::ACK {
+            return reach;
+        }
+        let acked = peer.stream.offset(s.tcp.ack);
+        // Nothing but the SYN (and data with it) can have been lost before a SYN-ACK.
+        let furthest = if s.tcp.flags & flag::SYN != 0 { 0 } else { FURTHEST_ACK };
+        if acked - peer.stream.top() > furthest {
+            return reach;
+        }
+        if acked > peer.stream.acked() {
+            let gaps = peer.stream.gaps;
+            up.side = other;
+            peer.stream.ack(acked, b, up);
+            up.side = s.side;
+            for _ in gaps..peer.stream.gaps {
+                history.scaled(other, b'g', &mut peer.gaps);
+            }
+        }
+        if let Some((end, sent)) = peer.timed
+            && acked >= end
+        {
+            peer.timed = None;
+            self.round_trip(s.at.since(sent));
+        }
+        if s.tcp.flags & flag::SYN == 0
+            && s.side == Side::Orig
+            && let Some(syn) = self.syn_at
+            && self.syn_ack_at.take().is_some()
+        {
+            self.handshake_rtt = Some(Span(s.at.since(syn).max(0)));
+        }
+        reach
+    }
+
+    fn round_trip(&mut self, ns: i64) {
+        let ns = ns.max(0);
+        self.rtt_min = Some(self.rtt_min.map_or(ns, |m| m.min(ns)));
+        self.rtt_sum = self.rtt_sum.saturating_add(ns);
+        self.rtt_count += 1;
+    }
+
+    fn data<H: Handler>(
+        &mut self,
+        s: &Segment<'_>,
+        offset: i64,
+        reach: i64,
+        history: &mut History,
+        b: &mut Budget,
+        up: &mut Up<'_, H>,
+    ) {
+        let end = &mut self.ends[s.side.index()];
+        if s.tcp.flags & flag::URG != 0 && s.tcp.urgent > 0 && !self.told.urgent {
+            self.told.urgent = true;
+            up.anomaly("tcp_urgent", &format!("pointer {}", s.tcp.urgent));
+        }
+        if end.state == State::Reset {
+            return;
+        }
+        if end.stream.is_finished_before(offset) {
+            if !std::mem::replace(&mut self.told.after_fin, true) {
+                up.anomaly("tcp_data_after_fin", &format!("{} bytes at offset {offset}", s.len));
+            }
+            return;
+        }
+        let edge = end.stream.next().max(end.stream.acked());
+        if end.syns > 0 && offset.saturating_sub(edge) > reach {
+            if !std::mem::replace(&mut self.told.window, true) {
+                up.anomaly("tcp_out_of_window", &format!("{} bytes at offset {offset}, expected {edge}", s.len));
+            }
+            return;
+        }
+        let gaps = end.stream.gaps;
+        let again = end.stream.segment(offset, s.data, i64::from(s.len), b, up);
+        for _ in gaps..end.stream.gaps {
+            history.scaled(s.side, b'g', &mut end.gaps);
+        }
+        if again {
+            history.scaled(s.side, b't', &mut end.repeats);
+            end.timed = None;
+        } else if end.timed.is_none() {
+            end.timed = Some((offset + i64::from(s.len), s.at));
+        }
+    }
+
+    fn letters(&self, s: &Segment<'_>, history: &mut History) {
+        let flags = s.tcp.flags;
+        let control = flags & (flag::SYN | flag::FIN | flag::RST);
+        if control == 0 {
+            match s.len {
+                0 if flags & flag::ACK != 0 => history.once(s.side, b'a'),
+                0 => {}
+                _ => history.once(s.side, b'd'),
+            }
+            return;
+        }
+        if control == flag::SYN {
+            history.once(s.side, if flags & flag::ACK != 0 { b'h' } else { b's' });
+        }
+        if s.len > 0 && control & flag::RST == 0 {
+            history.once(s.side, b'd');
+        }
+        match control {
+            flag::SYN => {}
+            flag::FIN => history.once(s.side, b'f'),
+            flag::RST => history.once(s.side, b'r'),
+            c if c & flag::SYN != 0 => history.once(s.side, b'q'),
+            _ => history.once(s.side, b'i'),
+        }
+    }
+
+    /// Whether a SYN that finds this session opens another one: the ports are used again.
+    pub(crate) fn is_reused(&mut self, s: &Segment<'_>, idle: i64, o: &Options) -> bool {
+        if s.tcp.flags & (flag::SYN | flag::ACK | flag::RST | flag::FIN) != flag::SYN {
+            return false;
+        }
+        let me = &mut self.ends[s.side.index()];
+        if me.stream.base() == Some(s.tcp.seq.wrapping_add(1)) && me.syns > 0 {
+            return false;
+        }
+        if self.states().are_over() {
+            return true;
+        }
+        let me = &mut self.ends[s.side.index()];
+        match me.state {
+            State::Inactive => false,
+            State::SynSent => me.syns > 0 && self.ends[s.side.flip().index()].state == State::Inactive,
+            _ => {
+                let ahead = me.stream.offset(s.tcp.seq) - me.stream.next();
+                let window = self.ends[s.side.flip().index()].window.max(65_536);
+                !(-window..=window).contains(&ahead) && idle > o.tcp_connection_linger
+            }
+        }
+    }
+
+    pub(crate) fn states(&self) -> States {
+        States { orig: self.ends[0].state, resp: self.ends[1].state }
+    }
+
+    /// Zeek's `conn_state`.
+    pub(crate) fn conn_state(&self) -> &'static str {
+        self.states().conn_state(self.size(Side::Orig) == 0 && self.size(Side::Resp) == 0)
+    }
+
+    pub(crate) fn size(&self, side: Side) -> u64 {
+        self.ends[side.index()].stream.size()
+    }
+
+    /// Sends up what still waits; nothing more will come.
+    pub(crate) fn finish<H: Handler>(
+        &mut self,
+        last: Ts,
+        history: &mut History,
+        b: &mut Budget,
+        flow: &mut Flow<H::App>,
+        h: &mut H,
+    ) {
+        for side in [Side::Orig, Side::Resp] {
+            let end = &mut self.ends[side.index()];
+            let gaps = end.stream.gaps;
+            end.stream.finish(b, &mut Up { flow, h, side });
+            for _ in gaps..end.stream.gaps {
+                history.scaled(side, b'g', &mut end.gaps);
+            }
+            if let Some(since) = end.zero_since.take() {
+                self.zero_window = self.zero_window.saturating_add(last.since(since).max(0));
+            }
+        }
+    }
+
+    pub(crate) fn missed(&self) -> u64 {
+        self.ends[0].stream.missed.saturating_add(self.ends[1].stream.missed)
+    }
+    pub(crate) fn retransmitted(&self, side: Side) -> u64 {
+        self.ends[side.index()].stream.retransmitted
+    }
+    pub(crate) fn out_of_order(&self) -> u64 {
+        self.ends.iter().map(|e| e.stream.out_of_order).sum()
+    }
+    pub(crate) fn overlaps(&self) -> u64 {
+        self.ends.iter().map(|e| e.stream.overlaps).sum()
+    }
+    pub(crate) fn zero_window(&self) -> Span {
+        Span(self.zero_window)
+    }
+    pub(crate) fn handshake_rtt(&self) -> Option<Span> {
+        self.handshake_rtt
+    }
+    /// Shortest and mean time from data to its ACK.
+    pub(crate) fn data_rtt(&self) -> (Option<Span>, Option<Span>) {
+        let mean = self.rtt_sum.checked_div(self.rtt_count);
+        (self.rtt_min.map(Span), mean.filter(|_| self.rtt_min.is_some()).map(Span))
+    }
+
+    /// Moves all times by `step_ns`.
+    pub(crate) fn shift(&mut self, step_ns: i64) {
+        let move_by = |t: &mut Option<Ts>| *t = t.map(|t| t.plus(step_ns));
+        move_by(&mut self.syn_at);
+        move_by(&mut self.syn_ack_at);
+        for end in &mut self.ends {
+            move_by(&mut end.zero_since);
+            end.timed = end.timed.map(|(o, t)| (o, t.plus(step_ns)));
+        }
+    }
+}

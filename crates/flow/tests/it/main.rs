@@ -1,0 +1,9 @@
+//! Flows from packets: frames are built, decoded and given to a shard; a recorder keeps what it tells.
+#![allow(clippy::print_stdout)]
+
+mod corpus;
+mod limits;
+mod rig;
+mod states;
+mod streams;
+mod table;
