@@ -103,8 +103,7 @@ fn probe(head: &[u8], port: bool) -> Probe {
     match (code, indicator) {
         (0xf0, 2) if third & 0x7f == 0 => Probe::Certain,
         (0xd0..=0xef, 6..=254) if indicator + 1 == length - HEADER => Probe::Certain,
-        (0x80 | 0xc0 | 0x70, 4..=254) if port => Probe::Certain,
-        (0x80 | 0xc0 | 0x70 | 0x10..=0x1f, 2..=254) => Probe::Maybe,
+        (0x70 | 0x80 | 0xc0, 4..=254) if port && indicator + 1 == length - HEADER => Probe::Certain,
         _ => Probe::No,
     }
 }

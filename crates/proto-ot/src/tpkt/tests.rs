@@ -165,6 +165,24 @@ fn other_protocols_over_cotp_are_left_to_others() {
 }
 
 #[test]
+fn only_transport_is_taken_for_tpkt() {
+    use proto::{Hint, Parser, Probe};
+    let probe = |head: &[u8], port: u16| {
+        let hint = Hint { carrier: Carrier::Stream, src_port: 40_000, dst_port: port, from_start: true };
+        super::Tpkt::probe(head, &hint)
+    };
+    assert_eq!(probe(&tpkt(CONNECT), 4_000), Probe::Certain);
+    assert_eq!(probe(&data(SETUP)[..8], 4_000), Probe::Certain);
+    assert_eq!(probe(&data(SETUP)[..6], 4_000), Probe::Unsure);
+    assert_eq!(probe(&tpkt("06 80 0001 0002 00"), 102), Probe::Certain);
+    assert_eq!(probe(&tpkt("06 80 0001 0002 00"), 4_000), Probe::No);
+    assert_eq!(probe(&tpkt("08 02 0001 05 04 03 88"), 1_720), Probe::No, "call signalling of H.323");
+    assert_eq!(probe(&tpkt("02 70 01 06 00 08"), 102), Probe::No, "control of H.323");
+    assert_eq!(probe(&hex("03 00 0006 02 f0 80"), 102), Probe::No, "shorter than its header says a packet can be");
+    assert_eq!(probe(&hex("03 01 0007 02 f0 80"), 102), Probe::No);
+}
+
+#[test]
 fn every_truncation_and_every_bit_flip_is_survived() {
     let client = [tpkt(CONNECT), data(SETUP), data(WRITE)].concat();
     for bit in 0..client.len() * 8 {
