@@ -1,3 +1,6 @@
 //! OT protocol parsers, one folder each.
 
+pub mod cotp;
 pub mod modbus;
+pub mod s7;
+pub mod tpkt;

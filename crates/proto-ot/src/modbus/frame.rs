@@ -158,20 +158,24 @@ fn unsure_mbap(head: &[u8], port: bool) -> Probe {
     }
 }
 
-/// Where a Modbus/TCP frame seems to begin.
-pub fn find_mbap(bytes: &[u8]) -> Option<usize> {
-    let likely = |at: usize| -> Option<bool> {
-        let rest = bytes.get(at..)?;
-        Some(match mbap(rest) {
+/// Where a Modbus/TCP frame seems to begin. At the head of a `fresh` segment, where frames usually begin, less has to agree.
+pub fn find_mbap(bytes: &[u8], fresh: bool) -> Option<usize> {
+    let likely = |at: &usize| {
+        let rest = bytes.get(*at..).unwrap_or_default();
+        let lenient = fresh && *at == 0;
+        match mbap(rest) {
             Next::Frame { header, pdu, used } => {
                 let after = rest.get(used..).unwrap_or_default();
-                header.protocol == 0 && (at == 0 || fits(pdu)) && (after.is_empty() || may_begin(after))
+                header.protocol == 0 && (lenient || fits(pdu)) && (after.is_empty() || may_begin(after))
             }
-            Next::Need(_) => at == 0 && rest.len() > MBAP + 1 && may_begin(rest),
+            Next::Need(used) => {
+                let known = rest.get(MBAP + 1).is_some_and(|f| is_public(f & 0x7f));
+                lenient && known && used <= MBAP + usize::from(LENGTH_MAX) && may_begin(rest)
+            }
             _ => false,
-        })
+        }
     };
-    (0..bytes.len().min(SEARCH_MAX)).find(|at| likely(*at) == Some(true))
+    (0..bytes.len().min(SEARCH_MAX)).find(likely)
 }
 
 const CRC: [u16; 256] = crc_table();

@@ -11,6 +11,9 @@ mod record;
 mod state;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 use gwcore::{Body, Limit, OpClass, Span};
 use proto::{Carrier, Cx, Dir, Hint, Mark, Parser, Probe, Repeats, Step};
 
@@ -76,8 +79,8 @@ impl Parser for Modbus {
 
     fn resync(&self, _dir: Dir, data: &[u8], _hint: &Hint) -> Option<usize> {
         match self.variant {
-            Some(variant) => find(variant, data),
-            None => frame::find_mbap(data).or_else(|| frame::find_rtu(data)),
+            Some(variant) => find(variant, data, true),
+            None => frame::find_mbap(data, true).or_else(|| frame::find_rtu(data)),
         }
     }
 
@@ -95,8 +98,8 @@ impl Parser for Modbus {
     }
 }
 
-fn find(variant: Variant, data: &[u8]) -> Option<usize> {
-    if variant == Variant::Rtu { frame::find_rtu(data) } else { frame::find_mbap(data) }
+fn find(variant: Variant, data: &[u8], fresh: bool) -> Option<usize> {
+    if variant == Variant::Rtu { frame::find_rtu(data) } else { frame::find_mbap(data, fresh) }
 }
 
 impl Modbus {
@@ -139,7 +142,7 @@ impl Modbus {
                     1
                 }
             };
-            match rest.get(from..).and_then(|r| find(variant, r)) {
+            match rest.get(from..).and_then(|r| find(variant, r, false)) {
                 Some(n) => at += from + n,
                 None => return Step::Lost,
             }
