@@ -1,1 +1,3 @@
 //! OT protocol parsers, one folder each.
+
+pub mod dnp3;
