@@ -8,7 +8,12 @@ use super::table::{self, F, Layout};
 
 /// Reads one object laid out as told; none when octets are missing. `occurrence` is the common time that relative times count from,
 /// in milliseconds, and is set by an object that states it.
-pub fn object<'a>(layout: Layout, c: &mut Cursor<'a>, o: &mut Dnp3Object<'a>, occurrence: &mut Option<i64>) -> Option<()> {
+pub fn object<'a>(
+    layout: Layout,
+    c: &mut Cursor<'a>,
+    o: &mut Dnp3Object<'a>,
+    occurrence: &mut Option<i64>,
+) -> Option<()> {
     match layout {
         Layout::Fields(list) => fields(list, c, o, occurrence),
         Layout::Relay => relay(c, o),

@@ -67,7 +67,16 @@ impl Header {
     pub fn function(self) -> u8 {
         self.control & 0x0f
     }
-    /// Whether user data may follow: the primary functions CONFIRMED and UNCONFIRMED_USER_DATA do, others carry none.
+    /// Whether the function carries user data (§9.2.4.4): confirmed and unconfirmed user data do; the reserved primary functions are
+    /// read as if they did, since some receivers do so.
+    pub fn may_carry(self) -> bool {
+        self.prm() && !matches!(self.function(), 0 | 1 | 2 | 9)
+    }
+    /// Whether the standard has the function.
+    pub fn is_known(self) -> bool {
+        if self.prm() { matches!(self.function(), 0..=4 | 9) } else { matches!(self.function(), 0 | 1 | 11 | 15) }
+    }
+    /// Octets of user data.
     pub fn user_data(self) -> usize {
         usize::from(self.length.saturating_sub(5))
     }
@@ -119,7 +128,9 @@ pub fn header(bytes: &[u8]) -> Option<Header> {
 
 /// Where the first header with a right CRC stands in `bytes`.
 pub fn find(bytes: &[u8]) -> Option<usize> {
-    let at = |(i, w): (usize, &[u8])| (w.starts_with(&[0x05, 0x64]) && header(w).is_some_and(|h| h.length >= 5)).then_some(i);
+    let at = |(i, w): (usize, &[u8])| {
+        (w.starts_with(&[0x05, 0x64]) && header(w).is_some_and(|h| h.length >= 5)).then_some(i)
+    };
     bytes.windows(HEADER).enumerate().find_map(at)
 }
 

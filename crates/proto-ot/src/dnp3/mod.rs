@@ -153,10 +153,22 @@ impl Dnp3 {
         }
         let mut data = Vec::with_capacity(link.user_data());
         let crc_ok = link::user_data(link, frame, &mut data);
-        let octet = if link.user_data() == 0 { None } else { frame.get(link::HEADER).map(|o| Octet(*o)) };
+        let carries = link.may_carry() && link.user_data() > 0;
+        let octet = frame.get(link::HEADER).filter(|_| carries).map(|o| Octet(*o));
         let mut envelope = Envelope { link, crc_ok, octet, segments: None };
         let mut done = frame.len();
+        if !link.is_known() {
+            cx.anomaly(Self::NAME, "unknown_link_function", format!("function `{}`", link.function()).as_bytes());
+        }
         match octet {
+            None if link.user_data() > 0 => {
+                cx.anomaly(
+                    Self::NAME,
+                    "unexpected_user_data",
+                    table::link_function_name(link.prm(), link.function()).as_bytes(),
+                );
+                emit::frame(&envelope, cx);
+            }
             None => self.plain(&envelope, 0, cx),
             Some(_) if !crc_ok => {
                 cx.anomaly(Self::NAME, "crc_error", b"");
@@ -271,7 +283,6 @@ impl Dnp3 {
         let refused = digest.status.or_else(|| fragment.iin.and_then(table::refusal));
         self.outcome(request.as_ref().and_then(|r| r.op.as_ref()), fragment.function, refused, cx);
         let frame = cx.at.frame;
-        let now = cx.now();
         let answer = self.pairs.with((master, outstation), cx.limits, |last| {
             let before = last.answer.filter(|a| !fragment.fir() && !a.fin && a.seq.wrapping_add(1) & 15 == seq);
             let (mark, hash, ordinal) = match (&request, before) {
@@ -280,11 +291,12 @@ impl Dnp3 {
                 (None, None) => (None, 0, 0),
             };
             let fin = fragment.fin();
-            *last.answer.insert(Answer { frame, ts: now, seq, fin, request: mark, request_hash: hash, ordinal })
+            *last.answer.insert(Answer { frame, seq, fin, request: mark, request_hash: hash, ordinal })
         });
         let command = request.as_ref().is_some_and(|r| r.bytes.get(1) != Some(&function::READ));
         let asked = (master, outstation, answer.request_hash, answer.ordinal);
-        let written = cx.full || command || refused.is_some() || !self.repeats.is_repeat(asked, digest.shape, cx.limits);
+        let written =
+            cx.full || command || refused.is_some() || !self.repeats.is_repeat(asked, digest.shape, cx.limits);
         if !written {
             return;
         }

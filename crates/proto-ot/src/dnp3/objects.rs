@@ -18,6 +18,26 @@ pub enum Range {
     Count(u32),
 }
 
+impl Range {
+    /// Reads the range field that a qualifier announces. Codes 3 to 5, virtual addresses, are read as from and to as well.
+    fn read(qualifier: u8, c: &mut Cursor<'_>) -> Result<Range, Fault> {
+        let code = qualifier & 0x0f;
+        let size = 1 << (code % 3);
+        let range = match code {
+            0..=5 => int(c, size).zip(int(c, size)).map(|(a, b)| Range::Span(a, b)),
+            6 => Some(Range::All),
+            7..=9 => int(c, 1 << (code - 7)).map(Range::Count),
+            11 => int(c, 1).map(Range::Count),
+            _ => return Err(Fault("bad_qualifier")),
+        };
+        match range {
+            Some(Range::Span(a, b)) if b < a => Err(Fault("range_reversed")),
+            Some(range) => Ok(range),
+            None => Err(Fault("object_header_cut")),
+        }
+    }
+}
+
 /// An object header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -27,41 +47,25 @@ pub struct Header {
     pub group: u8,
     /// Object variation.
     pub variation: u8,
-    /// Qualifier octet.
-    pub qualifier: u8,
+    /// Qualifier octet; none when the fragment ends before it.
+    pub qualifier: Option<u8>,
     /// Range field.
     pub range: Range,
 }
 
 impl Header {
-    /// Reads a header; the fault says why there is none.
-    fn read(c: &mut Cursor<'_>, number: u16) -> Result<Header, Fault> {
-        let cut = Fault("object_header_cut");
-        let (group, variation, qualifier) = match (c.u8(), c.u8(), c.u8()) {
-            (Some(g), Some(v), Some(q)) => (g, v, q),
-            _ => return Err(cut),
-        };
-        let mut int = |size: u8| match size {
-            1 => c.u8().map(u32::from),
-            2 => c.u16_le().map(u32::from),
-            _ => c.u32_le(),
-        };
-        let sizes = [1, 2, 4];
-        let code = qualifier & 0x0f;
-        let size = sizes.get(usize::from(code % 3)).copied().unwrap_or(4);
-        let range = match code {
-            0..=5 => int(size).zip(int(size)).map(|(a, b)| Range::Span(a, b)),
-            6 => Some(Range::All),
-            7..=9 => int(sizes.get(usize::from(code - 7)).copied().unwrap_or(4)).map(Range::Count),
-            11 => int(1).map(Range::Count),
-            _ => return Err(Fault("bad_qualifier")),
-        };
-        Ok(Header { number, group, variation, qualifier, range: range.ok_or(cut)? })
+    /// Reads a header; none when not even group and variation are there. The fault says what is wrong with the rest of it.
+    fn read(c: &mut Cursor<'_>, number: u16) -> Option<(Header, Option<Fault>)> {
+        let (group, variation) = (c.u8()?, c.u8()?);
+        let qualifier = c.u8();
+        let range = qualifier.ok_or(Fault("object_header_cut")).and_then(|q| Range::read(q, c));
+        let fault = range.err();
+        Some((Header { number, group, variation, qualifier, range: range.unwrap_or(Range::All) }, fault))
     }
 
     /// Octets of the prefix before each object, and whether it is a size rather than an index; none for the reserved code.
     fn prefix(&self) -> Option<(u8, bool)> {
-        match self.qualifier >> 4 & 7 {
+        match self.qualifier.unwrap_or(0) >> 4 & 7 {
             0 => Some((0, false)),
             n @ 1..=3 => Some((1 << (n - 1), false)),
             n @ 4..=6 => Some((1 << (n - 4), true)),
@@ -72,7 +76,12 @@ impl Header {
     /// A row of this header with nothing else in it.
     fn row<'a>(&self) -> Dnp3Object<'a> {
         let span = if let Range::Span(a, b) = self.range { Some((a, b)) } else { None };
-        Dnp3Object::blank(self.number, (self.group, self.variation, self.qualifier), table::group_name(self.group), span)
+        Dnp3Object::blank(
+            self.number,
+            (self.group, self.variation, self.qualifier),
+            table::group_name(self.group),
+            span,
+        )
     }
 }
 
@@ -95,15 +104,23 @@ pub struct Walked {
 
 /// Visits the objects of a fragment in order, at most `cap` of them; headers without objects count as one.
 pub fn walk<'a>(code: u8, body: &'a [u8], cap: usize, visit: &mut dyn FnMut(Dnp3Object<'a>)) -> Walked {
-    let mut walk = Walk { code, cap: u32::try_from(cap).unwrap_or(u32::MAX), done: Walked::default(), occurrence: None, visit };
+    let mut walk =
+        Walk { code, cap: u32::try_from(cap).unwrap_or(u32::MAX), done: Walked::default(), occurrence: None, visit };
     let mut c = Cursor::new(body);
     while !c.is_empty() {
-        let step = Header::read(&mut c, walk.done.headers).and_then(|h| {
-            walk.done.headers = walk.done.headers.saturating_add(1);
-            walk.objects(&h, &mut c)
-        });
-        if let Err(fault) = step {
-            walk.done.fault = Some(fault);
+        let Some((header, fault)) = Header::read(&mut c, walk.done.headers) else {
+            walk.done.fault = Some(Fault("object_header_cut"));
+            break;
+        };
+        walk.done.headers = walk.done.headers.saturating_add(1);
+        walk.done.fault = match fault {
+            Some(_) => {
+                walk.header_only(&header, None);
+                fault
+            }
+            None => walk.objects(&header, &mut c).err(),
+        };
+        if walk.done.fault.is_some() {
             break;
         }
     }
@@ -141,11 +158,7 @@ impl<'a> Walk<'_, 'a> {
                 self.header_only(h, None);
                 return Ok(());
             }
-            Range::Span(a, b) if b < a => {
-                self.header_only(h, None);
-                return Err(Fault("range_reversed"));
-            }
-            Range::Span(a, b) => (Some(a), (b - a).saturating_add(1)),
+            Range::Span(a, b) => (Some(a), b.saturating_sub(a).saturating_add(1)),
             Range::Count(n) => (None, n),
         };
         let Some((prefix, is_size)) = h.prefix() else {
@@ -190,7 +203,11 @@ impl<'a> Walk<'_, 'a> {
                 (0, _) => decode::object(layout, c, &mut row, &mut self.occurrence),
                 (_, false) => int(c, prefix).and_then(|index| {
                     row.index = Some(index);
-                    if layout == Layout::None { Some(()) } else { decode::object(layout, c, &mut row, &mut self.occurrence) }
+                    if layout == Layout::None {
+                        Some(())
+                    } else {
+                        decode::object(layout, c, &mut row, &mut self.occurrence)
+                    }
                 }),
                 (_, true) => int(c, prefix).and_then(|size| c.sub(size as usize)).map(|mut sub| {
                     let whole = sub.rest();
@@ -212,7 +229,13 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Points packed into bits, lowest first, padded to an octet.
-    fn bits(&mut self, h: &Header, (start, count): (Option<u32>, u32), width: u32, c: &mut Cursor<'a>) -> Result<(), Fault> {
+    fn bits(
+        &mut self,
+        h: &Header,
+        (start, count): (Option<u32>, u32),
+        width: u32,
+        c: &mut Cursor<'a>,
+    ) -> Result<(), Fault> {
         let per_octet = 8 / width;
         let wanted = count.div_ceil(per_octet) as usize;
         let bytes = c.take(wanted.min(c.left())).unwrap_or_default();
@@ -246,7 +269,9 @@ fn has_objects(code: u8, group: u8, is_size: bool) -> bool {
         _ if is_size => true,
         function::FREEZE_AT_TIME | function::FREEZE_AT_TIME_NR => group == 50,
         function::READ => matches!(group, 70),
-        function::WRITE..=function::DIRECT_OPERATE_NR | 15..=18 | function::OPEN_FILE..=function::AUTH_REQ_NO_ACK => true,
+        function::WRITE..=function::DIRECT_OPERATE_NR | 15..=18 | function::OPEN_FILE..=function::AUTH_REQ_NO_ACK => {
+            true
+        }
         _ => code >= function::RESPONSE,
     }
 }

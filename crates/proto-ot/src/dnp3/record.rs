@@ -84,8 +84,8 @@ gwcore::record! {
         variation: u8,
         /// Name of the kind of point.
         name: Sym,
-        /// Qualifier octet: object prefix code and range specifier code.
-        qualifier: u8,
+        /// Qualifier octet: object prefix code and range specifier code; absent when the fragment ends before it.
+        qualifier: Option<u8>,
         /// First index of the header's range.
         range_start: Option<u32>,
         /// Last index of the header's range.
@@ -151,7 +151,7 @@ impl<'a> Dnp3Object<'a> {
     /// A row with nothing but its header.
     pub(super) fn blank(
         header: u16,
-        (group, variation, qualifier): (u8, u8, u8),
+        (group, variation, qualifier): (u8, u8, Option<u8>),
         name: &'static str,
         span: Option<(u32, u32)>,
     ) -> Dnp3Object<'a> {

@@ -104,8 +104,6 @@ impl Waiting {
 pub struct Answer {
     /// Frame of the answer.
     pub frame: u64,
-    /// Its time.
-    pub ts: Ts,
     /// Its sequence number.
     pub seq: u8,
     /// Whether it was the last fragment.

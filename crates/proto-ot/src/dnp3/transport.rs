@@ -61,9 +61,7 @@ impl Transport {
         limits: &Limits,
     ) -> (Segment, Option<&'static str>) {
         let key = (header.src, header.dst);
-        let open = self
-            .open
-            .get_or_insert_with(|| AgedTable::new(Limit::LinkPairs, limits.get(Limit::LinkPairs)));
+        let open = self.open.get_or_insert_with(|| AgedTable::new(Limit::LinkPairs, limits.get(Limit::LinkPairs)));
         let begun = open.remove(&key);
         self.held = self.held.saturating_sub(begun.as_ref().map_or(0, |a| a.bytes.len()));
         let begun = begun.filter(|a| a.epoch == epoch);
@@ -83,7 +81,14 @@ impl Transport {
     }
 
     /// Appends a segment; gives it back whole with the last one, keeps it otherwise.
-    fn keep(&mut self, key: (u16, u16), mut a: Assembly, octet: Octet, data: &[u8], limits: &Limits) -> Option<Segment> {
+    fn keep(
+        &mut self,
+        key: (u16, u16),
+        mut a: Assembly,
+        octet: Octet,
+        data: &[u8],
+        limits: &Limits,
+    ) -> Option<Segment> {
         a.bytes.extend_from_slice(data);
         a.next = octet.seq().wrapping_add(1) & 0x3f;
         a.segments = a.segments.saturating_add(1);
