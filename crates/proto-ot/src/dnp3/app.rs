@@ -18,6 +18,7 @@ pub mod function {
     pub const AUTH_REQ_NO_ACK: u8 = 33;
     pub const RESPONSE: u8 = 129;
     pub const UNSOLICITED: u8 = 130;
+    pub const AUTHENTICATE_RESP: u8 = 131;
 }
 
 /// The header of a fragment and what follows it.

@@ -84,7 +84,7 @@ fn row<'a>(envelope: &Envelope) -> Dnp3Pdu<'a> {
         link_dst: link.dst,
         link_function: link.function(),
         link_function_name: table::link_function_name(link.prm(), link.function()),
-        dir: u8::from(link.from_master()),
+        dir: u8::from(link.by_master()),
         prm: link.prm(),
         fcb: link.fcb(),
         fcv: link.fcv(),

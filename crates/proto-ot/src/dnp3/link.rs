@@ -48,7 +48,7 @@ pub struct Header {
 
 impl Header {
     /// Sent by a master (DIR).
-    pub fn from_master(self) -> bool {
+    pub fn by_master(self) -> bool {
         self.control & 0x80 != 0
     }
     /// From the primary station (PRM), which starts a link transaction.
@@ -132,6 +132,13 @@ pub fn find(bytes: &[u8]) -> Option<usize> {
         (w.starts_with(&[0x05, 0x64]) && header(w).is_some_and(|h| h.length >= 5)).then_some(i)
     };
     bytes.windows(HEADER).enumerate().find_map(at)
+}
+
+/// Where the first header with a right CRC stands or, failing that, the beginning of one that goes on past the end.
+pub fn find_begin(bytes: &[u8]) -> Option<usize> {
+    let tail = bytes.len().saturating_sub(HEADER - 1);
+    let begins = |b: &[u8]| b.starts_with(&[0x05, 0x64]) || b == [0x05];
+    find(bytes).or_else(|| (tail..bytes.len()).find(|i| bytes.get(*i..).is_some_and(begins)))
 }
 
 /// User data of a frame, copied without CRCs up to the first block whose CRC is wrong; false when there was one.

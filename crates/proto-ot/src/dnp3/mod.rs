@@ -124,7 +124,7 @@ impl Parser for Dnp3 {
     }
 
     fn resync(&self, _dir: Dir, data: &[u8], _hint: &Hint) -> Option<usize> {
-        link::find(data)
+        link::find_begin(data)
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
@@ -148,7 +148,7 @@ impl Dnp3 {
     /// One link frame; gives back how many of its bytes are done with. When a block is damaged and another header stands inside the
     /// frame, the frame was cut there.
     fn frame(&mut self, dir: Dir, link: link::Header, frame: &[u8], cx: &mut Cx<'_>) -> usize {
-        if !std::mem::replace(&mut self.sided, true) && (dir == Dir::Orig) != link.from_master() {
+        if !std::mem::replace(&mut self.sided, true) && (dir == Dir::Orig) != link.by_master() {
             cx.server_is_originator();
         }
         let mut data = Vec::with_capacity(link.user_data());
@@ -174,7 +174,8 @@ impl Dnp3 {
                 cx.anomaly(Self::NAME, "crc_error", b"");
                 emit::frame(&envelope, cx);
                 let inner = frame.get(link::HEADER..).unwrap_or_default();
-                done = link::find(inner).map_or(done, |n| link::HEADER + n);
+                done = link::find_begin(inner).map_or(done, |n| link::HEADER + n);
+                self.sides[dir.index()].skipping = true;
             }
             Some(octet) => {
                 let epoch = self.sides[dir.index()].epoch;
@@ -239,7 +240,7 @@ impl Dnp3 {
         if answer && fragment.iin.is_none() {
             cx.anomaly(Self::NAME, "fragment_too_short", detail);
         }
-        if answer == envelope.link.from_master() {
+        if answer == envelope.link.by_master() {
             cx.anomaly(Self::NAME, "direction_contradicts_function", detail);
         }
         if let Some(fault) = digest.walked.fault {
@@ -281,7 +282,14 @@ impl Dnp3 {
         let seq = fragment.seq();
         let request = self.waiting.take(&(master, outstation, seq, false));
         let refused = digest.status.or_else(|| fragment.iin.and_then(table::refusal));
-        self.outcome(request.as_ref().and_then(|r| r.op.as_ref()), fragment.function, refused, cx);
+        let challenge = fragment.function == function::AUTHENTICATE_RESP;
+        let mut op = request.as_ref().and_then(|r| r.op.clone());
+        self.pairs.with((master, outstation), cx.limits, |last| match &mut op {
+            Some(_) if challenge => last.challenged = op.take(),
+            Some(o) if o.function == u16::from(function::AUTHENTICATE_REQ) => op = last.challenged.take().or(op.take()),
+            _ => {}
+        });
+        self.outcome(op.as_ref(), fragment.function, refused, cx);
         let frame = cx.at.frame;
         let answer = self.pairs.with((master, outstation), cx.limits, |last| {
             let before = last.answer.filter(|a| !fragment.fir() && !a.fin && a.seq.wrapping_add(1) & 15 == seq);

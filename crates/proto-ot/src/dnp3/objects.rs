@@ -174,6 +174,10 @@ impl<'a> Walk<'_, 'a> {
         }
         match layout {
             Layout::Bits(width) if !bare && prefix == 0 => self.bits(h, (start, count), width, c),
+            Layout::Bits(_) if !bare && !is_size => {
+                self.header_only(h, None);
+                Err(Fault("bad_qualifier"))
+            }
             Layout::Unknown if !bare && !is_size => {
                 self.header_only(h, None);
                 Err(Fault("unknown_object"))

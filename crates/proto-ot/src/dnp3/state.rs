@@ -126,6 +126,8 @@ struct Select {
 #[derive(Default)]
 pub struct Last {
     select: Option<Select>,
+    /// The operation that the outstation wants authenticated before it answers (§7.5).
+    pub challenged: Option<Op>,
     /// The last answer.
     pub answer: Option<Answer>,
 }
