@@ -9,6 +9,7 @@
 mod app;
 mod decode;
 mod emit;
+mod exchange;
 mod facts;
 mod link;
 mod objects;
@@ -20,16 +21,15 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
-use gwcore::{Body, Limit, Op};
+use gwcore::{Body, Limit};
 use proto::{Carrier, Cx, Dir, Hint, Parser, Probe, Repeats, Step};
 
 pub use record::{Dnp3Columns, Dnp3Object, Dnp3ObjectColumns, Dnp3Pdu};
 
 use app::{Fragment, function};
-use emit::Pairing;
 use facts::Digest;
 use link::Scan;
-use state::{Answer, Envelope, Held, Key, Pairs, Waiting};
+use state::{Envelope, Pairs, Waiting};
 use transport::{Octet, Segment, Transport};
 
 /// The registered port.
@@ -155,49 +155,47 @@ impl Dnp3 {
         let crc_ok = link::user_data(link, frame, &mut data);
         let carries = link.may_carry() && link.user_data() > 0;
         let octet = frame.get(link::HEADER).filter(|_| carries).map(|o| Octet(*o));
-        let mut envelope = Envelope { link, crc_ok, octet, segments: None };
-        let mut done = frame.len();
+        let envelope = Envelope { link, crc_ok, octet, segments: None };
         if !link.is_known() {
             cx.anomaly(Self::NAME, "unknown_link_function", format!("function `{}`", link.function()).as_bytes());
         }
         match octet {
             None if link.user_data() > 0 => {
-                cx.anomaly(
-                    Self::NAME,
-                    "unexpected_user_data",
-                    table::link_function_name(link.prm(), link.function()).as_bytes(),
-                );
+                let name = table::link_function_name(link.prm(), link.function());
+                cx.anomaly(Self::NAME, "unexpected_user_data", name.as_bytes());
                 emit::frame(&envelope, cx);
             }
             None => self.plain(&envelope, 0, cx),
             Some(_) if !crc_ok => {
                 cx.anomaly(Self::NAME, "crc_error", b"");
                 emit::frame(&envelope, cx);
-                let inner = frame.get(link::HEADER..).unwrap_or_default();
-                done = link::find_begin(inner).map_or(done, |n| link::HEADER + n);
                 self.sides[dir.index()].skipping = true;
+                let inner = frame.get(link::HEADER..).unwrap_or_default();
+                return link::find_begin(inner).map_or(frame.len(), |n| link::HEADER + n);
             }
-            Some(octet) => {
-                let epoch = self.sides[dir.index()].epoch;
-                let payload = data.get(1..).unwrap_or_default();
-                let (segment, lost) = self.transport.segment(link, octet, payload, epoch, cx.limits);
-                if let Some(reason) = lost {
-                    cx.anomaly(Self::NAME, reason, b"");
-                }
-                match segment {
-                    Segment::Whole(bytes, segments) => {
-                        envelope.segments = Some(segments);
-                        self.fragment(envelope, bytes, cx);
-                    }
-                    Segment::Part => self.plain(&envelope, 1, cx),
-                    Segment::Stray(reason) => {
-                        cx.anomaly(Self::NAME, reason, b"");
-                        emit::frame(&envelope, cx);
-                    }
-                }
+            Some(octet) => self.segment(dir, envelope, octet, data.get(1..).unwrap_or_default(), cx),
+        }
+        frame.len()
+    }
+
+    /// One transport segment.
+    fn segment(&mut self, dir: Dir, mut envelope: Envelope, octet: Octet, data: &[u8], cx: &mut Cx<'_>) {
+        let epoch = self.sides[dir.index()].epoch;
+        let (segment, lost) = self.transport.segment(envelope.link, octet, data, epoch, cx.limits);
+        if let Some(reason) = lost {
+            cx.anomaly(Self::NAME, reason, b"");
+        }
+        match segment {
+            Segment::Whole(bytes, segments) => {
+                envelope.segments = Some(segments);
+                self.fragment(envelope, bytes, cx);
+            }
+            Segment::Part => self.plain(&envelope, 1, cx),
+            Segment::Stray(reason) => {
+                cx.anomaly(Self::NAME, reason, b"");
+                emit::frame(&envelope, cx);
             }
         }
-        done
     }
 
     /// A frame that completes no fragment and has nothing wrong with it.
@@ -253,159 +251,6 @@ impl Dnp3 {
             if answer { (&mut self.outstation_seen, "outstation") } else { (&mut self.master_seen, "master") };
         if !std::mem::replace(seen, true) {
             cx.fact(Body::Role(role));
-        }
-    }
-
-    fn request(&mut self, envelope: Envelope, bytes: Vec<u8>, digest: Digest, cx: &mut Cx<'_>) {
-        let Some(fragment) = Fragment::parse(&bytes) else { return };
-        let (master, outstation) = (envelope.link.src, envelope.link.dst);
-        let select = self.pairs.with((master, outstation), cx.limits, |last| last.request(&fragment, cx.at.frame));
-        if select.is_some_and(|s| !s.matches) {
-            cx.anomaly(Self::NAME, "operate_without_select", b"");
-        }
-        let op = digest.op(fragment.function);
-        if let Some(op) = op.clone() {
-            cx.op(op);
-        }
-        let key = (master, outstation, fragment.seq(), false);
-        let unanswered = app::is_unanswered(fragment.function) || outstation >= BROADCAST;
-        let held = Held { mark: cx.mark(), envelope, bytes, digest, op, select };
-        if unanswered {
-            return self.unanswered(held, cx);
-        }
-        self.hold(key, held, cx);
-    }
-
-    /// An answer: its request's rows first, then its own.
-    fn answer(&mut self, envelope: &Envelope, fragment: &Fragment<'_>, bytes: &[u8], digest: &Digest, cx: &mut Cx<'_>) {
-        let (master, outstation) = (envelope.link.dst, envelope.link.src);
-        let seq = fragment.seq();
-        let request = self.waiting.take(&(master, outstation, seq, false));
-        let refused = digest.status.or_else(|| fragment.iin.and_then(table::refusal));
-        let challenge = fragment.function == function::AUTHENTICATE_RESP;
-        let mut op = request.as_ref().and_then(|r| r.op.clone());
-        self.pairs.with((master, outstation), cx.limits, |last| match &mut op {
-            Some(_) if challenge => last.challenged = op.take(),
-            Some(o) if o.function == u16::from(function::AUTHENTICATE_REQ) => op = last.challenged.take().or(op.take()),
-            _ => {}
-        });
-        self.outcome(op.as_ref(), fragment.function, refused, cx);
-        let frame = cx.at.frame;
-        let answer = self.pairs.with((master, outstation), cx.limits, |last| {
-            let before = last.answer.filter(|a| !fragment.fir() && !a.fin && a.seq.wrapping_add(1) & 15 == seq);
-            let (mark, hash, ordinal) = match (&request, before) {
-                (Some(r), _) => (Some(r.mark), emit::request_hash(&r.envelope, &r.bytes), 0),
-                (None, Some(a)) => (a.request, a.request_hash, a.ordinal.saturating_add(1)),
-                (None, None) => (None, 0, 0),
-            };
-            let fin = fragment.fin();
-            *last.answer.insert(Answer { frame, seq, fin, request: mark, request_hash: hash, ordinal })
-        });
-        let command = request.as_ref().is_some_and(|r| r.bytes.get(1) != Some(&function::READ));
-        let asked = (master, outstation, answer.request_hash, answer.ordinal);
-        let written =
-            cx.full || command || refused.is_some() || !self.repeats.is_repeat(asked, digest.shape, cx.limits);
-        if !written {
-            return;
-        }
-        if let Some(request) = &request {
-            emit::held(request, Some(frame), cx);
-        }
-        let pairing = answer.request.map_or_else(Pairing::default, |mark| Pairing::later(mark, cx));
-        emit::fragment(cx.mark(), envelope, bytes, digest, pairing, cx);
-    }
-
-    /// What became of an operation: always said of a command, of a read only when it is refused.
-    fn outcome(&mut self, op: Option<&Op>, code: u8, refused: Option<(u16, &'static str)>, cx: &mut Cx<'_>) {
-        use gwcore::OpClass::{Identify, Other, Read};
-        let fallback = Op {
-            proto: Self::NAME,
-            class: Other,
-            function: u16::from(code),
-            name: table::function_name(code).unwrap_or("unknown"),
-            point: None,
-            points: 0,
-            value: None,
-            action: "",
-            is_answer: true,
-            refused,
-        };
-        match op {
-            Some(op) if refused.is_some() || !matches!(op.class, Read | Identify) => {
-                cx.op(Op { is_answer: true, refused, ..op.clone() });
-            }
-            None if refused.is_some() => cx.op(fallback),
-            _ => {}
-        }
-    }
-
-    /// An unsolicited report waits for its confirmation when it asks for one.
-    fn report(&mut self, envelope: Envelope, bytes: Vec<u8>, digest: Digest, cx: &mut Cx<'_>) {
-        let Some(fragment) = Fragment::parse(&bytes) else { return };
-        let key = (envelope.link.dst, envelope.link.src, fragment.seq(), true);
-        let con = fragment.con();
-        let held = Held { mark: cx.mark(), envelope, bytes, digest, op: None, select: None };
-        if con { self.hold(key, held, cx) } else { self.unanswered(held, cx) }
-    }
-
-    /// A confirmation: the report it confirms first; an answer it confirms is written already.
-    fn confirmation(
-        &mut self,
-        envelope: &Envelope,
-        fragment: &Fragment<'_>,
-        bytes: &[u8],
-        digest: &Digest,
-        cx: &mut Cx<'_>,
-    ) {
-        let (master, outstation) = (envelope.link.src, envelope.link.dst);
-        let report = if fragment.uns() { self.waiting.take(&(master, outstation, fragment.seq(), true)) } else { None };
-        let pairing = match &report {
-            Some(report) => Pairing::later(report.mark, cx),
-            None if fragment.uns() => Pairing::default(),
-            None => {
-                let last = self.pairs.with((master, outstation), cx.limits, |last| last.answer);
-                let confirmed = last.filter(|a| a.seq == fragment.seq());
-                Pairing { frame: confirmed.map(|a| a.frame), ..Pairing::default() }
-            }
-        };
-        let shape = report.as_ref().map_or(0, |r| r.digest.shape);
-        let asked = (master, outstation, fragment.uns(), report.is_some());
-        if !cx.full && self.repeats.is_repeat(asked, shape, cx.limits) {
-            return;
-        }
-        if let Some(report) = &report {
-            emit::held(report, Some(cx.at.frame), cx);
-        }
-        emit::fragment(cx.mark(), envelope, bytes, digest, pairing, cx);
-    }
-
-    fn hold(&mut self, key: Key, held: Held, cx: &mut Cx<'_>) {
-        for gone in self.waiting.insert(key, held, cx.limits) {
-            self.unanswered(gone, cx);
-        }
-        if let Some(due) = self.waiting.due() {
-            cx.wake(due);
-        }
-    }
-
-    /// Writes a fragment whose other half did not come, or is not to come.
-    fn unanswered(&mut self, held: Held, cx: &mut Cx<'_>) {
-        let read = matches!(held.bytes.get(1), Some(&(function::READ | function::UNSOLICITED)));
-        let asked = emit::request_hash(&held.envelope, &held.bytes);
-        if cx.full || !read || !self.repeats.is_repeat(asked, held.digest.shape, cx.limits) {
-            emit::held(&held, None, cx);
-        }
-    }
-
-    fn expire(&mut self, cx: &mut Cx<'_>) {
-        while let Some(due) = self.waiting.due() {
-            if due > cx.now() {
-                cx.wake(due);
-                break;
-            }
-            if let Some(held) = self.waiting.pop() {
-                self.unanswered(held, cx);
-            }
         }
     }
 }

@@ -133,6 +133,18 @@ pub struct Last {
 }
 
 impl Last {
+    /// Takes note of an answer: whose it is, or which fragment of the answer before it.
+    pub fn answered(&mut self, fragment: &Fragment<'_>, request: Option<&Held>, frame: u64) -> Answer {
+        let (seq, fin) = (fragment.seq(), fragment.fin());
+        let before = self.answer.filter(|a| !fragment.fir() && !a.fin && a.seq.wrapping_add(1) & 15 == seq);
+        let (request, request_hash, ordinal) = match (request, before) {
+            (Some(r), _) => (Some(r.mark), super::emit::request_hash(&r.envelope, &r.bytes), 0),
+            (None, Some(a)) => (a.request, a.request_hash, a.ordinal.saturating_add(1)),
+            (None, None) => (None, 0, 0),
+        };
+        *self.answer.insert(Answer { frame, seq, fin, request, request_hash, ordinal })
+    }
+
     /// Takes note of a request. Any request but the OPERATE right after it ends a selection (§4.4.4); a repeated OPERATE does not.
     pub fn request(&mut self, fragment: &Fragment<'_>, frame: u64) -> Option<Selected> {
         use super::app::function::{CONFIRM, OPERATE, SELECT};
