@@ -71,6 +71,8 @@ limits! {
     ParserBytes = 1_048_576, "parser_bytes_per_direction", false;
     /// Requests waiting for their answer in one flow; the oldest is emitted unanswered.
     Pending = 1_024, "pending_per_flow", false;
+    /// Link address pairs of one flow whose fragments and selections are followed; the least recently begun is forgotten.
+    LinkPairs = 256, "link_pairs_per_flow", false;
     /// Different request shapes remembered per flow to leave out repeats; forgotten ones are written again.
     Repeats = 256, "repeats_per_flow", false;
     /// Expected connections in one shard; the oldest is forgotten.

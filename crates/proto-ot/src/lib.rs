@@ -4,3 +4,4 @@ pub mod cotp;
 pub mod modbus;
 pub mod s7;
 pub mod tpkt;
+pub mod dnp3;

@@ -1,0 +1,256 @@
+//! DNP3 over TCP and UDP (IEEE 1815): link frames with their CRCs, transport segments, application fragments, and every object with its
+//! value; requests paired with answers, reports with confirmations, OPERATE with its SELECT.
+//!
+//! Every link frame is one row: with a function code when it completes a fragment, with a transport sequence number alone when it is one
+//! of several segments, with neither when it carries no user data. Bytes that are no frame are skipped to the next header whose CRC is
+//! right, and are one anomaly. Limits: [`Limit::LinkPairs`] link pairs under reassembly, [`Limit::ParserBytes`] bytes in them,
+//! [`Limit::Pending`] fragments waiting 30 s for their other half, [`Limit::ChildRows`] object rows of one fragment.
+
+mod app;
+mod decode;
+mod emit;
+mod exchange;
+mod facts;
+mod link;
+mod objects;
+mod record;
+mod state;
+mod table;
+mod transport;
+
+#[cfg(test)]
+mod tests;
+
+use gwcore::{Body, Limit};
+use proto::{Carrier, Cx, Dir, Hint, Parser, Probe, Repeats, Step};
+
+pub use record::{Dnp3Columns, Dnp3Object, Dnp3ObjectColumns, Dnp3Pdu};
+
+use app::{Fragment, function};
+use facts::Digest;
+use link::Scan;
+use state::{Envelope, Pairs, Waiting};
+use transport::{Octet, Segment, Transport};
+
+/// The registered port.
+const PORT: u16 = 20_000;
+/// Link addresses from here on reach every outstation; none answers (§9.2.4.5).
+const BROADCAST: u16 = 0xfffd;
+
+/// What is known of one direction.
+#[derive(Default)]
+struct Side {
+    /// Bytes that are no frame were reported, or are expected after a gap; until the next frame they are skipped in silence.
+    skipping: bool,
+    /// A frame has begun and is not whole.
+    partial: bool,
+    /// Gaps so far.
+    epoch: u64,
+}
+
+/// The parser of one flow.
+#[derive(Default)]
+pub struct Dnp3 {
+    sides: [Side; 2],
+    transport: Transport,
+    waiting: Waiting,
+    pairs: Pairs,
+    repeats: Repeats,
+    sided: bool,
+    master_seen: bool,
+    outstation_seen: bool,
+}
+
+impl Parser for Dnp3 {
+    const NAME: &'static str = "dnp3";
+    const CARRIERS: &'static [Carrier] = &[Carrier::Stream, Carrier::Datagram];
+    const IS_OT: bool = true;
+
+    /// Start octets and a right header CRC are 32 bits that fit; a damaged first header counts on the registered port.
+    fn probe(head: &[u8], hint: &Hint) -> Probe {
+        let begins = head.starts_with(&[0x05, 0x64]) || head == [0x05];
+        if link::header(head).is_some_and(|h| h.length >= 5) {
+            return Probe::Certain;
+        }
+        if begins && head.len() < link::HEADER && hint.carrier == Carrier::Stream {
+            return Probe::Unsure;
+        }
+        let later = link::find(head).is_some();
+        match (begins, later, hint.port(PORT)) {
+            (true, _, true) | (_, true, true) => Probe::Certain,
+            (_, true, false) if !hint.from_start => Probe::Certain,
+            (_, true, false) => Probe::Maybe,
+            _ => Probe::No,
+        }
+    }
+
+    fn feed(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) -> Step {
+        self.expire(cx);
+        let mut at = 0;
+        while let Some(rest) = data.get(at..).filter(|r| !r.is_empty()) {
+            match link::scan(rest) {
+                Scan::Frame(header) => {
+                    let frame = rest.get(..header.frame_len()).unwrap_or_default();
+                    let side = &mut self.sides[dir.index()];
+                    side.skipping = false;
+                    side.partial = false;
+                    at += self.frame(dir, header, frame, cx);
+                }
+                Scan::Skip(n, reason) => {
+                    if !std::mem::replace(&mut self.sides[dir.index()].skipping, true) {
+                        cx.anomaly(Self::NAME, reason, b"");
+                    }
+                    at += n;
+                }
+                Scan::Need(more) if cx.carrier == Carrier::Stream => {
+                    self.sides[dir.index()].partial = true;
+                    return Step::Need { consumed: at, more };
+                }
+                Scan::Need(_) => {
+                    cx.anomaly(Self::NAME, "frame_cut", b"");
+                    break;
+                }
+            }
+        }
+        Step::Done
+    }
+
+    fn gap(&mut self, dir: Dir, _missing: u64, _cx: &mut Cx<'_>) -> Step {
+        let side = &mut self.sides[dir.index()];
+        side.epoch += 1;
+        side.skipping = true;
+        side.partial = false;
+        Step::Done
+    }
+
+    fn resync(&self, _dir: Dir, data: &[u8], _hint: &Hint) -> Option<usize> {
+        link::find_begin(data)
+    }
+
+    fn wake(&mut self, cx: &mut Cx<'_>) {
+        self.expire(cx);
+    }
+
+    fn close(&mut self, cx: &mut Cx<'_>) {
+        while let Some(held) = self.waiting.pop() {
+            self.unanswered(held, cx);
+        }
+        if self.sides.iter().any(|s| s.partial) {
+            cx.anomaly(Self::NAME, "frame_cut", b"");
+        }
+        if self.transport.unfinished() {
+            cx.anomaly(Self::NAME, "fragment_unfinished", b"");
+        }
+    }
+}
+
+impl Dnp3 {
+    /// One link frame; gives back how many of its bytes are done with. When a block is damaged and another header stands inside the
+    /// frame, the frame was cut there.
+    fn frame(&mut self, dir: Dir, link: link::Header, frame: &[u8], cx: &mut Cx<'_>) -> usize {
+        if !std::mem::replace(&mut self.sided, true) && (dir == Dir::Orig) != link.by_master() {
+            cx.server_is_originator();
+        }
+        let mut data = Vec::with_capacity(link.user_data());
+        let crc_ok = link::user_data(link, frame, &mut data);
+        let carries = link.may_carry() && link.user_data() > 0;
+        let octet = frame.get(link::HEADER).filter(|_| carries).map(|o| Octet(*o));
+        let envelope = Envelope { link, crc_ok, octet, segments: None };
+        if !link.is_known() {
+            cx.anomaly(Self::NAME, "unknown_link_function", format!("function `{}`", link.function()).as_bytes());
+        }
+        match octet {
+            None if link.user_data() > 0 => {
+                let name = table::link_function_name(link.prm(), link.function());
+                cx.anomaly(Self::NAME, "unexpected_user_data", name.as_bytes());
+                emit::frame(&envelope, cx);
+            }
+            None => self.plain(&envelope, 0, cx),
+            Some(_) if !crc_ok => {
+                cx.anomaly(Self::NAME, "crc_error", b"");
+                emit::frame(&envelope, cx);
+                self.sides[dir.index()].skipping = true;
+                let inner = frame.get(link::HEADER..).unwrap_or_default();
+                return link::find_begin(inner).map_or(frame.len(), |n| link::HEADER + n);
+            }
+            Some(octet) => self.segment(dir, envelope, octet, data.get(1..).unwrap_or_default(), cx),
+        }
+        frame.len()
+    }
+
+    /// One transport segment.
+    fn segment(&mut self, dir: Dir, mut envelope: Envelope, octet: Octet, data: &[u8], cx: &mut Cx<'_>) {
+        let epoch = self.sides[dir.index()].epoch;
+        let (segment, lost) = self.transport.segment(envelope.link, octet, data, epoch, cx.limits);
+        if let Some(reason) = lost {
+            cx.anomaly(Self::NAME, reason, b"");
+        }
+        match segment {
+            Segment::Whole(bytes, segments) => {
+                envelope.segments = Some(segments);
+                self.fragment(envelope, bytes, cx);
+            }
+            Segment::Part => self.plain(&envelope, 1, cx),
+            Segment::Stray(reason) => {
+                cx.anomaly(Self::NAME, reason, b"");
+                emit::frame(&envelope, cx);
+            }
+        }
+    }
+
+    /// A frame that completes no fragment and has nothing wrong with it.
+    fn plain(&mut self, envelope: &Envelope, kind: u8, cx: &mut Cx<'_>) {
+        let link = envelope.link;
+        if cx.full || !self.repeats.is_repeat((kind, link.src, link.dst, link.control & !0x20), 0u64, cx.limits) {
+            emit::frame(envelope, cx);
+        }
+    }
+
+    fn fragment(&mut self, envelope: Envelope, bytes: Vec<u8>, cx: &mut Cx<'_>) {
+        let Some(fragment) = Fragment::parse(&bytes) else {
+            cx.anomaly(Self::NAME, "fragment_too_short", b"");
+            return emit::frame(&envelope, cx);
+        };
+        let answer = app::is_answer(fragment.function);
+        let unit = if answer { envelope.link.src } else { envelope.link.dst };
+        let digest = facts::digest(&fragment, unit, facts::cap(bytes.len(), cx), cx);
+        self.check(&envelope, &fragment, &digest, cx);
+        self.roles(answer, cx);
+        if digest.walked.left_out > 0 {
+            cx.hit(Limit::ChildRows);
+        }
+        match fragment.function {
+            function::CONFIRM => self.confirmation(&envelope, &fragment, &bytes, &digest, cx),
+            function::UNSOLICITED => self.report(envelope, bytes, digest, cx),
+            _ if answer => self.answer(&envelope, &fragment, &bytes, &digest, cx),
+            _ => self.request(envelope, bytes, digest, cx),
+        }
+    }
+
+    /// Says what is wrong with a fragment.
+    fn check(&mut self, envelope: &Envelope, fragment: &Fragment<'_>, digest: &Digest, cx: &mut Cx<'_>) {
+        let name = table::function_name(fragment.function);
+        let detail = name.unwrap_or("unknown").as_bytes();
+        if name.is_none() {
+            cx.anomaly(Self::NAME, "unknown_function", format!("function `{}`", fragment.function).as_bytes());
+        }
+        let answer = app::is_answer(fragment.function);
+        if answer && fragment.iin.is_none() {
+            cx.anomaly(Self::NAME, "fragment_too_short", detail);
+        }
+        if answer == envelope.link.by_master() {
+            cx.anomaly(Self::NAME, "direction_contradicts_function", detail);
+        }
+        if let Some(fault) = digest.walked.fault {
+            cx.anomaly(Self::NAME, fault.0, detail);
+        }
+    }
+
+    fn roles(&mut self, answer: bool, cx: &mut Cx<'_>) {
+        let (seen, role) =
+            if answer { (&mut self.outstation_seen, "outstation") } else { (&mut self.master_seen, "master") };
+        if !std::mem::replace(seen, true) {
+            cx.fact(Body::Role(role));
+        }
+    }
+}
