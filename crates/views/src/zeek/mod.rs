@@ -8,6 +8,7 @@ mod http;
 mod modbus;
 mod modbus_detailed;
 mod ntp;
+mod s7comm;
 mod ssl;
 mod weird;
 mod writer;
@@ -45,6 +46,8 @@ pub static LOGS: &[&Log] = &[
     &modbus_detailed::READ_WRITE,
     &modbus_detailed::DEVICE_IDENTIFICATION,
     &ntp::LOG,
+    &s7comm::COTP,
+    &s7comm::LOG,
     &ssl::LOG,
     &weird::LOG,
 ];
