@@ -87,8 +87,13 @@ impl Ends {
 
     /// Of a row of a kind of this grain; all absent when the row has no flow.
     pub fn of_row(out: &Out, stamp: &Stamp, grain: Grain) -> Ends {
-        match out.flows.get(stamp.flow.index()) {
-            Some(flow) => Ends::of(flow, stamp.flow.reversed() && grain.shows_sender()),
+        Ends::of_index(out, stamp.flow.index(), stamp.flow.reversed() && grain.shows_sender())
+    }
+
+    /// Of a flow by its index; all absent when there is none.
+    pub fn of_index(out: &Out, index: usize, swap: bool) -> Ends {
+        match out.flows.get(index) {
+            Some(flow) => Ends::of(flow, swap),
             None => Ends { file: u32::MAX, interface: u32::MAX, ..Ends::default() },
         }
     }

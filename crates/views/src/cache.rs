@@ -1,6 +1,6 @@
 //! Text that is the same for every row of a flow, rendered once a batch.
 
-use gwcore::{Ends, Grain, Out, Stamp};
+use gwcore::{Ends, Out, Stamp};
 
 /// Rendered texts of a batch's flows and directions, each in two parts.
 #[derive(Default)]
@@ -27,22 +27,21 @@ impl FlowTexts {
         }
     }
 
-    /// The two parts for a row; `render` appends the first, then calls for the split by returning where the second begins.
+    /// The two parts for a row, the responder first where `swap` is set; `render` appends both and returns where the second begins.
     #[inline]
     pub(crate) fn of(
         &mut self,
         out: &Out,
         stamp: &Stamp,
-        grain: Grain,
+        swap: bool,
         render: impl FnOnce(&mut Vec<u8>, &Ends) -> usize,
     ) -> (&[u8], &[u8]) {
-        let direction = if grain.shows_sender() { stamp.flow.0 } else { stamp.flow.0 & !1 };
-        let place = (direction as usize).min(2 * out.flows.len());
+        let place = ((stamp.flow.0 & !1) as usize | usize::from(swap)).min(2 * out.flows.len());
         let (start, split, end) = match self.places.get(place) {
             Some((mark, start, split, end)) if *mark == self.mark => (*start, *split, *end),
             _ => {
                 let start = self.text.len();
-                let split = render(&mut self.text, &Ends::of_row(out, stamp, grain));
+                let split = render(&mut self.text, &Ends::of_index(out, stamp.flow.index(), swap));
                 let end = self.text.len();
                 if let Some(p) = self.places.get_mut(place) {
                     *p = (self.mark, start, split, end);

@@ -42,7 +42,8 @@ pub(crate) fn common(
     stamp: &Stamp,
     names: Names<'_>,
 ) {
-    let (head, tail) = flows.of(out, stamp, rows.kind().grain, |to, ends| flow_constants(to, ends, names));
+    let swap = stamp.flow.reversed() && rows.kind().grain.shows_sender();
+    let (head, tail) = flows.of(out, stamp, swap, |to, ends| flow_constants(to, ends, names));
     to.extend_from_slice(head);
     if let Some(frame) = common::frame_of(stamp) {
         to.extend_from_slice(b",\"frame\":");

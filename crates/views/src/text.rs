@@ -52,6 +52,12 @@ pub fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]));
 }
 
+/// Appends a number in lower-case hexadecimal without leading zeros.
+pub fn hex_number(out: &mut Vec<u8>, n: u64) {
+    let digits = (64 - n.leading_zeros()).div_ceil(4).max(1);
+    out.extend((0..digits).rev().map(|i| digit((n >> (4 * i) & 15) as u8)));
+}
+
 fn digit(n: u8) -> u8 {
     if n < 10 { b'0' + n } else { b'a' + n - 10 }
 }
@@ -233,6 +239,9 @@ mod tests {
         check(|o| addr(o, Addr([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])), "2001:db8::1");
         check(|o| mac(o, Mac([0, 0xa, 0xff, 1, 2, 3])), "00:0a:ff:01:02:03");
         check(|o| hex(o, &[0, 0xab]), "00ab");
+        check(|o| hex_number(o, 0x8180), "8180");
+        check(|o| hex_number(o, 0x100), "100");
+        check(|o| hex_number(o, 0), "0");
     }
 
     #[test]

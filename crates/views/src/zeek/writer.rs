@@ -1,0 +1,228 @@
+//! The Zeek sink: every log bound to its kind, headers with packet time.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gwcore::{DataType, Kind, Names, Out, Sink, Ts};
+
+use super::{HEAD, LOGS, Log, SENDER};
+use crate::bind::{self, Bound, BoundWhen, CommunityId, RowCx, Source, Table};
+use crate::cell::{Cell, Style};
+use crate::file::TextFile;
+use crate::text::{self, Clock};
+
+/// Writes `zeek/NAME.log`, files created with their first line.
+pub struct ZeekSink {
+    folder: PathBuf,
+    style: Style,
+    community_id: CommunityId,
+    /// By the kind's slot, once the kind was seen.
+    kinds: Vec<Option<Vec<Open>>>,
+    clock: Clock,
+}
+
+/// A log bound to its kind.
+struct Open {
+    path: &'static str,
+    columns: Vec<Column>,
+    bounds: Vec<Bound>,
+    when: BoundWhen,
+    wants_pair: bool,
+    file: Option<TextFile>,
+    last: Ts,
+}
+
+struct Column {
+    name: &'static str,
+    ty: String,
+    json: Vec<u8>,
+}
+
+impl ZeekSink {
+    /// Writes below `dir`, as JSON or tab-separated.
+    pub fn new(dir: &Path, json: bool, community_id: CommunityId) -> ZeekSink {
+        let style = if json { Style::ZeekJson } else { Style::Tsv };
+        ZeekSink { folder: dir.join("zeek"), style, community_id, kinds: Vec::new(), clock: Clock::default() }
+    }
+
+    fn open(&mut self, kind: &'static Kind, parent: Option<&Kind>) -> Vec<Open> {
+        let place = self.kinds.get_mut(kind.slot());
+        place.and_then(Option::take).unwrap_or_else(|| bind_logs(kind, parent))
+    }
+}
+
+impl Sink for ZeekSink {
+    fn rows(&mut self, out: &Out, _: Names<'_>) -> io::Result<()> {
+        let kinds = out.kinds();
+        let slots = kinds.iter().map(|k| k.kind().slot() + 1).max().unwrap_or(0);
+        if self.kinds.len() < slots {
+            self.kinds.resize_with(slots, || None);
+        }
+        for rows in &kinds {
+            let kind = rows.kind();
+            let parent = kind.parent.and_then(|(name, _)| kinds.iter().find(|k| k.kind().name == name));
+            let mut logs = self.open(kind, parent.map(|p| p.kind()));
+            let (table, parent) = (Table::new(*rows), parent.map(|p| Table::new(*p)));
+            for log in &mut logs {
+                self.write(log, out, &table, parent.as_ref())?;
+            }
+            if let Some(place) = self.kinds.get_mut(kind.slot()) {
+                *place = Some(logs);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: Names<'_>) -> io::Result<()> {
+        for log in self.kinds.drain(..).flatten().flatten() {
+            let Some(mut file) = log.file else { continue };
+            if self.style == Style::Tsv {
+                file.buffer.extend_from_slice(b"#close\t");
+                header_time(&mut file.buffer, log.last);
+                file.buffer.push(b'\n');
+            }
+            file.finish()?;
+        }
+        Ok(())
+    }
+}
+
+impl ZeekSink {
+    fn write(&mut self, log: &mut Open, out: &Out, table: &Table<'_>, parent: Option<&Table<'_>>) -> io::Result<()> {
+        let mut at_parent = 0;
+        for (row, stamp) in table.rows.stamps().iter().enumerate() {
+            let parent = parent.and_then(|p| Some((p, p.row_of(stamp.key, &mut at_parent)?)));
+            let pair = bind::partner(table, row, log.wants_pair);
+            if !log.when.holds(table, row, pair) {
+                continue;
+            }
+            let file = match &mut log.file {
+                Some(file) => file,
+                empty => {
+                    let mut file = TextFile::create(&self.folder, &format!("{}.log", log.path))?;
+                    if self.style == Style::Tsv {
+                        header(&mut file.buffer, log.path, &log.columns, stamp.ts);
+                    }
+                    empty.insert(file)
+                }
+            };
+            let cx = RowCx { out, table, stamp, row, pair, parent, children: &[], community_id: self.community_id };
+            let line = &mut file.buffer;
+            match self.style {
+                Style::Tsv => tsv_line(line, &log.bounds, &cx, &mut self.clock),
+                _ => json_line(line, &log.columns, &log.bounds, &cx, &mut self.clock),
+            }
+            log.last = log.last.max(stamp.ts);
+            file.spill()?;
+        }
+        Ok(())
+    }
+}
+
+fn tsv_line(line: &mut Vec<u8>, bounds: &[Bound], cx: &RowCx<'_>, clock: &mut Clock) {
+    for (i, bound) in bounds.iter().enumerate() {
+        if i > 0 {
+            line.push(b'\t');
+        }
+        let before = line.len();
+        cx.write(bound, &mut Cell { out: line, style: Style::Tsv, clock });
+        if line.len() == before {
+            line.push(b'-');
+        }
+    }
+    line.push(b'\n');
+}
+
+fn json_line(line: &mut Vec<u8>, columns: &[Column], bounds: &[Bound], cx: &RowCx<'_>, clock: &mut Clock) {
+    let start = line.len();
+    for (column, bound) in columns.iter().zip(bounds) {
+        let before = line.len();
+        line.extend_from_slice(&column.json);
+        let value = line.len();
+        cx.write(bound, &mut Cell { out: line, style: Style::ZeekJson, clock });
+        if line.len() == value {
+            line.truncate(before);
+        }
+    }
+    // The first member's comma becomes the brace; `ts` is always there.
+    if let Some(comma) = line.get_mut(start) {
+        *comma = b'{';
+    }
+    line.extend_from_slice(b"}\n");
+}
+
+/// Zeek's header; times are those of the packets, so that the same capture gives the same bytes.
+fn header(to: &mut Vec<u8>, path: &str, columns: &[Column], open: Ts) {
+    to.extend_from_slice(b"#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\t");
+    to.extend_from_slice(path.as_bytes());
+    to.extend_from_slice(b"\n#open\t");
+    header_time(to, open);
+    to.extend_from_slice(b"\n#fields");
+    for column in columns {
+        to.push(b'\t');
+        to.extend_from_slice(column.name.as_bytes());
+    }
+    to.extend_from_slice(b"\n#types");
+    for column in columns {
+        to.push(b'\t');
+        to.extend_from_slice(column.ty.as_bytes());
+    }
+    to.push(b'\n');
+}
+
+/// `2017-07-14-02-40-00`.
+fn header_time(to: &mut Vec<u8>, ts: Ts) {
+    let mut text = Vec::new();
+    ts.write_micros(&mut text);
+    text.truncate("2017-07-14T02:40:00".len());
+    to.extend(text.into_iter().map(|b| if b == b'T' || b == b':' { b'-' } else { b }));
+}
+
+/// The peers' logs of a kind; a log of its own where they have none.
+fn bind_logs(kind: &'static Kind, parent: Option<&Kind>) -> Vec<Open> {
+    let logs: Vec<&Log> = LOGS.iter().copied().filter(|l| l.kind == kind.name).collect();
+    if logs.is_empty() {
+        let own = kind.fields.iter().map(|f| (f.name, zeek_type(&f.ty), Source::Field(f.name)));
+        let sender = SENDER.iter().take(usize::from(kind.grain.shows_sender()));
+        let head = HEAD.iter().chain(sender).map(|f| (f.name, f.ty.to_owned(), f.from));
+        return vec![bind_log(kind.name, head.chain(own).collect(), BoundWhen::Always, kind, parent)];
+    }
+    let bound = logs.iter().map(|log| {
+        let fields = log.fields.iter().flat_map(|f| f.iter()).map(|f| (f.name, f.ty.to_owned(), f.from));
+        bind_log(log.path, fields.collect(), log.when.bind(kind), kind, parent)
+    });
+    bound.collect()
+}
+
+fn bind_log(
+    path: &'static str,
+    fields: Vec<(&'static str, String, Source)>,
+    when: BoundWhen,
+    kind: &Kind,
+    parent: Option<&Kind>,
+) -> Open {
+    let bounds: Vec<Bound> = fields.iter().map(|(_, _, from)| from.bind(kind, parent)).collect();
+    let columns = fields.into_iter().map(|(name, ty, _)| {
+        let mut json = b",".to_vec();
+        text::json_string(&mut json, name);
+        json.push(b':');
+        Column { name, ty, json }
+    });
+    let wants_pair = bind::wants_pair(&bounds, &when);
+    Open { path, columns: columns.collect(), bounds, when, wants_pair, file: None, last: Ts(i64::MIN) }
+}
+
+/// Zeek's word for a type of ours.
+fn zeek_type(ty: &DataType) -> String {
+    match ty {
+        DataType::Bool => "bool".into(),
+        DataType::U8 | DataType::U16 | DataType::U32 | DataType::U64 => "count".into(),
+        DataType::I64 => "int".into(),
+        DataType::F64 => "double".into(),
+        DataType::Text | DataType::Sym | DataType::Hex | DataType::Mac => "string".into(),
+        DataType::Addr => "addr".into(),
+        DataType::Ts => "time".into(),
+        DataType::Span => "interval".into(),
+        DataType::List(of) => format!("vector[{}]", zeek_type(of)),
+    }
+}
