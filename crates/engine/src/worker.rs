@@ -29,7 +29,7 @@ impl Worker {
         let mut shards = Vec::new();
         for shard in (0..SHARDS).filter(|s| usize::from(*s) % threads == index) {
             place[usize::from(shard)] = shards.len();
-            shards.push((shard, Shard::new(limits, options)));
+            shards.push((shard, Shard::new(limits, options.clone())));
         }
         Worker { shards, place, limits: limits.clone(), full, epoch: 1, panics: 0 }
     }

@@ -63,6 +63,8 @@ pub trait Handler {
 
     /// A flow has begun with this packet.
     fn start(&mut self, flow: &mut Flow<Self::App>, p: &Packet);
+    /// Each further packet of a flow, the first included, before anything is made of it; mirrored copies are left out.
+    fn packet(&mut self, _flow: &mut Flow<Self::App>, _side: Side, _p: &Packet) {}
     /// The next bytes of a TCP stream.
     fn stream(&mut self, flow: &mut Flow<Self::App>, side: Side, data: &[u8]);
     /// Bytes of a TCP stream that will never come (at least one).
@@ -75,6 +77,8 @@ pub trait Handler {
     fn anomaly(&mut self, flow: &mut Flow<Self::App>, side: Side, reason: &'static str, detail: &str);
     /// Five more minutes of the flow have passed; called at the first packet or tick at or after the end of the interval.
     fn part(&mut self, flow: &mut Flow<Self::App>, row: ConnPart<'_>);
-    /// The flow is over. The last call for it, after the last data.
+    /// No more data will come; what is learned of the protocol here still goes into the flow's row.
+    fn close(&mut self, _flow: &mut Flow<Self::App>) {}
+    /// The flow is over. The last call for it.
     fn end(&mut self, flow: &mut Flow<Self::App>, row: Conn<'_>);
 }

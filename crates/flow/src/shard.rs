@@ -83,6 +83,7 @@ impl<A: Default> Shard<A> {
         run_due(e, &self.options, now, now, h);
         let side = k.side(e.orig_is_a);
         e.count(side, p, now);
+        h.packet(&mut e.flow, side, p);
         if believed && e.waiting == [0; 2] {
             take_in(e, &mut self.budget, side, p, payload, h);
         } else {
@@ -381,6 +382,7 @@ impl<A: Default> Shard<A> {
         if let Kind::Tcp(tcp) = &mut e.kind {
             tcp.finish(e.touched, &mut e.history, &mut self.budget, &mut e.flow, h);
         }
+        h.close(&mut e.flow);
         let history = e.history;
         let row = e.conn(&history, reason);
         if e.flow.first_ts == self.instant.at && self.instant.ended.len() < self.table.limit() {

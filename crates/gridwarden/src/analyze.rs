@@ -120,11 +120,11 @@ fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     for log in &args.logs {
         sinks.push(match log {
-            Logs::Parquet => Box::new(lake::ParquetSink::new(dir, limits)?),
-            Logs::Ndjson => Box::new(views::NdjsonSink::new(dir)?),
-            Logs::Zeek => Box::new(views::ZeekSink::new(dir, false, flow::community_id)?),
-            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir, true, flow::community_id)?),
-            Logs::Eve => Box::new(views::EveSink::new(dir, flow::community_id)?),
+            Logs::Parquet => Box::new(lake::ParquetSink::new(dir, limits)),
+            Logs::Ndjson => Box::new(views::NdjsonSink::new(dir)),
+            Logs::Zeek => Box::new(views::ZeekSink::new(dir, false, flow::community_id)),
+            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir, true, flow::community_id)),
+            Logs::Eve => Box::new(views::EveSink::new(dir, flow::community_id)),
         });
     }
     Ok(sinks)
@@ -233,9 +233,9 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
         }
     }
     if let Some(r) = report {
-        f.format = r.format.map(|x| x.to_string());
+        f.format = r.format.map(|x| format!("{x:?}").to_lowercase());
         f.bytes = r.bytes;
-        f.truncated = r.truncated;
+        f.truncated = r.truncated.is_some();
         if r.failed() {
             f.status = if r.frames > 0 { "damaged" } else { "unreadable" };
             let (reason, remedy) = (r.reason().unwrap_or_default(), r.remedy().unwrap_or_default());

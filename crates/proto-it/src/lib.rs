@@ -1,2 +1,9 @@
 //! IT protocol parsers, one folder each.
 pub mod dns;
+
+use gwcore::{Columns, Kind};
+
+/// Every record kind of this crate.
+pub fn kinds() -> Vec<&'static Kind> {
+    vec![dns::DnsColumns::kind()]
+}

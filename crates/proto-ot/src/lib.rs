@@ -1,7 +1,20 @@
 //! OT protocol parsers, one folder each.
 
 pub mod cotp;
+pub mod dnp3;
 pub mod modbus;
 pub mod s7;
 pub mod tpkt;
-pub mod dnp3;
+
+use gwcore::{Columns, Kind};
+
+/// Every record kind of this crate.
+pub fn kinds() -> Vec<&'static Kind> {
+    vec![
+        cotp::CotpColumns::kind(),
+        dnp3::Dnp3Columns::kind(),
+        dnp3::Dnp3ObjectColumns::kind(),
+        modbus::ModbusColumns::kind(),
+        s7::S7Columns::kind(),
+    ]
+}

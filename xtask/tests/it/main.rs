@@ -15,7 +15,8 @@ const ORDER: &[&[&str]] = &[
     &["xtask"],
 ];
 /// Heavy libraries and the only crate that may name each.
-const LEAVES: &[(&str, &str)] = &[("arrow", "lake"), ("parquet", "lake"), ("x509-parser", "proto-it"), ("clap", "gridwarden")];
+const LEAVES: &[(&str, &str)] =
+    &[("arrow", "lake"), ("parquet", "lake"), ("x509-parser", "proto-it"), ("clap", "gridwarden")];
 
 fn packages() -> Vec<(String, Vec<String>)> {
     let meta = cargo_metadata::MetadataCommand::new().no_deps().exec().unwrap();
