@@ -38,6 +38,12 @@ fn fields(field: &Field) -> Vec<ArrowField> {
     all
 }
 
+fn arrow_type_of(field: &Field) -> Arrow {
+    let common_word =
+        matches!(field.name, "uid" | "file" | "interface") && COMMON.iter().any(|c| std::ptr::eq(c, field));
+    if common_word { words() } else { arrow_type(&field.ty) }
+}
+
 fn arrow_type(ty: &DataType) -> Arrow {
     match ty {
         DataType::Bool => Arrow::Boolean,
@@ -80,11 +86,12 @@ pub fn file_metadata(kind: &Kind) -> Vec<(String, String)> {
     all
 }
 
-/// How a kind's file is written.
-pub(crate) fn properties(kind: &Kind) -> WriterProperties {
+/// How a kind's file is written. A small one is not compressed: the compressors of its columns would cost more than all else.
+pub(crate) fn properties(kind: &Kind, small: bool) -> WriterProperties {
     let metadata = file_metadata(kind).into_iter().map(|(k, v)| KeyValue::new(k, v)).collect();
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
     let mut props = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
+        .set_compression(if small { Compression::UNCOMPRESSED } else { zstd })
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -97,6 +104,11 @@ pub(crate) fn properties(kind: &Kind) -> WriterProperties {
         props = props
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+    }
+    // Least and greatest of words prune nothing and cost two comparisons a value.
+    let words = COMMON.iter().chain(kind.fields).filter(|f| matches!(arrow_type_of(f), Arrow::Dictionary(..)));
+    for field in words {
+        props = props.set_column_statistics_enabled(ColumnPath::from(field.name), EnabledStatistics::None);
     }
     props.build()
 }

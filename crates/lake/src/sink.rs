@@ -12,7 +12,7 @@ use crate::table::KindTable;
 /// Arrow's offsets are 32 bits: no budget lets a row group come near that.
 const LARGEST_BUDGET: usize = 512 << 20;
 
-/// Writes `records/KIND.parquet`, one file a kind, created with its first row.
+/// Writes `records/KIND.parquet`, one file for each kind that has rows, created with its first row group.
 pub struct ParquetSink {
     folder: PathBuf,
     budget: usize,
@@ -29,30 +29,26 @@ impl ParquetSink {
         ParquetSink { folder: dir.join("records"), budget, held: 0, tables: Vec::new(), seen: Seen::default() }
     }
 
-    fn table(&mut self, kind: &'static Kind) -> io::Result<Option<&mut KindTable>> {
+    fn table(&mut self, kind: &'static Kind) -> Option<&mut KindTable> {
         let slot = kind.slot();
         if self.tables.len() <= slot {
             self.tables.resize_with(slot + 1, || None);
         }
-        let Some(place) = self.tables.get_mut(slot) else { return Ok(None) };
-        if place.is_none() {
-            *place = Some(Box::new(KindTable::create(&self.folder, kind)?));
-        }
-        Ok(place.as_deref_mut())
+        let place = self.tables.get_mut(slot)?;
+        Some(place.get_or_insert_with(|| Box::new(KindTable::new(&self.folder, kind))))
     }
 
-    fn append(&mut self, out: &Out, rows: &dyn AnyRows, range: std::ops::Range<usize>, bytes: usize) -> io::Result<()> {
+    fn append(&mut self, out: &Out, rows: &dyn AnyRows, range: std::ops::Range<usize>, bytes: usize) {
         if range.is_empty() {
-            return Ok(());
+            return;
         }
         let mut seen = std::mem::take(&mut self.seen);
         seen.start(out);
-        if let Some(table) = self.table(rows.kind())? {
+        if let Some(table) = self.table(rows.kind()) {
             table.append(out, rows, range, &mut seen);
             table.bytes = table.bytes.saturating_add(bytes);
         }
         self.seen = seen;
-        Ok(())
     }
 
     /// Takes a batch that goes beyond the budget: row by row in the order of the stream, so that the cut lies behind the same row
@@ -71,26 +67,21 @@ impl ParquetSink {
             wait.2 += bytes;
             self.held = self.held.saturating_add(bytes);
             if self.held > self.budget {
-                self.append_waiting(out, kinds, &mut waiting)?;
+                self.append_waiting(out, kinds, &mut waiting);
                 while self.held > self.budget {
                     self.flush_largest(names)?;
                 }
             }
         }
-        self.append_waiting(out, kinds, &mut waiting)
+        self.append_waiting(out, kinds, &mut waiting);
+        Ok(())
     }
 
-    fn append_waiting(
-        &mut self,
-        out: &Out,
-        kinds: &[&dyn AnyRows],
-        waiting: &mut [(usize, usize, usize)],
-    ) -> io::Result<()> {
+    fn append_waiting(&mut self, out: &Out, kinds: &[&dyn AnyRows], waiting: &mut [(usize, usize, usize)]) {
         for (kind, (from, to, bytes)) in kinds.iter().zip(waiting) {
-            self.append(out, *kind, *from..*to, *bytes)?;
+            self.append(out, *kind, *from..*to, *bytes);
             (*from, *bytes) = (*to, 0);
         }
-        Ok(())
     }
 
     fn flush_largest(&mut self, names: Names<'_>) -> io::Result<()> {
@@ -118,7 +109,7 @@ impl Sink for ParquetSink {
         }
         self.held += batch;
         for (kind, bytes) in kinds.iter().zip(sizes) {
-            self.append(out, *kind, 0..kind.stamps().len(), bytes)?;
+            self.append(out, *kind, 0..kind.stamps().len(), bytes);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -22,19 +22,23 @@ pub(crate) struct KindTable {
     schema: SchemaRef,
     common: CommonBuf,
     columns: Vec<ColumnBuf>,
-    writer: ArrowWriter<File>,
+    path: PathBuf,
+    /// Opened with the first row group.
+    writer: Option<ArrowWriter<File>>,
 }
 
 impl KindTable {
-    /// Creates the kind's file in a folder.
-    pub(crate) fn create(folder: &Path, kind: &'static Kind) -> io::Result<KindTable> {
-        std::fs::create_dir_all(folder)?;
-        let file = File::create(folder.join(format!("{}.parquet", kind.name)))?;
-        let schema = schema::arrow_schema(kind);
-        let writer =
-            ArrowWriter::try_new(file, schema.clone(), Some(schema::properties(kind))).map_err(io::Error::other)?;
-        let columns = kind.fields.iter().map(|f| ColumnBuf::new(f.ty)).collect();
-        Ok(KindTable { kind, bytes: 0, schema, common: CommonBuf::default(), columns, writer })
+    /// An empty one, whose file will lie in a folder.
+    pub(crate) fn new(folder: &Path, kind: &'static Kind) -> KindTable {
+        KindTable {
+            kind,
+            bytes: 0,
+            schema: schema::arrow_schema(kind),
+            common: CommonBuf::default(),
+            columns: kind.fields.iter().map(|f| ColumnBuf::new(f.ty)).collect(),
+            path: folder.join(format!("{}.parquet", kind.name)),
+            writer: None,
+        }
     }
 
     /// Appends some rows of a batch.
@@ -50,21 +54,35 @@ impl KindTable {
         if self.common.len() == 0 {
             return Ok(());
         }
-        self.bytes = 0;
+        let small = std::mem::take(&mut self.bytes) < SMALL;
         let mut arrays = self.common.finish(names).map_err(io::Error::other)?;
         for column in &mut self.columns {
             arrays.extend(column.finish().map_err(io::Error::other)?);
         }
         let batch = RecordBatch::try_new(self.schema.clone(), arrays).map_err(io::Error::other)?;
-        self.writer.write(&batch).map_err(io::Error::other)?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            empty => empty.insert(open(&self.path, self.schema.clone(), self.kind, small)?),
+        };
+        writer.write(&batch).map_err(io::Error::other)?;
         drop(batch);
-        self.writer.flush().map_err(io::Error::other)
+        writer.flush().map_err(io::Error::other)
     }
 
     /// Writes what waits and closes the file.
     pub(crate) fn close(mut self, names: Names<'_>) -> io::Result<()> {
         self.flush(names)?;
-        self.writer.close().map_err(io::Error::other)?;
-        Ok(())
+        self.writer.map_or(Ok(()), |w| w.close().map(drop).map_err(io::Error::other))
     }
+}
+
+/// Bytes of a first row group below which a file is not compressed.
+const SMALL: usize = 256 * 1024;
+
+fn open(path: &Path, schema: SchemaRef, kind: &Kind, small: bool) -> io::Result<ArrowWriter<File>> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let properties = Some(schema::properties(kind, small));
+    ArrowWriter::try_new(File::create(path)?, schema, properties).map_err(io::Error::other)
 }

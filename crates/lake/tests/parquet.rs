@@ -234,3 +234,18 @@ fn the_size_of_rows_adds_up() {
         assert_eq!(each, lake::size::rows(rows, 0, n));
     }
 }
+
+#[test]
+fn small_files_are_plain_and_large_ones_compressed() {
+    for (rows, compressed) in [(100, false), (8_000, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), rows, 500, usize::MAX);
+        let (batches, reader) = read(dir.path(), "every");
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64, rows / 4 * 3);
+        let compression = reader.metadata().row_group(0).column(0).compression();
+        assert_eq!(matches!(compression, parquet::basic::Compression::ZSTD(_)), compressed, "{rows} rows");
+        let last = batches.last().unwrap();
+        let n = last.num_rows() - 1;
+        assert_eq!(text(last.column_by_name("raw").unwrap(), n), Some(format!("{:04x}", rows - 2)));
+    }
+}
