@@ -3,3 +3,4 @@
 
 pub mod goose;
 pub mod iec104;
+pub mod ptp;

@@ -59,31 +59,35 @@ impl<'a> Iterator for Entries<'a> {
 pub fn utc_time(b: [u8; 8]) -> Ts {
     let [s0, s1, s2, s3, f0, f1, f2, _] = b;
     let fraction = i64::from(u32::from_be_bytes([0, f0, f1, f2]));
-    Ts::from_parts(i64::from(u32::from_be_bytes([s0, s1, s2, s3])), fraction * 1_000_000_000 >> 24)
+    Ts::from_parts(i64::from(u32::from_be_bytes([s0, s1, s2, s3])), (fraction * 1_000_000_000) >> 24)
 }
 
 /// Writes a value as text: structures in `{}`, arrays in `[]`, bits as 0 and 1, octets in hexadecimal. False when a part is no such value or
 /// lies deeper than `depth`; it then stands as hexadecimal or as an ellipsis.
 pub fn write(tag: u8, content: &[u8], depth: usize, out: &mut Vec<u8>) -> bool {
-    let sound = match tag {
+    let text = match tag {
         0xa1 | 0xa2 => return group(tag, content, depth, out),
-        0x83 => boolean(content).map(|v| out.extend_from_slice(if v { b"true" } else { b"false" })),
+        0x83 => boolean(content).map(|v| v.to_string()),
         0x84 | 0x8e => bits(content).map(|(bytes, n)| {
-            let digit = |i: usize| bytes.get(i / 8).map_or(b'0', |b| b'0' + (b >> (7 - i % 8) & 1));
-            out.extend((0..n).map(digit));
+            let digit = |i: usize| if bytes.get(i / 8).is_some_and(|b| b << (i % 8) & 0x80 != 0) { '1' } else { '0' };
+            (0..n).map(digit).collect()
         }),
-        0x85 => ber::signed(content).map(|v| out.extend_from_slice(v.to_string().as_bytes())),
-        0x86 => ber::unsigned(content).map(|v| out.extend_from_slice(v.to_string().as_bytes())),
-        0x87 => float(content).map(|v| out.extend_from_slice(v.to_string().as_bytes())),
-        0x8a | 0x90 => Some(out.extend_from_slice(content)),
-        0x91 => content.try_into().ok().map(|b| utc_time(b).write_micros(out)),
-        0x89 | 0x8b..=0x8d | 0x88 | 0x8f => Some(hex(content, out)),
+        0x85 => ber::signed(content).map(|v| v.to_string()),
+        0x86 => ber::unsigned(content).map(|v| v.to_string()),
+        0x87 => float(content).map(|v| v.to_string()),
+        0x91 => content.try_into().ok().map(|b| utc_time(b).to_string()),
         _ => None,
     };
-    if sound.is_none() {
-        hex(content, out);
+    match (text, tag) {
+        (Some(text), _) => out.extend_from_slice(text.as_bytes()),
+        (None, 0x8a | 0x90) => out.extend_from_slice(content),
+        (None, 0x88 | 0x89 | 0x8b..=0x8d | 0x8f) => hex(content, out),
+        (None, _) => {
+            hex(content, out);
+            return false;
+        }
     }
-    sound.is_some()
+    true
 }
 
 fn group(tag: u8, content: &[u8], depth: usize, out: &mut Vec<u8>) -> bool {

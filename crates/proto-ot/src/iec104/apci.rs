@@ -136,16 +136,31 @@ fn look_asdu(length: usize, head: &[u8]) -> Look {
     }
 }
 
-/// Where in `data` an APDU seems to begin: its place, and whether its first octets are all there.
+/// Where in `data` an APDU seems to begin: its place, and whether enough of it is there.
 pub fn find(data: &[u8]) -> Option<(usize, bool)> {
-    let starts = data.iter().enumerate().filter(|(_, b)| **b == START);
-    for (i, _) in starts {
-        match look(data.get(i..).unwrap_or_default()) {
-            Look::No => {}
-            look => return Some((i, look == Look::Yes)),
+    starts(data).find_map(|i| match look(data.get(i..).unwrap_or_default()) {
+        Look::No => None,
+        look => Some((i, look == Look::Yes)),
+    })
+}
+
+/// As [`find`], after foreign bytes in a stream without a gap: what has start and length alone counts as an APDU too (a broken one is
+/// evidence), unless another may begin inside it.
+pub fn find_any(data: &[u8]) -> Option<(usize, bool)> {
+    for i in starts(data) {
+        let rest = data.get(i..).unwrap_or_default();
+        match (look(rest), next(rest)) {
+            (Look::Yes, _) => return Some((i, true)),
+            (Look::More, _) | (_, Next::More(_)) => return Some((i, false)),
+            (_, Next::Apdu(apdu)) if find(apdu.bytes.get(1..).unwrap_or_default()).is_none() => return Some((i, true)),
+            _ => {}
         }
     }
     None
+}
+
+fn starts(data: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    data.iter().enumerate().filter(|(_, b)| **b == START).map(|(i, _)| i)
 }
 
 /// Whether a direction speaks this protocol. A stream picked up inside an APDU is found by two whole ones in a row on the registered port.
@@ -232,5 +247,10 @@ mod tests {
         assert_eq!(find(&[1, 2, 0x68, 4, 0x43]), Some((2, false)));
         assert_eq!(find(&[0x68, 3, 0x43, 0, 0, 0]), None);
         assert_eq!(find(&[0x68, 254, 0x43, 0, 0, 0]), None);
+        let foreign = [1, 0x68, 4, 0x16, 0x16, 0x16, 0x16, 0x16];
+        assert_eq!((find(&foreign), find_any(&foreign)), (None, Some((1, true))));
+        assert_eq!(find_any(&foreign[..6]), Some((1, false)));
+        assert_eq!(find_any(&[0x68, 4, 0x68, 4, 0x43, 0, 0, 0]), Some((2, true)));
+        assert_eq!(find_any(&[0x68, 3, 0x68, 254, 0x43]), None);
     }
 }

@@ -27,8 +27,6 @@ pub struct Asdu<'a> {
     pub negative: bool,
     /// T.
     pub test: bool,
-    /// Originator address.
-    pub originator: u8,
     /// Common address.
     pub ca: u16,
     /// What follows the data unit identifier.
@@ -39,7 +37,7 @@ impl<'a> Asdu<'a> {
     /// Reads one; none when not even the identifier is there.
     pub fn parse(bytes: &'a [u8]) -> Option<Asdu<'a>> {
         let mut c = Cursor::new(bytes);
-        let [type_id, vsq, cot, originator] = c.array::<4>()?;
+        let [type_id, vsq, cot, _originator] = c.array::<4>()?;
         let ca = c.u16_le()?;
         Some(Asdu {
             type_id,
@@ -49,7 +47,6 @@ impl<'a> Asdu<'a> {
             cause: cot & 0x3f,
             negative: cot & 0x40 != 0,
             test: cot & 0x80 != 0,
-            originator,
             ca,
             body: c.rest(),
         })

@@ -28,7 +28,7 @@ pub use record::{Iec104Columns, Iec104Object, Iec104ObjectColumns, Iec104Pdu};
 use apci::{Apdu, Control, Next};
 use asdu::Asdu;
 use record::Pair;
-use state::{Key, Phase, Request, Side, Waiting};
+use state::{Key, Phase, Place, Request, Side, Waiting};
 
 const NAME: &str = "iec104";
 
@@ -55,20 +55,23 @@ impl Parser for Iec104 {
         self.expire(cx);
         let mut at = 0;
         while let Some(rest) = data.get(at..).filter(|r| !r.is_empty()) {
-            if self.sides[dir.index()].hunting {
-                match apci::find(rest) {
+            let place = self.sides[dir.index()].place;
+            if place != Place::Known {
+                let found = if place == Place::Gap { apci::find(rest) } else { apci::find_any(rest) };
+                match found {
                     None => return Step::Done,
                     Some((n, false)) => return Step::Need { consumed: at + n, more: rest.len() - n + 1 },
                     Some((n, true)) => at += n,
                 }
-                self.sides[dir.index()].hunting = false;
+                self.sides[dir.index()].place = Place::Known;
                 continue;
             }
             match apci::next(rest) {
                 Next::More(more) => return Step::Need { consumed: at, more },
                 Next::Bad => {
-                    cx.anomaly(NAME, "not_an_apdu", rest.get(..1).unwrap_or_default());
-                    self.sides[dir.index()].lose();
+                    let first = rest.first().copied().unwrap_or_default();
+                    cx.anomaly(NAME, "not_an_apdu", format!("begins with `0x{first:02x}`").as_bytes());
+                    self.sides[dir.index()].lose(Place::Foreign);
                 }
                 Next::Apdu(apdu) => {
                     self.apdu(dir, &apdu, cx);
@@ -80,7 +83,7 @@ impl Parser for Iec104 {
     }
 
     fn gap(&mut self, dir: Dir, _missing: u64, _cx: &mut Cx<'_>) -> Step {
-        self.sides[dir.index()].lose();
+        self.sides[dir.index()].lose(Place::Gap);
         Step::Done
     }
 
@@ -161,7 +164,11 @@ impl Iec104 {
             }
             _ => {}
         }
-        if let Control::I { send, .. } = apdu.control
+        if asdu.is_none_or(|a| a.fault().is_some()) {
+            if matches!(apdu.control, Control::I { .. }) {
+                self.sides[dir.index()].doubt();
+            }
+        } else if let Control::I { send, .. } = apdu.control
             && let Some(expected) = self.sides[dir.index()].sent(send)
         {
             cx.anomaly(NAME, "send_sequence", format!("expected {expected}, got {send}").as_bytes());

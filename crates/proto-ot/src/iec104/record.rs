@@ -6,7 +6,7 @@ use proto::{Cx, Mark};
 use super::apci::{Apdu, Control};
 use super::asdu::Asdu;
 use super::element::{Object, quality_words};
-use super::table::{cause_name, u_name};
+use super::table::{cause_name, type_of, u_name};
 
 gwcore::record! {
     /// One APDU of IEC 60870-5-104.
@@ -101,6 +101,8 @@ pub fn emit(mark: Mark, apdu: &Apdu<'_>, asdu: Option<&Asdu<'_>>, pair: Pair, cx
         Control::S { recv } => ("S", None, Some(recv), None),
         Control::U(a) => ("U", None, None, Some(u_name(a).unwrap_or("undefined"))),
     };
+    // Of an identifier that is cut, what is there.
+    let octet = |i: usize| apdu.body.get(i).copied().filter(|_| apci == "I");
     let stamp = cx.emit_at(
         mark,
         Iec104Pdu {
@@ -109,16 +111,16 @@ pub fn emit(mark: Mark, apdu: &Apdu<'_>, asdu: Option<&Asdu<'_>>, pair: Pair, cx
             send_seq,
             recv_seq,
             u_function,
-            type_id: asdu.map(|a| a.type_id),
-            type_name: asdu.and_then(|a| a.info).map(|t| t.name),
-            cause: asdu.map(|a| a.cause),
-            cause_name: asdu.map(|a| cause_name(a.cause)),
-            negative: asdu.map(|a| a.negative),
-            test: asdu.map(|a| a.test),
-            originator: asdu.map(|a| a.originator),
+            type_id: octet(0),
+            type_name: octet(0).and_then(type_of).map(|t| t.name),
+            cause: octet(2).map(|c| c & 0x3f),
+            cause_name: octet(2).map(|c| cause_name(c & 0x3f)),
+            negative: octet(2).map(|c| c & 0x40 != 0),
+            test: octet(2).map(|c| c & 0x80 != 0),
+            originator: octet(3),
             common_address: asdu.map(|a| a.ca),
-            sq: asdu.map(|a| a.sq),
-            num_objects: asdu.map(|a| a.count),
+            sq: octet(1).map(|q| q & 0x80 != 0),
+            num_objects: octet(1).map(|q| q & 0x7f),
             pair: pair.frame,
             response_time: pair.response_time,
         },

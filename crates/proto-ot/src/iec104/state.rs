@@ -154,11 +154,23 @@ impl Waiting {
     }
 }
 
+/// Whether the place of the next APDU is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// It is.
+    #[default]
+    Known,
+    /// Foreign bytes came.
+    Foreign,
+    /// Bytes are missing.
+    Gap,
+}
+
 /// One direction: its position and its send sequence.
 #[derive(Default)]
 pub struct Side {
-    /// Looking for the next APDU.
-    pub hunting: bool,
+    /// Where the next APDU begins.
+    pub place: Place,
     /// The N(S) to come, none before the first I format and after a gap.
     expected: Option<u16>,
     /// Roles already told: outstation, master.
@@ -166,9 +178,14 @@ pub struct Side {
 }
 
 impl Side {
-    /// Forgets the position: bytes are missing.
-    pub fn lose(&mut self) {
-        self.hunting = true;
+    /// Forgets the position, and the send sequence with it.
+    pub fn lose(&mut self, place: Place) {
+        self.place = place;
+        self.expected = None;
+    }
+
+    /// Forgets the send sequence: the APDU is too broken to believe its numbers.
+    pub fn doubt(&mut self) {
         self.expected = None;
     }
 
