@@ -68,14 +68,16 @@ impl Ptp {
         }
         let side = &mut self.sides[dir.index()];
         if let Some(announce) = &m.announce {
-            side.utc_offset = m.header.is_tai().then_some(announce.utc_offset);
+            side.utc_offset = Some(if m.header.is_tai() { announce.utc_offset } else { 0 });
             if !std::mem::replace(&mut side.told, true) {
                 cx.fact(Body::Role("time_source"));
             }
         }
         let offset_s = side.offset(m, cx.now());
         if let Some(value) = offset_s {
-            let point = PointId { table: "offset", unit: u32::from(m.header.domain), address: 0 };
+            // Before an announce told the UTC offset it is another point: the seconds between TAI and UTC are no step of the clock.
+            let address = u32::from(side.utc_offset.is_some());
+            let point = PointId { table: "offset", unit: u32::from(m.header.domain), address };
             cx.sample(Sample { proto: NAME, point, value, discrete: false, good: true, write: false });
         }
         let h = &m.header;
