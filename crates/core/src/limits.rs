@@ -99,6 +99,8 @@ limits! {
     RowGroupBytes = 33_554_432, "row_group_bytes", false;
     /// State kept for address pairs across flows (per shard); the oldest is forgotten.
     PairStates = 4_096, "pair_states", false;
+    /// GOOSE control blocks followed in one flow; the one silent longest is forgotten and is new when it speaks again.
+    ControlBlocks = 64, "control_blocks_per_flow", false;
 }
 
 /// The limits in force: the defaults, or the defaults divided by one number.

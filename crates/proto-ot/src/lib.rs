@@ -18,3 +18,8 @@ pub fn kinds() -> Vec<&'static Kind> {
         s7::S7Columns::kind(),
     ]
 }
+#![deny(missing_docs)]
+
+pub mod goose;
+pub mod iec104;
+pub mod ptp;
