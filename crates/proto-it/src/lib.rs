@@ -1,4 +1,5 @@
 //! IT protocol parsers, one folder each.
+pub mod dhcp;
 pub mod dns;
 
 use gwcore::{Columns, Kind};
