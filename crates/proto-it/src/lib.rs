@@ -1,1 +1,2 @@
 //! IT protocol parsers, one folder each.
+pub mod http;
