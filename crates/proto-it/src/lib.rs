@@ -1,2 +1,3 @@
 //! IT protocol parsers, one folder each.
 pub mod http;
+pub mod tls;

@@ -141,7 +141,7 @@ impl Decoder {
 
 enum Stage {
     /// Nothing came yet; the first byte chooses between zlib and raw deflate.
-    Waiting(Coding, Sink),
+    Waiting(Coding, Box<Sink>),
     Decoding(Decoder),
     /// Broken or over the limit: only counted by the caller.
     Stopped,
@@ -171,7 +171,7 @@ impl BodyReader {
             cap: if plain { u64::MAX } else { cap as u64 },
             over: false,
         };
-        BodyReader { stage: Stage::Waiting(coding, sink), decoder: None, whole: true, bad: false }
+        BodyReader { stage: Stage::Waiting(coding, Box::new(sink)), decoder: None, whole: true, bad: false }
     }
 
     /// More of it.
@@ -238,13 +238,13 @@ impl BodyReader {
     }
 }
 
-fn start(coding: Coding, sink: Sink, first: u8) -> Decoder {
+fn start(coding: Coding, sink: Box<Sink>, first: u8) -> Decoder {
     match coding {
-        Coding::Identity | Coding::Unknown => Decoder::Plain(Box::new(sink)),
-        Coding::Gzip => Decoder::Gzip(Box::new(GzDecoder::new(sink))),
+        Coding::Identity | Coding::Unknown => Decoder::Plain(sink),
+        Coding::Gzip => Decoder::Gzip(Box::new(GzDecoder::new(*sink))),
         // RFC 1950: method 8 and a window of at most 32 KiB; as raw deflate that would be a stored block with odd padding.
-        Coding::Deflate if first & 0x8f == 8 => Decoder::Zlib(Box::new(ZlibDecoder::new(sink))),
-        Coding::Deflate => Decoder::Raw(Box::new(DeflateDecoder::new(sink))),
-        Coding::Brotli => Decoder::Brotli(Box::new(DecompressorWriter::new(sink, BROTLI_BUFFER))),
+        Coding::Deflate if first & 0x8f == 8 => Decoder::Zlib(Box::new(ZlibDecoder::new(*sink))),
+        Coding::Deflate => Decoder::Raw(Box::new(DeflateDecoder::new(*sink))),
+        Coding::Brotli => Decoder::Brotli(Box::new(DecompressorWriter::new(*sink, BROTLI_BUFFER))),
     }
 }
