@@ -76,6 +76,13 @@ struct Sink {
     over: bool,
 }
 
+impl Sink {
+    fn new(cap: u64, all_hashes: bool) -> Sink {
+        let all = all_hashes.then(Default::default);
+        Sink { all, sha256: Sha256::new(), head: Vec::new(), len: 0, cap, over: false }
+    }
+}
+
 impl Write for Sink {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let room = usize::try_from(self.cap.saturating_sub(self.len)).unwrap_or(usize::MAX);
@@ -147,10 +154,12 @@ enum Stage {
     Stopped,
 }
 
-/// A body under way. Its state is bounded by the window of the coding (gzip 32 KiB, Brotli 16 MiB).
+/// A body under way. Its state is bounded by the window of the coding (gzip 32 KiB; Brotli grows with what was
+/// decoded, so at most to the limit).
 pub struct BodyReader {
     stage: Stage,
-    decoder: Option<Decoder>,
+    /// What came of it; kept when the decoder and its window are gone.
+    ended: Option<Sink>,
     whole: bool,
     bad: bool,
 }
@@ -163,15 +172,8 @@ impl BodyReader {
     pub fn new(coding: Coding, cap: usize, all_hashes: bool) -> BodyReader {
         // What is sent plainly costs the sender as much as us and is not capped.
         let plain = matches!(coding, Coding::Identity | Coding::Unknown);
-        let sink = Sink {
-            all: all_hashes.then(Default::default),
-            sha256: Sha256::new(),
-            head: Vec::new(),
-            len: 0,
-            cap: if plain { u64::MAX } else { cap as u64 },
-            over: false,
-        };
-        BodyReader { stage: Stage::Waiting(coding, Box::new(sink)), decoder: None, whole: true, bad: false }
+        let sink = Sink::new(if plain { u64::MAX } else { cap as u64 }, all_hashes);
+        BodyReader { stage: Stage::Waiting(coding, Box::new(sink)), ended: None, whole: true, bad: false }
     }
 
     /// More of it.
@@ -209,8 +211,8 @@ impl BodyReader {
 
     fn stop(&mut self) {
         self.bad = true;
-        if let Stage::Decoding(decoder) = std::mem::replace(&mut self.stage, Stage::Stopped) {
-            self.decoder = Some(decoder);
+        if let Stage::Decoding(mut decoder) = std::mem::replace(&mut self.stage, Stage::Stopped) {
+            self.ended = Some(std::mem::replace(decoder.sink(), Sink::new(0, false)));
         }
     }
 
@@ -219,10 +221,9 @@ impl BodyReader {
         self.whole &= whole;
         if let Stage::Decoding(mut decoder) = std::mem::replace(&mut self.stage, Stage::Stopped) {
             self.bad |= decoder.finish().is_err() && self.whole;
-            self.decoder = Some(decoder);
+            self.ended = Some(std::mem::replace(decoder.sink(), Sink::new(0, false)));
         }
-        let Some(mut decoder) = self.decoder else { return BodySummary::default() };
-        let sink = decoder.sink();
+        let Some(mut sink) = self.ended else { return BodySummary::default() };
         let mut summary =
             BodySummary { len: sink.len, over_limit: sink.over, mime: mime(&sink.head), ..Default::default() };
         summary.bad_coding = self.bad && !sink.over;
@@ -231,9 +232,9 @@ impl BodyReader {
                 summary.md5 = Some(md5.finalize().into());
                 summary.sha1 = Some(sha1.finalize().into());
             }
-            summary.sha256 = Some(std::mem::take(&mut sink.sha256).finalize().into());
+            summary.sha256 = Some(sink.sha256.finalize().into());
         }
-        summary.head = std::mem::take(&mut sink.head);
+        summary.head = sink.head;
         summary
     }
 }

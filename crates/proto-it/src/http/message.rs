@@ -5,7 +5,7 @@ use proto::{Cx, Mark, Parser};
 
 use super::body::{BodyReader, BodySummary};
 use super::fields::{Framing, basic_user, coding, framing, keep, keep_uri, names, proxied};
-use super::parse::{Fields, StartLine, fields, head_end, line, line_from, request_line, status_line};
+use super::parse::{Fields, StartLine, fields, head_end, is_version, line, line_from, request_line, status_line};
 use super::state::{Request, Response};
 use super::{Http, Phase, Progress, head_limit};
 
@@ -40,6 +40,9 @@ impl Http {
         };
         let framing = framing(&mut fields);
         self.odd(&fields, cx);
+        if version.is_some_and(|v| !is_version(v)) {
+            cx.anomaly(Self::NAME, "bad_request_version", first.get(..64).unwrap_or(first));
+        }
         if target.contains(&b' ') {
             cx.anomaly(Self::NAME, "space_in_target", b"");
         }
@@ -103,19 +106,32 @@ impl Http {
         if interim {
             return Progress::Took(used);
         }
+        let bodiless = is_head || code == 204 || code == 304;
         let switched = code == 101 || (is_connect && (200..300).contains(&code));
+        self.response_body(switched, bodiless, framing, &fields, cx);
+        Progress::Took(used)
+    }
+
+    /// What follows a response's head (RFC 9112 §6.3).
+    fn response_body(
+        &mut self,
+        switched: bool,
+        bodiless: bool,
+        framing: Option<Framing>,
+        fields: &Fields<'_>,
+        cx: &mut Cx<'_>,
+    ) {
         match framing {
             _ if switched => {
                 self.message_ends(1, cx);
                 self.tunnel = true;
             }
-            _ if is_head || code == 204 || code == 304 => self.message_ends(1, cx),
+            _ if bodiless => self.message_ends(1, cx),
             Some(Framing::Length(0)) => self.message_ends(1, cx),
-            Some(Framing::Length(n)) => self.body_begins(1, Phase::Length(n), &fields, cx),
-            Some(Framing::Chunked) => self.body_begins(1, Phase::ChunkSize, &fields, cx),
-            None | Some(Framing::Close) => self.body_begins(1, Phase::UntilClose, &fields, cx),
+            Some(Framing::Length(n)) => self.body_begins(1, Phase::Length(n), fields, cx),
+            Some(Framing::Chunked) => self.body_begins(1, Phase::ChunkSize, fields, cx),
+            None | Some(Framing::Close) => self.body_begins(1, Phase::UntilClose, fields, cx),
         }
-        Progress::Took(used)
     }
 
     /// The fields of a head, once all of it is there or too much of it.

@@ -10,7 +10,7 @@ pub const MAX_FIELDS: usize = 100;
 /// What a message begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartLine<'a> {
-    /// Method, target, version (none for an HTTP/0.9 simple request).
+    /// Method, target, version as sent (none for an HTTP/0.9 simple request).
     Request { method: &'a [u8], target: &'a [u8], version: Option<&'a [u8]> },
     /// Version, status code, reason phrase.
     Response { version: &'a [u8], code: u16, reason: &'a [u8] },
@@ -87,7 +87,8 @@ fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
 }
 
-/// Reads a request line (RFC 9112 §3); a target with spaces in it is taken whole.
+/// Reads a request line (RFC 9112 §3); a target with spaces in it is taken whole. Of the known methods a line with a broken version is
+/// read too, since what follows it are header fields all the same.
 pub fn request_line(line: &[u8]) -> Option<StartLine<'_>> {
     let space = line.iter().position(|b| *b == b' ')?;
     let (method, rest) = (line.get(..space)?, trim(line.get(space..)?));
@@ -95,20 +96,34 @@ pub fn request_line(line: &[u8]) -> Option<StartLine<'_>> {
         return None;
     }
     let last = rest.iter().rposition(|b| *b == b' ');
-    let version = last.and_then(|at| version(rest.get(at + 1..)?));
-    match (last, version) {
-        (Some(at), Some(version)) => {
-            Some(StartLine::Request { method, target: trim(rest.get(..at)?), version: Some(version) })
-        }
-        _ if method == b"GET" && last.is_none() => Some(StartLine::Request { method, target: rest, version: None }),
-        _ => None,
+    let (target, word) = match last {
+        Some(at) => (trim(rest.get(..at)?), rest.get(at + 1..)?),
+        None => (rest, &b""[..]),
+    };
+    if let Some(version) = version(word) {
+        return Some(StartLine::Request { method, target, version: Some(version) });
     }
+    if !METHODS.iter().any(|m| m.as_bytes() == method) {
+        return None;
+    }
+    if let Some(number) = word.strip_prefix(b"HTTP/") {
+        return Some(StartLine::Request { method, target, version: Some(number) });
+    }
+    if rest.windows(5).any(|w| w == b"HTTP/") {
+        return Some(StartLine::Request { method, target: rest, version: Some(b"") });
+    }
+    (method == b"GET" && last.is_none()).then_some(StartLine::Request { method, target: rest, version: None })
+}
+
+/// Whether a version number has the form that RFC 9112 §2.3 gives it.
+pub fn is_version(number: &[u8]) -> bool {
+    matches!(number, [a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit())
 }
 
 /// `1.1` of `HTTP/1.1`.
 fn version(text: &[u8]) -> Option<&[u8]> {
     let number = text.strip_prefix(b"HTTP/")?;
-    matches!(number, [a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit()).then_some(number)
+    is_version(number).then_some(number)
 }
 
 /// Reads a status line (RFC 9112 §4).
@@ -186,11 +201,11 @@ pub fn chunk_size(line: &[u8]) -> Option<u64> {
     })
 }
 
-/// A Content-Length value (RFC 9110 §8.6): decimal digits, or a list of equal ones.
+/// A Content-Length value (RFC 9110 §8.6): decimal digits, or a list of equal ones. From 2^63 on no body can be meant.
 pub fn content_length(value: &[u8]) -> Option<u64> {
     let mut all = value.split(|b| *b == b',').map(|v| decimal(trim(v)));
     let first = all.next()??;
-    all.all(|v| v == Some(first)).then_some(first)
+    (all.all(|v| v == Some(first)) && i64::try_from(first).is_ok()).then_some(first)
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {

@@ -243,7 +243,7 @@ fn write(exchange: &Exchange, depth: u64, cx: &mut Cx<'_>, client: Dir) {
             host: request.and_then(|r| r.host.as_deref()),
             uri: request.map(|r| &*r.uri),
             referrer: request.and_then(|r| r.referrer.as_deref()),
-            version: response.map(|r| &*r.version).or(request.map(|r| &*r.version)),
+            version: response.map(|r| &*r.version).or(request.map(|r| &*r.version)).filter(|v| !v.is_empty()),
             user_agent: request.and_then(|r| r.user_agent.as_deref()),
             origin: request.and_then(|r| r.origin.as_deref()),
             request_body_len: sent.len,

@@ -237,6 +237,16 @@ fn ambiguous_framing_is_said() {
     for (fields, rest, expect) in cases {
         check_anomalies(post(fields, rest).as_bytes(), b"", expect);
     }
+    for length in ["9223372036854775807", "9223372036854775808"] {
+        let smuggling = post(&format!("Content-Length: {length}\r\n"), "GET /x HTTP/1.1\r\n\r\n");
+        let swallowed = length.ends_with('7');
+        assert_eq!(exchange(smuggling.as_bytes(), b"").len(), if swallowed { 1 } else { 2 });
+    }
+    for (line, uri) in [("GET / HTTP/1.", "/"), ("OPTIONS /HTTP/1.1", "/HTTP/1.1"), ("PUT HTTP/1.1", "HTTP/1.1")] {
+        let request = [GET, format!("{line}\r\nHost: h\r\n\r\n").as_bytes()].concat();
+        check(&exchange(&request, b"")[1], &[&format!("uri={uri}"), "host=h"]);
+        check_anomalies(&request, b"", &["bad_request_version"]);
+    }
     let lone = b"GET / HTTP/1.1\nHost: a\n\n";
     check_anomalies(lone, b"", &[]);
 }
@@ -384,6 +394,8 @@ fn probes_are_strict() {
         (b"\r\nGET / HTTP/1.0\r\n", 1, Probe::Certain),
         (b"CCM_POST /x HTTP/1.1\r\n", 1, Probe::Certain),
         (b"FOO /x HTTP/1.1\r\n", 1, Probe::Certain),
+        (b"OPTIONS HTTP/1.1\n", 1, Probe::Certain),
+        (b"FOO HTTP/1.1\n", 1, Probe::No),
         (b"GET /x\r\n", 80, Probe::Certain),
         (b"GET /x\r\n", 81, Probe::Maybe),
         (b"GE", 80, Probe::Unsure),
