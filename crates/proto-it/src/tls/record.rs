@@ -63,7 +63,7 @@ gwcore::record! {
         retry_frame: Option<u64>,
         /// JA3S of the HelloRetryRequest.
         retry_ja3s: Option<Text>,
-        /// Frame that completed the ClientHello which answered it.
+        /// Frame that completed the second ClientHello, which answers a HelloRetryRequest.
         retry_client_frame: Option<u64>,
         /// JA3 of that ClientHello.
         retry_ja3: Option<Text>,

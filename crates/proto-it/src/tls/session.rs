@@ -25,12 +25,11 @@ pub struct Client {
     prints: Option<[String; 2]>,
 }
 
-/// What is kept of a HelloRetryRequest and of the ClientHello that answers it.
+/// What is kept of a HelloRetryRequest.
 #[derive(Debug)]
 pub struct Retry {
     frame: u64,
     ja3s: String,
-    answer: Option<(u64, [String; 2])>,
 }
 
 /// What is kept of a ServerHello.
@@ -61,6 +60,8 @@ pub struct Session {
     cert: Option<Certificate>,
     client_cert: Option<Certificate>,
     pub retry: Option<Retry>,
+    /// Frame and fingerprints of the second ClientHello, which answers it (the request itself may not have been seen).
+    second: Option<(u64, [String; 2])>,
 }
 
 /// Certificates of a chain that are fingerprinted.
@@ -143,8 +144,8 @@ impl Tls {
         let prints = (!self.session.is_ssl2).then(|| [ja3(hello), ja4(hello)]);
         // A second one answers a HelloRetryRequest, or renegotiates.
         if self.session.client.is_some() {
-            if let (Some(retry), Some(prints)) = (&mut self.session.retry, prints) {
-                retry.answer.get_or_insert((cx.at.frame, prints));
+            if let Some(prints) = prints {
+                self.session.second.get_or_insert((cx.at.frame, prints));
             }
             return;
         }
@@ -176,7 +177,7 @@ impl Tls {
             cx.anomaly(Self::NAME, "bad_extension", b"");
         }
         if hello.is_retry {
-            self.session.retry.get_or_insert(Retry { frame: cx.at.frame, ja3s: ja3s(hello), answer: None });
+            self.session.retry.get_or_insert(Retry { frame: cx.at.frame, ja3s: ja3s(hello) });
             // The second ClientHello comes in the clear, whatever the first was followed by.
             self.sides[dir.flip().index()].encrypted = false;
             return;
@@ -231,7 +232,7 @@ impl Tls {
         let chain: Vec<&[u8]> = session.chain.iter().map(String::as_bytes).collect();
         let cert = session.cert.as_ref();
         let retry = session.retry.as_ref();
-        let answer = retry.and_then(|r| r.answer.as_ref());
+        let answer = session.second.as_ref();
         let names = cert.map(|c| c.san_dns.iter().map(|n| n.as_bytes()).collect::<Vec<_>>()).filter(|n| !n.is_empty());
         cx.emit_at(
             mark,
