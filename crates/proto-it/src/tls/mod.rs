@@ -61,6 +61,9 @@ fn is_handshake_type(kind: u8) -> bool {
 
 /// Shortest TLS 1.3 record that can carry a Finished: header 4, hash 32, type 1, tag 8; an alert has at most 19.
 const MIN_FINISHED: u16 = 45;
+/// Longest encrypted Finished before TLS 1.3 (vector 16, header and verify data 16, MAC 48, padding 16). What is longer and comes after a
+/// change_cipher_spec, while no ServerHello was seen, is a second ClientHello (RFC 8446 appendix D.4).
+const MAX_FINISHED: u16 = 96;
 /// Longest CLIENT-HELLO in the format of SSL 2 that is waited for.
 const MAX_SSL2_HELLO: usize = 2_048;
 
@@ -191,8 +194,10 @@ impl Tls {
     fn record_begins(&mut self, dir: Dir, cx: &mut Cx<'_>) {
         let (tls13, is_client) = (self.is_tls13(), self.is_client(dir));
         let other_encrypted = self.sides[dir.flip().index()].encrypted;
+        let unanswered = self.session.server.is_none() && self.session.client.is_some();
         let side = &mut self.sides[dir.index()];
         match side.kind {
+            kind::HANDSHAKE if is_client && unanswered && side.length > MAX_FINISHED => side.encrypted = false,
             kind::CHANGE_CIPHER_SPEC if !tls13 => {
                 // The server is the first to change only where it resumes (RFC 5246 §7.3).
                 if !is_client && !other_encrypted && self.session.chain.is_empty() && self.session.server.is_some() {

@@ -259,6 +259,14 @@ fn a_retry_keeps_both_hellos() {
         (Dir::Resp, server_hello_13(&[])),
     ]);
     check(&b, &["client_frame=1", "retry_frame=2", "retry_client_frame=3", "server_frame=4"]);
+    // One-sided: the second hello is known by its length, a Finished is not taken for one.
+    let long = |n: usize| handshake(1, &hello_body(0x0303, &[5], &[extension(21, &vec![0; n - 55])]));
+    for (length, seen) in [(97, true), (96, false)] {
+        let hello = long(length);
+        assert_eq!(hello.len(), 5 + length);
+        let b = run(&[(Dir::Orig, client_hello(&[0x0304])), (Dir::Orig, [CCS, &hello].concat())]);
+        assert_eq!(b.rows("tls")[0].contains("retry_client_frame=2"), seen);
+    }
 }
 
 #[test]
