@@ -8,3 +8,5 @@ use gwcore::{Columns, Kind};
 pub fn kinds() -> Vec<&'static Kind> {
     vec![dns::DnsColumns::kind()]
 }
+pub mod http;
+pub mod tls;
