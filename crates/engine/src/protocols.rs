@@ -5,11 +5,17 @@ use gwcore::{Columns, Kind};
 proto::protocols! {
     /// Every protocol that can be decoded.
     pub enum AnyParser {
+        Iec104: proto_ot::iec104::Iec104,
         Dnp3: proto_ot::dnp3::Dnp3,
         Modbus: proto_ot::modbus::Modbus,
         Tpkt: proto_ot::tpkt::Tpkt,
         Cotp: proto_ot::cotp::Cotp,
         S7: proto_ot::s7::S7,
+        Goose: proto_ot::goose::Goose,
+        Ptp: proto_ot::ptp::Ptp,
+        Tls: proto_it::tls::Tls,
+        Http: proto_it::http::Http,
+        Dhcp: proto_it::dhcp::Dhcp,
         Dns: proto_it::dns::Dns,
     }
 }

@@ -235,7 +235,6 @@ impl<A> Entry<A> {
             orig_ip_bytes: orig.ip_bytes,
             resp_pkts: resp.packets,
             resp_ip_bytes: resp.ip_bytes,
-            ip_proto: (!matches!(self.kind, Kind::Link)).then_some(c.ip_proto),
             tunnel: (!self.flow.tunnel.is_empty()).then_some(self.flow.tunnel),
             dup_pkts: self.dup_pkts,
             handshake_rtt: tcp.and_then(|t| t.handshake_rtt()),

@@ -35,8 +35,6 @@ gwcore::record! {
         resp_pkts: u64,
         /// Bytes of its IP packets (for link: of its frames).
         resp_ip_bytes: u64 ["B"],
-        /// IP protocol number; absent without IP.
-        ip_proto: Option<u8>,
         /// Outermost tunnel that carried it.
         tunnel: Option<Sym>,
         /// Mirrored copies of its packets; in no other counter.

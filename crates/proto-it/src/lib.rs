@@ -1,12 +1,14 @@
 //! IT protocol parsers, one folder each.
+#![deny(missing_docs)]
+
 pub mod dhcp;
 pub mod dns;
+pub mod http;
+pub mod tls;
 
 use gwcore::{Columns, Kind};
 
 /// Every record kind of this crate.
 pub fn kinds() -> Vec<&'static Kind> {
-    vec![dns::DnsColumns::kind()]
+    vec![dhcp::DhcpColumns::kind(), dns::DnsColumns::kind(), http::HttpColumns::kind(), tls::TlsColumns::kind()]
 }
-pub mod http;
-pub mod tls;

@@ -1,8 +1,12 @@
 //! OT protocol parsers, one folder each.
+#![deny(missing_docs)]
 
 pub mod cotp;
 pub mod dnp3;
+pub mod goose;
+pub mod iec104;
 pub mod modbus;
+pub mod ptp;
 pub mod s7;
 pub mod tpkt;
 
@@ -14,12 +18,11 @@ pub fn kinds() -> Vec<&'static Kind> {
         cotp::CotpColumns::kind(),
         dnp3::Dnp3Columns::kind(),
         dnp3::Dnp3ObjectColumns::kind(),
+        goose::GooseColumns::kind(),
+        iec104::Iec104Columns::kind(),
+        iec104::Iec104ObjectColumns::kind(),
         modbus::ModbusColumns::kind(),
+        ptp::PtpColumns::kind(),
         s7::S7Columns::kind(),
     ]
 }
-#![deny(missing_docs)]
-
-pub mod goose;
-pub mod iec104;
-pub mod ptp;

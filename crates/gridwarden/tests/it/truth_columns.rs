@@ -51,12 +51,12 @@ fn children(v: &Value, f: impl Fn(&Value) -> Option<String>) -> Vec<String> {
     v["objects"].as_array().into_iter().flatten().filter_map(f).collect()
 }
 
-/// Group and variation of each object header: rows of one header follow each other.
+/// Group and variation of each object header: the rows of one header carry its number.
 fn headers(v: &Value) -> Vec<String> {
-    let all = children(v, |o| Some(format!("0x{:02x}{:02x}", o["group"].as_u64()?, o["variation"].as_u64()?)));
-    let mut heads = all;
-    heads.dedup();
-    heads
+    let head = |o: &Value| Some((o["header"].as_u64()?, format!("0x{:02x}{:02x}", o["group"].as_u64()?, o["variation"].as_u64()?)));
+    let mut all: Vec<_> = v["objects"].as_array().into_iter().flatten().filter_map(head).collect();
+    all.dedup();
+    all.into_iter().map(|h| h.1).collect()
 }
 
 fn user_function(v: &Value, primary: bool) -> Vec<String> {
