@@ -17,6 +17,7 @@ proto::protocols! {
         Http: proto_it::http::Http,
         Dhcp: proto_it::dhcp::Dhcp,
         Dns: proto_it::dns::Dns,
+        Ntp: proto_it::ntp::Ntp,
     }
 }
 

@@ -4,11 +4,18 @@
 pub mod dhcp;
 pub mod dns;
 pub mod http;
+pub mod ntp;
 pub mod tls;
 
 use gwcore::{Columns, Kind};
 
 /// Every record kind of this crate.
 pub fn kinds() -> Vec<&'static Kind> {
-    vec![dhcp::DhcpColumns::kind(), dns::DnsColumns::kind(), http::HttpColumns::kind(), tls::TlsColumns::kind()]
+    vec![
+        dhcp::DhcpColumns::kind(),
+        dns::DnsColumns::kind(),
+        http::HttpColumns::kind(),
+        ntp::NtpColumns::kind(),
+        tls::TlsColumns::kind(),
+    ]
 }
