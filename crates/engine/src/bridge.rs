@@ -29,6 +29,8 @@ struct Slot {
 /// The handler of one call into a shard.
 pub(crate) struct Bridge<'a> {
     pub(crate) at: At,
+    /// The frame at hand while `at` is one that waited.
+    pub(crate) held: Option<At>,
     pub(crate) out: &'a mut Out,
     pub(crate) sub: u32,
     pub(crate) limits: &'a Limits,
@@ -101,6 +103,16 @@ impl Handler for Bridge<'_> {
         if !self.anomalies.is_empty() {
             let anomalies = self.anomalies;
             self.with(flow, side, |_, cx| anomalies.iter().for_each(|reason| cx.anomaly("packet", reason, b"")));
+        }
+    }
+
+    fn waited(&mut self, p: Option<&Packet>) {
+        match p {
+            Some(p) => {
+                self.held.get_or_insert(self.at);
+                self.at = At { ts: p.ts, frame: p.number, file: p.file, ..self.at };
+            }
+            None => self.at = self.held.take().unwrap_or(self.at),
         }
     }
 

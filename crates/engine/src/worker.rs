@@ -60,7 +60,7 @@ impl Worker {
         let at = At { ts: p.ts, frame: p.number, file: p.file, step: p.seq * 2 + 1, shard };
         let (limits, full, epoch, panics) = (&self.limits, self.full, self.epoch, &mut self.panics);
         if let Some((_, s)) = self.shards.get_mut(self.place[usize::from(shard % SHARDS)]) {
-            s.packet(p, payload, &mut Bridge { at, out, sub: 0, limits, full, epoch, panics, anomalies });
+            s.packet(p, payload, &mut Bridge { at, held: None, out, sub: 0, limits, full, epoch, panics, anomalies });
         }
     }
 
@@ -86,7 +86,20 @@ impl Worker {
         let (limits, full, epoch, panics) = (&self.limits, self.full, self.epoch, &mut self.panics);
         for (shard, s) in &mut self.shards {
             let at = At { ts: now, frame: 0, file: 0, step, shard: *shard };
-            f(s, &mut Bridge { at, out, sub: 0, limits, full, epoch, panics, anomalies: &Anomalies::default() });
+            f(
+                s,
+                &mut Bridge {
+                    at,
+                    held: None,
+                    out,
+                    sub: 0,
+                    limits,
+                    full,
+                    epoch,
+                    panics,
+                    anomalies: &Anomalies::default(),
+                },
+            );
         }
     }
 }

@@ -65,6 +65,8 @@ pub trait Handler {
     fn start(&mut self, flow: &mut Flow<Self::App>, p: &Packet);
     /// Each further packet of a flow, the first included, before anything is made of it; mirrored copies are left out.
     fn packet(&mut self, _flow: &mut Flow<Self::App>, _side: Side, _p: &Packet) {}
+    /// The calls that follow are about a packet that waited for the verdict on its checksum, until this is called with none.
+    fn waited(&mut self, _p: Option<&Packet>) {}
     /// The next bytes of a TCP stream.
     fn stream(&mut self, flow: &mut Flow<Self::App>, side: Side, data: &[u8]);
     /// Bytes of a TCP stream that will never come (at least one).

@@ -258,7 +258,9 @@ impl<A: Default> Shard<A> {
         if let Some(e) = self.table.get_mut(w.slot) {
             e.believed[side.index()] += 1;
         }
+        h.waited(Some(&w.packet));
         self.deliver(w.slot, side, &w.packet, &w.payload, h);
+        h.waited(None);
         self.schedule(w.slot);
     }
 

@@ -53,7 +53,9 @@ fn children(v: &Value, f: impl Fn(&Value) -> Option<String>) -> Vec<String> {
 
 /// Group and variation of each object header: the rows of one header carry its number.
 fn headers(v: &Value) -> Vec<String> {
-    let head = |o: &Value| Some((o["header"].as_u64()?, format!("0x{:02x}{:02x}", o["group"].as_u64()?, o["variation"].as_u64()?)));
+    let head = |o: &Value| {
+        Some((o["header"].as_u64()?, format!("0x{:02x}{:02x}", o["group"].as_u64()?, o["variation"].as_u64()?)))
+    };
     let mut all: Vec<_> = v["objects"].as_array().into_iter().flatten().filter_map(head).collect();
     all.dedup();
     all.into_iter().map(|h| h.1).collect()
@@ -91,7 +93,7 @@ pub const PROTOCOLS: &[Protocol] = &[
             ("dnp3.dst", |v| num(v, "link_dst")),
             ("dnp3.ctl.prifunc", |v| user_function(v, true)),
             ("dnp3.ctl.secfunc", |v| user_function(v, false)),
-            ("dnp3.ctl.dir", |v| flag(v, "dir")),
+            ("dnp3.ctl.dir", |v| num(v, "dir")),
             ("dnp3.tr.seq", |v| num(v, "transport_seq")),
             ("dnp3.al.func", |v| num(v, "function_code")),
             ("dnp3.al.seq", |v| num(v, "app_seq")),
