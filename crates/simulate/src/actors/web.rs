@@ -1,0 +1,95 @@
+//! Readers of web pages: the historian polls a relay, the operator looks at relays, the HMI talks TLS to the historian.
+
+use super::services::lookup;
+use super::{Actor, Periodic};
+use crate::network::{HISTORIAN, HMI, Host, RELAYS};
+use crate::plant::Signal;
+use crate::queue::Cx;
+use crate::rng::Rng;
+use crate::tcp::{Conn, Side};
+use crate::time::{MINUTE, MS, Micros, SECOND};
+use crate::{http, tls};
+
+pub(crate) fn actors(seed: u64) -> Vec<Box<dyn Actor>> {
+    vec![
+        Box::new(Periodic::new(seed, "web poll", MINUTE, 400 * MS, poll)),
+        Box::new(Periodic::new(seed, "web operator", 6 * MINUTE, 20 * MINUTE, browse)),
+        Box::new(Periodic::new(seed, "tls", 4 * MINUTE, 5 * MINUTE, sealed)),
+    ]
+}
+
+/// The historian reads a relay's measurements as JSON.
+fn poll(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng) {
+    let port = rng.port();
+    let mut conn = Conn::open(cx, now, (&HISTORIAN, port), (&RELAYS[0], 80), rng);
+    let [volts, amps] = [Signal::Voltage, Signal::Current].map(|signal| cx.plant.value(signal, 0, now));
+    let body = format!("{{\"u_kv\":{volts:.3},\"i_a\":{amps:.1},\"closed\":{}}}", cx.plant.closed(0, now));
+    let at = conn.last() + MS;
+    let done = page(cx, &mut conn, at, &RELAYS[0], "/api/measurements", ("application/json", &body), rng);
+    conn.close(cx, done + 2 * MS, Side::Client);
+}
+
+/// The operator opens a relay's pages one after the other, reading each.
+fn browse(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng) {
+    let relay = &RELAYS[rng.between(0, 3) as usize % 3];
+    let at = lookup(cx, now, &HMI, relay.name, Some(relay), rng) + MS;
+    let port = rng.port();
+    let mut conn = Conn::open(cx, at, (&HMI, port), (relay, 80), rng);
+    let mut at = conn.last() + MS;
+    let pages = ["/", "/status.html", "/events.html", "/meter.html", "/settings.html"];
+    for path in &pages[..rng.between(2, 6) as usize] {
+        let rows = rng.between(4, 60);
+        let lines = (0..rows).map(|row| format!("<tr><td>{row}</td><td>{}</td></tr>\n", rng.between(0, 10_000)));
+        let body = format!(
+            "<html><head><title>{}</title></head><body><table>\n{}</table></body></html>\n",
+            relay.name,
+            lines.collect::<String>()
+        );
+        at = page(cx, &mut conn, at, relay, path, ("text/html", &body), rng) + rng.between(SECOND, 14 * SECOND);
+        conn.settle(cx);
+    }
+    conn.close(cx, at, Side::Client);
+}
+
+fn page(
+    cx: &mut Cx<'_>,
+    conn: &mut Conn,
+    at: Micros,
+    host: &Host,
+    path: &str,
+    (media, body): (&str, &str),
+    rng: &mut Rng,
+) -> Micros {
+    let agent = if media == "text/html" { "Mozilla/5.0 (Windows NT 10.0; Win64; x64)" } else { "historian/3.1" };
+    let asked = conn.send(cx, at, Side::Client, &http::get(&host.ip().to_string(), path, agent));
+    let answered = asked + rng.between(4 * MS, 30 * MS);
+    conn.send(cx, answered, Side::Server, &http::ok(answered, media, body))
+}
+
+/// A TLS session with the historian: handshake, some trend queries, alert and close.
+fn sealed(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng) {
+    let at = lookup(cx, now, &HMI, HISTORIAN.name, Some(&HISTORIAN), rng) + MS;
+    let port = rng.port();
+    let mut conn = Conn::open(cx, at, (&HMI, port), (&HISTORIAN, 443), rng);
+    let session = rng.bytes::<32>();
+    let hello = tls::client_hello("historian.station.example", &session, rng);
+    let at = conn.last() + rng.between(200, 900);
+    let at = conn.send(cx, at, Side::Client, &hello) + rng.between(MS, 4 * MS);
+    // Encrypted extensions, certificate chain, its proof and the finish, each sealed.
+    let mut flight = tls::server_hello(&session, rng);
+    for len in [10, 1_850, 264, 52] {
+        flight.extend(tls::sealed(len, rng));
+    }
+    let at = conn.send(cx, at, Side::Server, &flight) + rng.between(MS, 3 * MS);
+    let finish = [&tls::CHANGE_CIPHER_SPEC[..], &tls::sealed(52, rng)].concat();
+    let mut at = conn.send(cx, at, Side::Client, &finish) + MS;
+    for _ in 0..rng.between(2, 12) {
+        let asked = conn.send(cx, at, Side::Client, &tls::sealed(rng.between(180, 420) as usize, rng));
+        let size = rng.between(300, 9_000) as usize;
+        let answered = conn.send(cx, asked + rng.between(3 * MS, 40 * MS), Side::Server, &tls::sealed(size, rng));
+        conn.settle(cx);
+        at = answered + rng.between(SECOND, 12 * SECOND);
+    }
+    let at = conn.send(cx, at, Side::Client, &tls::sealed(2, rng)) + 300;
+    conn.close(cx, at, Side::Client);
+}

@@ -1,0 +1,48 @@
+//! tshark as a second reader of half an hour; where it is not installed the test says so.
+
+use std::io::BufWriter;
+use std::path::Path;
+use std::process::Command;
+
+use simulate::{Options, substation};
+
+/// What tshark prints for these arguments.
+fn tshark(pcap: &Path, arguments: &[&str]) -> String {
+    let checks = ["ip.check_checksum", "tcp.check_checksum", "udp.check_checksum"].map(|name| format!("{name}:TRUE"));
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(pcap).args(checks.iter().flat_map(|check| ["-o", check]));
+    let out = command.args(arguments).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[test]
+fn tshark_finds_no_fault_in_half_an_hour() {
+    if Command::new("tshark").arg("--version").output().is_err() {
+        // The test's own report of what it could not do.
+        #[allow(clippy::print_stdout)]
+        {
+            println!("not checked: tshark is not installed");
+        }
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("gridwarden-simulate-{}.pcap", std::process::id()));
+    let file = BufWriter::new(std::fs::File::create(&path).unwrap());
+    substation(&Options { seed: 3, minutes: 30, attacks: Vec::new() })
+        .write(file, std::io::sink(), std::io::sink())
+        .unwrap();
+    // Severity 0x600000 is a warning: anything from there on is a fault. Notes are kept to nothing but TCP's flags.
+    let faults = "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x600000";
+    let found = tshark(&path, &["-Y", faults]);
+    let protocols = tshark(&path, &["-q", "-z", "io,phs"]);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(found, "");
+    for name in
+        ["arp", "dhcp", "dnp3", "dns", "goose", "http", "iec60870_asdu", "lldp", "modbus", "ntp", "ptp", "stp", "tls"]
+    {
+        assert!(
+            protocols.lines().any(|line| line.trim_start().starts_with(&format!("{name} "))),
+            "{name}: {protocols}"
+        );
+    }
+}
