@@ -62,7 +62,7 @@ pub(crate) fn http_date(at: Micros) -> String {
 
 /// A fraction of a second as 32 bits, the low half of an NTP (RFC 5905 §6) or, in its upper 24 bits, an IEC 61850 time.
 pub(crate) fn fraction(at: Micros) -> u32 {
-    ((at % SECOND << 32) / SECOND) as u32
+    (((at % SECOND) << 32) / SECOND) as u32
 }
 
 #[cfg(test)]

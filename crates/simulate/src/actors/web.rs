@@ -12,15 +12,25 @@ use crate::{http, tls};
 
 pub(crate) fn actors(seed: u64) -> Vec<Box<dyn Actor>> {
     vec![
-        Box::new(Periodic::new(seed, "web poll", MINUTE, 400 * MS, poll)),
-        Box::new(Periodic::new(seed, "web operator", 6 * MINUTE, 20 * MINUTE, browse)),
-        Box::new(Periodic::new(seed, "tls", 4 * MINUTE, 5 * MINUTE, sealed)),
+        Box::new(reader(seed, "web poll", MINUTE, 400 * MS, poll)),
+        Box::new(reader(seed, "web operator", 6 * MINUTE, 20 * MINUTE, browse)),
+        Box::new(reader(seed, "tls", 4 * MINUTE, 5 * MINUTE, sealed)),
     ]
 }
 
+type Session = fn(Micros, &mut Cx<'_>, &mut Rng, u16);
+
+/// A client that opens a connection each time, from the next of its ephemeral ports, so that none is used again too soon.
+fn reader(seed: u64, name: &str, period: Micros, jitter: Micros, session: Session) -> impl Actor {
+    let mut port = Rng::new(seed, &format!("{name} port")).port();
+    Periodic::new(seed, name, period, jitter, move |now, cx: &mut Cx<'_>, rng: &mut Rng| {
+        port = if port < 65_000 { port + 1 } else { 49_152 };
+        session(now, cx, rng, port);
+    })
+}
+
 /// The historian reads a relay's measurements as JSON.
-fn poll(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng) {
-    let port = rng.port();
+fn poll(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng, port: u16) {
     let mut conn = Conn::open(cx, now, (&HISTORIAN, port), (&RELAYS[0], 80), rng);
     let [volts, amps] = [Signal::Voltage, Signal::Current].map(|signal| cx.plant.value(signal, 0, now));
     let body = format!("{{\"u_kv\":{volts:.3},\"i_a\":{amps:.1},\"closed\":{}}}", cx.plant.closed(0, now));
@@ -30,10 +40,9 @@ fn poll(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng) {
 }
 
 /// The operator opens a relay's pages one after the other, reading each.
-fn browse(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng) {
+fn browse(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng, port: u16) {
     let relay = &RELAYS[rng.between(0, 3) as usize % 3];
     let at = lookup(cx, now, &HMI, relay.name, Some(relay), rng) + MS;
-    let port = rng.port();
     let mut conn = Conn::open(cx, at, (&HMI, port), (relay, 80), rng);
     let mut at = conn.last() + MS;
     let pages = ["/", "/status.html", "/events.html", "/meter.html", "/settings.html"];
@@ -67,9 +76,8 @@ fn page(
 }
 
 /// A TLS session with the historian: handshake, some trend queries, alert and close.
-fn sealed(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng) {
+fn sealed(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng, port: u16) {
     let at = lookup(cx, now, &HMI, HISTORIAN.name, Some(&HISTORIAN), rng) + MS;
-    let port = rng.port();
     let mut conn = Conn::open(cx, at, (&HMI, port), (&HISTORIAN, 443), rng);
     let session = rng.bytes::<32>();
     let hello = tls::client_hello("historian.station.example", &session, rng);

@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::process::Command;
 
-use simulate::{Options, substation};
+use simulate::{Attack, Options, substation};
 
 /// What tshark prints for these arguments.
 fn tshark(pcap: &Path, arguments: &[&str]) -> String {
@@ -26,17 +26,23 @@ fn tshark_finds_no_fault_in_half_an_hour() {
         }
         return;
     }
-    let path = std::env::temp_dir().join(format!("gridwarden-simulate-{}.pcap", std::process::id()));
+    // Severity 0x600000 is a warning, 0x800000 an error; a scan is resets, of which tshark warns.
+    check(3, &[], "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x600000");
+    check(4, &Attack::ALL, "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x800000");
+}
+
+/// No frame of half an hour matches `faults`, and every protocol of the substation is recognised.
+fn check(seed: u64, attacks: &[Attack], faults: &str) {
+    let path = std::env::temp_dir().join(format!("gridwarden-simulate-{}-{seed}.pcap", std::process::id()));
     let file = BufWriter::new(std::fs::File::create(&path).unwrap());
-    substation(&Options { seed: 3, minutes: 30, attacks: Vec::new() })
+    substation(&Options { seed, minutes: 30, attacks: attacks.to_vec() })
         .write(file, std::io::sink(), std::io::sink())
         .unwrap();
-    // Severity 0x600000 is a warning: anything from there on is a fault. Notes are kept to nothing but TCP's flags.
-    let faults = "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x600000";
     let found = tshark(&path, &["-Y", faults]);
+    let sums = tshark(&path, &["-Y", "dnp.hdr.CRC.status in {0, 2} || dnp.data_chunk.CRC.status in {0, 2}"]);
     let protocols = tshark(&path, &["-q", "-z", "io,phs"]);
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(found, "");
+    assert_eq!((found.as_str(), sums.as_str()), ("", ""));
     for name in
         ["arp", "dhcp", "dnp3", "dns", "goose", "http", "iec60870_asdu", "lldp", "modbus", "ntp", "ptp", "stp", "tls"]
     {
