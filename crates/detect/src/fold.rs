@@ -88,13 +88,9 @@ impl Folder {
     pub(crate) fn see(&mut self, s: &Sighting<'_>, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
         let key = (s.meta.id, s.dedup_key.clone());
         let ts = s.fact.ts;
-        if let Some(open) = self.open.get(&key) {
-            let f = &open.finding;
-            if ts.since(f.ts_end) > FINDING_SILENCE || ts.since(f.ts) > FINDING_SPAN {
-                if let Some(done) = self.open.remove(&key) {
-                    self.closed.push(done);
-                }
-            }
+        let over = |f: &Finding| ts.since(f.ts_end) > FINDING_SILENCE || ts.since(f.ts) > FINDING_SPAN;
+        if self.open.get(&key).is_some_and(|open| over(&open.finding)) {
+            self.closed.extend(self.open.remove(&key));
         }
         if !self.open.contains_key(&key) && self.open.len() + self.closed.len() >= self.limit {
             return self.hits.hit(Limit::Findings);

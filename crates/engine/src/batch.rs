@@ -3,7 +3,8 @@
 use gwcore::Ts;
 use packet::{Anomalies, Packet};
 
-/// One thing to do.
+/// One thing to do. Nearly all are packets, so the size of that variant is what a batch is made of; a box each would cost more.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Item {
     /// A packet of shard `shard`; its payload is `arena[from..to]`.
     Packet { packet: Packet, shard: u8, from: u32, to: u32, anomalies: Anomalies },

@@ -16,11 +16,7 @@ pub(crate) fn link(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
     match p.link.ethertype {
         ARP => from_arp(p, data, cx),
         LLDP => from_lldp(p, data, cx),
-        0 if p.link.llc == [STP_SAP; 2] => {
-            if stp::parse(data).is_some() {
-                cx.fact(Body::Role("switch"));
-            }
-        }
+        0 if p.link.llc == [STP_SAP; 2] && stp::parse(data).is_some() => cx.fact(Body::Role("switch")),
         _ => {}
     }
 }

@@ -17,6 +17,14 @@ pub struct Cli {
 pub enum Command {
     /// Reads captures and says what is in them and what does not belong.
     Analyze(Analyze),
+    /// Makes a capture of a substation that never was, with labels.
+    Simulate(Simulate),
+    /// Simulates a substation, analyses it and writes a report; no root, no network.
+    Demo {
+        /// Ends after the report (the only way yet).
+        #[arg(long)]
+        once: bool,
+    },
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -75,6 +83,31 @@ pub struct Analyze {
     pub hash_seed: Option<u64>,
 }
 
+/// Makes a capture of a substation that never was, with labels.
+#[derive(Args, Clone)]
+pub struct Simulate {
+    /// What to simulate: `substation`.
+    pub scenario: String,
+    /// The capture.
+    #[arg(short = 'o', long = "output")]
+    pub output: PathBuf,
+    /// What was attacked when (CSV); frames stand beside it in NAME.frames.csv.
+    #[arg(long)]
+    pub labels: PathBuf,
+    /// Chooses the day; the same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How long.
+    #[arg(long, default_value_t = 60)]
+    pub minutes: u32,
+    /// Attacks to lay over it: `scan`, `unauthorized-control`.
+    #[arg(long)]
+    pub attack: Vec<String>,
+    /// Says nothing but errors.
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Logs {
     Parquet,
@@ -102,8 +135,15 @@ pub fn parse() -> Result<Cli, clap::Error> {
     Cli::try_parse_from(rewrite(std::env::args_os().collect()))
 }
 
+impl Cli {
+    /// From a line of arguments, the program's name first.
+    pub fn from_line(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line)
+    }
+}
+
 fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
-    const VERBS: &[&str] = &["analyze", "detectors", "help"];
+    const VERBS: &[&str] = &["analyze", "simulate", "demo", "detectors", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

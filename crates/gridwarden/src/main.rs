@@ -4,9 +4,11 @@
 
 mod analyze;
 mod cli;
+mod demo;
 mod detectors;
 mod platform;
 mod progress;
+mod simulate;
 mod write;
 
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
     };
     let result = match cli.command {
         cli::Command::Analyze(args) => analyze::run(&args),
+        cli::Command::Simulate(args) => simulate::run(&args),
+        cli::Command::Demo { once: _ } => demo::run(),
         cli::Command::Detectors { json } => detectors::run(json),
     };
     match result {

@@ -77,7 +77,13 @@ pub const PROTOCOLS: &[Protocol] = &[
             ("mbtcp.trans_id", |v| num(v, "transaction_id")),
             ("mbtcp.unit_id", |v| num(v, "unit_id")),
             ("modbus.exception_code", |v| num(v, "exception_code")),
-            ("modbus.reference_num", |v| if on_wire(v) && (function(v) < 20 || matches!(function(v), 22 | 24)) { num(v, "address") } else { Vec::new() }),
+            ("modbus.reference_num", |v| {
+                if on_wire(v) && (function(v) < 20 || matches!(function(v), 22 | 24)) {
+                    num(v, "address")
+                } else {
+                    Vec::new()
+                }
+            }),
             ("modbus.bit_cnt", |v| {
                 if on_wire(v) && matches!(function(v), 1 | 2 | 15) { num(v, "quantity") } else { Vec::new() }
             }),

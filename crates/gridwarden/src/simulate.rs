@@ -1,0 +1,34 @@
+//! `gridwarden simulate`: a substation that never was, as a capture with labels.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use ::simulate::{Attack, Options, Summary};
+use anyhow::Context;
+
+use crate::cli::Simulate;
+
+/// Runs it.
+pub fn run(args: &Simulate) -> anyhow::Result<u8> {
+    anyhow::ensure!(args.scenario == "substation", "no scenario `{}`: there is `substation`", args.scenario);
+    let attacks = args.attack.iter().map(|a| a.parse::<Attack>()).collect::<Result<Vec<_>, _>>()?;
+    let options = Options { seed: args.seed, minutes: args.minutes, attacks };
+    let summary = write(&options, &args.output, &args.labels)?;
+    if !args.quiet {
+        println!("{}: {} frames, {} to {}", args.output.display(), summary.frames, summary.start, summary.end);
+        println!("{}: {} frames of attacks", args.labels.display(), summary.labelled_frames);
+    }
+    Ok(0)
+}
+
+/// Writes the capture, its labels, and the labels of single frames as `NAME.frames.csv` beside them.
+pub fn write(options: &Options, pcap: &Path, labels: &Path) -> anyhow::Result<Summary> {
+    let open = |path: &Path| -> anyhow::Result<BufWriter<File>> {
+        Ok(BufWriter::new(File::create(path).with_context(|| format!("cannot write `{}`", path.display()))?))
+    };
+    let frames: PathBuf = labels.with_extension("frames.csv");
+    ::simulate::substation(options)
+        .write(open(pcap)?, open(labels)?, open(&frames)?)
+        .with_context(|| format!("cannot write `{}`", pcap.display()))
+}
