@@ -1,6 +1,6 @@
 //! Between flow and parser: what a shard delivers goes to the parser of its flow, what comes out gets its stamp.
 
-use flow::{Conn, ConnPart, Flow, Handler, Side};
+use flow::{Conn, ConnPart, Flow, Handler, Origin, Side};
 use gwcore::{Body, FlowConst, Limits, Out};
 use packet::{Anomalies, Packet, Transport};
 use proto::{App, At, Carrier, Cx, Dir, Effects, Folds, Mark};
@@ -29,8 +29,8 @@ struct Slot {
 /// The handler of one call into a shard.
 pub(crate) struct Bridge<'a> {
     pub(crate) at: At,
-    /// The frame at hand while `at` is one that waited.
-    pub(crate) held: Option<At>,
+    /// The frames at hand while `at` is one that waited, the outermost first.
+    pub(crate) held: Vec<At>,
     pub(crate) out: &'a mut Out,
     pub(crate) sub: u32,
     pub(crate) limits: &'a Limits,
@@ -106,13 +106,13 @@ impl Handler for Bridge<'_> {
         }
     }
 
-    fn waited(&mut self, p: Option<&Packet>) {
-        match p {
-            Some(p) => {
-                self.held.get_or_insert(self.at);
-                self.at = At { ts: p.ts, frame: p.number, file: p.file, ..self.at };
+    fn waited(&mut self, of: Option<Origin>) {
+        match of {
+            Some(o) => {
+                self.held.push(self.at);
+                self.at = At { ts: o.ts, frame: o.number, file: o.file, ..self.at };
             }
-            None => self.at = self.held.take().unwrap_or(self.at),
+            None => self.at = self.held.pop().unwrap_or(self.at),
         }
     }
 

@@ -60,7 +60,11 @@ impl Worker {
         let at = At { ts: p.ts, frame: p.number, file: p.file, step: p.seq * 2 + 1, shard };
         let (limits, full, epoch, panics) = (&self.limits, self.full, self.epoch, &mut self.panics);
         if let Some((_, s)) = self.shards.get_mut(self.place[usize::from(shard % SHARDS)]) {
-            s.packet(p, payload, &mut Bridge { at, held: None, out, sub: 0, limits, full, epoch, panics, anomalies });
+            s.packet(
+                p,
+                payload,
+                &mut Bridge { at, held: Vec::new(), out, sub: 0, limits, full, epoch, panics, anomalies },
+            );
         }
     }
 
@@ -90,7 +94,7 @@ impl Worker {
                 s,
                 &mut Bridge {
                     at,
-                    held: None,
+                    held: Vec::new(),
                     out,
                     sub: 0,
                     limits,

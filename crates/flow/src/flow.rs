@@ -56,6 +56,24 @@ pub struct Flow<A> {
     pub from_start: [bool; 2],
 }
 
+/// The packet that bytes came in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin {
+    /// Its time.
+    pub ts: Ts,
+    /// Its number in its file.
+    pub number: u64,
+    /// Its file.
+    pub file: u32,
+}
+
+impl Origin {
+    /// Of a packet.
+    pub fn of(p: &Packet) -> Origin {
+        Origin { ts: p.ts, number: p.number, file: p.file }
+    }
+}
+
 /// What a shard tells about its flows. All calls for one packet are made while it is given to [`crate::Shard::packet`].
 pub trait Handler {
     /// Kept in every flow.
@@ -65,8 +83,9 @@ pub trait Handler {
     fn start(&mut self, flow: &mut Flow<Self::App>, p: &Packet);
     /// Each further packet of a flow, the first included, before anything is made of it; mirrored copies are left out.
     fn packet(&mut self, _flow: &mut Flow<Self::App>, _side: Side, _p: &Packet) {}
-    /// The calls that follow are about a packet that waited for the verdict on its checksum, until this is called with none.
-    fn waited(&mut self, _p: Option<&Packet>) {}
+    /// The calls that follow are about bytes of an earlier packet, which waited for the verdict on its checksum or behind a hole, until this is
+    /// called with none; such calls nest.
+    fn waited(&mut self, _of: Option<Origin>) {}
     /// The next bytes of a TCP stream.
     fn stream(&mut self, flow: &mut Flow<Self::App>, side: Side, data: &[u8]);
     /// Bytes of a TCP stream that will never come (at least one).

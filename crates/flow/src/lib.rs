@@ -30,7 +30,7 @@ mod tcp;
 mod timers;
 
 pub use community::community_id;
-pub use flow::{Flow, Handler, Side};
+pub use flow::{Flow, Handler, Origin, Side};
 pub use key::shard_of;
 pub use options::{Checksums, Options, OverlapPolicy};
 pub use record::{Conn, ConnColumns, ConnPart, ConnPartColumns};

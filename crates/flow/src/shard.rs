@@ -12,7 +12,7 @@ use crate::stream::Budget;
 use crate::table::{FlowTable, Worth};
 use crate::tcp::{Segment, Tcp};
 use crate::timers::{Due, Timers};
-use crate::{Checksums, Flow, Handler, Options, Side};
+use crate::{Checksums, Flow, Handler, Options, Origin, Side};
 
 /// A packet further than this from the shard's time is a stray: it moves nothing.
 const STRAY: i64 = MINUTE;
@@ -258,7 +258,7 @@ impl<A: Default> Shard<A> {
         if let Some(e) = self.table.get_mut(w.slot) {
             e.believed[side.index()] += 1;
         }
-        h.waited(Some(&w.packet));
+        h.waited(Some(Origin::of(&w.packet)));
         self.deliver(w.slot, side, &w.packet, &w.payload, h);
         h.waited(None);
         self.schedule(w.slot);
@@ -436,6 +436,7 @@ fn run_due<H: Handler>(e: &mut Entry<H::App>, o: &Options, at: Ts, now: Ts, h: &
 /// Takes the contents of a believed packet in.
 #[inline]
 fn take_in<H: Handler>(e: &mut Entry<H::App>, b: &mut Budget, side: Side, p: &Packet, payload: &[u8], h: &mut H) {
+    b.begin(p);
     let payload = payload.get(..p.payload_len as usize).unwrap_or(payload);
     match (&mut e.kind, p.transport) {
         (Kind::Tcp(tcp), Transport::Tcp(header)) => {

@@ -7,15 +7,18 @@
 use std::collections::BTreeMap;
 
 use gwcore::{Limit, LimitHits, Limits};
+use packet::Packet;
 
-use crate::OverlapPolicy;
 use crate::overlap::{Recent, Ring, differ};
+use crate::{Origin, OverlapPolicy};
 
 /// Where a stream's bytes and gaps go.
 pub(crate) trait Sink {
     fn stream(&mut self, data: &[u8]);
     fn gap(&mut self, missing: u64);
     fn anomaly(&mut self, reason: &'static str, detail: &str);
+    /// What follows came in an earlier packet, until this is called with none.
+    fn waited(&mut self, of: Option<Origin>);
 }
 
 /// What all streams of a shard share: limits, and what has been used of them.
@@ -29,6 +32,8 @@ pub(crate) struct Budget {
     pub held: usize,
     pub ring: Ring,
     pub hits: LimitHits,
+    /// The packet at hand.
+    pub origin: Origin,
 }
 
 impl Budget {
@@ -42,7 +47,14 @@ impl Budget {
             held: 0,
             ring: Ring::new(limits.get(Limit::OverlapShardBytes)),
             hits: LimitHits::default(),
+            origin: Origin::default(),
         }
+    }
+
+    /// The packet's bytes come next.
+    #[inline]
+    pub(crate) fn begin(&mut self, p: &Packet) {
+        self.origin = Origin::of(p);
     }
 }
 
@@ -50,6 +62,7 @@ impl Budget {
 struct Piece {
     data: Vec<u8>,
     len: i64,
+    origin: Origin,
 }
 
 /// Stretches that wait, by offset, never overlapping.
@@ -238,7 +251,17 @@ impl Stream {
         if start > self.next {
             self.lose(start - self.next, sink);
         }
+        // Bytes behind a hole that stays were complete in their own packet, not in the one that told of the hole.
+        sink.waited(Some(piece.origin));
         self.deliver(&piece.data, piece.len, b, sink);
+        sink.waited(None);
+        while self.first_held().is_some_and(|s| s == self.next) && b.policy == OverlapPolicy::First {
+            let Some((_, piece)) = self.held.as_mut().and_then(|h| h.pieces.pop_first()) else { break };
+            self.forget(piece.data.len(), b);
+            sink.waited(Some(piece.origin));
+            self.deliver(&piece.data, piece.len, b, sink);
+            sink.waited(None);
+        }
         self.drain(b, sink);
     }
 
@@ -308,7 +331,7 @@ impl Stream {
         b.held += data.len();
         let h = self.held.get_or_insert_default();
         h.bytes += data.len();
-        h.pieces.insert(at, Piece { data, len });
+        h.pieces.insert(at, Piece { data, len, origin: b.origin });
     }
 
     /// Keeps `from..end`; where it overlaps what is held, the policy decides which version stays.

@@ -6,7 +6,7 @@ use packet::{Tcp as Header, flag};
 use crate::history::{History, Scale};
 use crate::state::{State, States};
 use crate::stream::{Budget, Sink, Stream};
-use crate::{Flow, Handler, Options, Side};
+use crate::{Flow, Handler, Options, Origin, Side};
 
 /// How far past the window a segment may lie before it is ignored, in bytes: losses of the capture look like that too.
 const WINDOW_SLACK: i64 = 1 << 20;
@@ -80,6 +80,9 @@ impl<H: Handler> Sink for Up<'_, H> {
     }
     fn anomaly(&mut self, reason: &'static str, detail: &str) {
         self.h.anomaly(self.flow, self.side, reason, detail);
+    }
+    fn waited(&mut self, of: Option<Origin>) {
+        self.h.waited(of);
     }
 }
 

@@ -147,7 +147,7 @@ fn operations(page: &mut String, findings: &[Finding]) {
         page.push_str("<p>No control command, configuration change or readable password was seen.</p>");
         return;
     }
-    page.push_str("<div class=\"wide\"><table><thead><tr><th>First</th><th>What</th><th>Last value</th><th>Times</th><th>Packet</th></tr></thead><tbody>");
+    page.push_str("<div class=\"wide\"><table><thead><tr><th>First</th><th>What</th><th>First value</th><th>Times</th><th>Packet</th></tr></thead><tbody>");
     for f in facts.iter().take(SHOWN * 2) {
         let _ = write!(
             page,

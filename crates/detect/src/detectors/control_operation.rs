@@ -42,8 +42,9 @@ impl Detector for ControlOperation {
             src,
             dst,
             words: &|| {
-                let title = format!("{} from {} to {}", op.name, src.name(), dst.name());
-                let why = format!("{} sent {}{} to {}.", src.name(), op.name, point(op), dst.name());
+                let name = op.name.replace('_', " ");
+                let title = format!("{name} from {} to {}", src.name(), dst.name());
+                let why = format!("{} sent {name}{} to {}.", src.name(), point(op), dst.name());
                 (title, why, evidence(said(op), None, None))
             },
             fact,
@@ -63,8 +64,9 @@ fn point(op: &Op) -> String {
 }
 
 fn said(op: &Op) -> String {
+    let name = op.name.replace('_', " ");
     match op.value {
-        Some(v) => format!("{}{} = {v}", op.name, point(op)),
-        None => format!("{}{}", op.name, point(op)),
+        Some(v) => format!("{name}{} = {v}", point(op)),
+        None => format!("{name}{}", point(op)),
     }
 }

@@ -75,9 +75,10 @@ impl Detector for RefusedCommands {
             words: &|| {
                 let title = format!("{} refuses many requests of {}", device.name(), source.name());
                 let why = format!(
-                    "{} refused {count} requests of {} within a minute, {kinds} of them different, the last with {name} ({code}).",
+                    "{} refused {count} requests of {} within a minute, {kinds} of them different, the last with {} ({code}).",
                     device.name(),
-                    source.name()
+                    source.name(),
+                    name.replace('_', " ")
                 );
                 (title, why, evidence(format!("{count} refusals of {kinds} kinds in a minute"), None, Some(f64::from(SERIES))))
             },

@@ -50,6 +50,10 @@ fn unanswered(state: &str) -> bool {
     matches!(state, "S0" | "REJ" | "RSTOS0" | "SH" | "RSTRH")
 }
 
+fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("one {what}") } else { format!("{n} {what}s") }
+}
+
 impl Detector for Scan {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::FlowEnd { state, start, packets, .. } = &fact.body else { return };
@@ -96,10 +100,10 @@ impl Detector for Scan {
                 let of = if vertical { "ports" } else { "hosts" };
                 let title = format!("{} tries many {of}", src.name());
                 let why = format!(
-                    "{} tried {} ports on {} hosts within five minutes and was not answered by {tried} of them.",
+                    "{} tried {} on {} within five minutes; {tried} of these did not answer.",
                     src.name(),
-                    ports.len(),
-                    hosts.len()
+                    counted(ports.len(), "port"),
+                    counted(hosts.len(), "host")
                 );
                 let mut e = evidence(format!("{tried} targets without an answer, {answered} answered"), None, Some(TARGETS as f64));
                 let listed: Vec<String> = ports.iter().take(20).map(u16::to_string).collect();

@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout)]
 
 mod csv;
+mod findings;
+mod inputs;
 mod program;
 mod truth;
 mod truth_columns;

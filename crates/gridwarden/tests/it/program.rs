@@ -56,3 +56,18 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     all.sort();
     all
 }
+
+/// A simulated substation as a capture in `dir`.
+pub fn substation(dir: &Path, seed: &str, minutes: &str, attacks: &[&str]) -> PathBuf {
+    let pcap = dir.join(format!("day-{seed}-{}.pcap", attacks.join("-")));
+    let status = Command::new(env!("CARGO_BIN_EXE_gridwarden"))
+        .args(["simulate", "substation", "--quiet", "--seed", seed, "--minutes", minutes, "-o"])
+        .arg(&pcap)
+        .arg("--labels")
+        .arg(pcap.with_extension("csv"))
+        .args(attacks.iter().flat_map(|a| ["--attack", a]))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    pcap
+}

@@ -26,10 +26,6 @@ fn text(v: &Value, field: &str) -> Vec<String> {
     v[field].as_str().map(str::to_owned).into_iter().collect()
 }
 
-fn flag(v: &Value, field: &str) -> Vec<String> {
-    v[field].as_bool().map(|b| u8::from(b).to_string()).into_iter().collect()
-}
-
 fn function(v: &Value) -> u64 {
     v["function_code"].as_u64().unwrap_or(0)
 }

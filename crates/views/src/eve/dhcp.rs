@@ -23,8 +23,7 @@ const FIELDS: &[ViewField] = &[
     field("dhcp.assigned_ip", "", Field("assigned_addr")),
     field("dhcp.requested_ip", "", Field("requested_addr")),
     field("dhcp.client_ip", "", Field("client_addr")),
-    field("dhcp.dhcp_type", "", Missing("`msg_types` has all of the exchange")),
-    field("dhcp.msg_types", "", Field("msg_types")),
+    field("dhcp.dhcp_type", "", Field("msg_type")),
     field("dhcp.lease_time", "", Field("lease_time")),
     field("dhcp.hostname", "", Field("host_name")),
 ];

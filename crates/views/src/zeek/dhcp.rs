@@ -24,8 +24,8 @@ const FIELDS: &[ViewField] = &[
     field("requested_addr", "addr", Field("requested_addr")),
     field("assigned_addr", "addr", Field("assigned_addr")),
     field("lease_time", "interval", Field("lease_time")),
-    field("client_message", "string", Field("client_message")),
-    field("server_message", "string", Field("server_message")),
-    field("msg_types", "vector[string]", Field("msg_types")),
-    field("duration", "interval", Field("duration")),
+    field("client_message", "string", Missing("option 56 is not kept")),
+    field("server_message", "string", Missing("option 56 is not kept")),
+    field("msg_types", "vector[string]", Field("msg_type")),
+    field("duration", "interval", Missing("one line a message, not one an exchange")),
 ];
