@@ -7,6 +7,8 @@ pub const PACKAGES: &[(&str, &str, &str)] = &[
     ("tshark", "tshark", "the second reader of the differential tests"),
     ("chromium", "chromium", "looking at the report"),
     ("jq", "jq", "reading JSON in the show scripts"),
+    ("zstd", "zstd", "packed captures in the first-hour checks"),
+    ("python3", "python3", "the first-hour checks and the bench capture"),
 ];
 
 /// Lists what is missing and installs it after consent (`yes`), as root or through sudo.

@@ -16,6 +16,6 @@ mod protocols;
 mod worker;
 
 pub use clock::{Clock, Moved};
-pub use pipeline::{Counts, FileCounts, Options, Source, Stage, analyze};
+pub use pipeline::{Counts, FileCounts, Options, Seen, Source, Stage, analyze};
 pub use points::Points;
 pub use protocols::{AnyParser, kinds};

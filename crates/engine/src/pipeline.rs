@@ -39,10 +39,19 @@ impl Source for capture::Single {
     }
 }
 
+/// What is known of the input so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Names of the interfaces met.
+    pub interfaces: &'a [String],
+    /// Bytes of frames read.
+    pub bytes: u64,
+}
+
 /// What takes the ordered rows and facts of each batch.
 pub trait Stage {
     /// The rows and facts of one batch, in the order of the input; the stage may append rows of its own.
-    fn batch(&mut self, out: &mut Out, interfaces: &[String]) -> std::io::Result<()>;
+    fn batch(&mut self, out: &mut Out, seen: Seen<'_>) -> std::io::Result<()>;
     /// The input is over; `at` lies after everything, `now` is the packet time reached.
     fn finish(&mut self, at: Key, now: Ts, interfaces: &[String]) -> std::io::Result<()>;
 }
@@ -306,7 +315,7 @@ fn run(
             breaks.push_back(Vec::new());
             lane.flush(false, &mut |out| {
                 time_breaks(&mut breaks, out);
-                stage.batch(out, source.interfaces())
+                stage.batch(out, Seen { interfaces: source.interfaces(), bytes: counts.bytes })
             })?;
         }
     }
@@ -317,7 +326,7 @@ fn run(
     lane.flush(true, &mut |out| {
         time_breaks(&mut breaks, out);
         hits.add(&out.hits);
-        stage.batch(out, source.interfaces())
+        stage.batch(out, Seen { interfaces: source.interfaces(), bytes: counts.bytes })
     })?;
     stage.finish(Key { step: step + 4, ..Key::default() }, now, source.interfaces())?;
     counts.hits.add(&hits);

@@ -53,7 +53,8 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
-    let progress = Progress::new(0, args.quiet);
+    let sizes = inputs.list.iter().filter_map(|i| std::fs::metadata(&i.path).ok()).map(|m| m.len());
+    let progress = Progress::new(sizes.sum(), args.quiet);
     let mut world =
         World { devices: vec![], findings: vec![], counts: vec![], reports: vec![], tally: Tally::default() };
     let mut interfaces: Vec<String> = Vec::new();
@@ -69,6 +70,7 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
             let file = Some(input.path.display().to_string());
             world.devices.extend(devices.into_iter().map(|d| (file.clone(), d)));
             world.findings.extend(findings.into_iter().map(|f| (file.clone(), f)));
+            world.tally.bytes_done += counts.bytes;
             world.counts.push(counts);
             interfaces = source.interfaces().to_vec();
             world.reports.extend(source.finish());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use detect::{Detectors, Device, Devices};
-use engine::{Points, Stage};
+use engine::{Points, Seen, Stage};
 use gwcore::{Body, Finding, Key, LimitHits, Limits, Names, Out, Sink, Ts};
 
 use crate::progress::Progress;
@@ -73,7 +73,7 @@ impl<'a> Platform<'a> {
 }
 
 impl Stage for Platform<'_> {
-    fn batch(&mut self, out: &mut Out, interfaces: &[String]) -> std::io::Result<()> {
+    fn batch(&mut self, out: &mut Out, seen: Seen<'_>) -> std::io::Result<()> {
         for fact in &out.facts {
             match &fact.body {
                 Body::Anomaly { proto, reason } => {
@@ -93,8 +93,8 @@ impl Stage for Platform<'_> {
         let files = self.shared_files;
         let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
         self.detectors.batch(&out.facts, &out.flows, &name);
-        self.progress.at(self.tally.bytes_done);
-        self.write(out, interfaces)
+        self.progress.at(self.tally.bytes_done + seen.bytes);
+        self.write(out, seen.interfaces)
     }
 
     fn finish(&mut self, at: Key, _now: Ts, interfaces: &[String]) -> std::io::Result<()> {

@@ -1,0 +1,198 @@
+//! Detectors and devices on facts made by hand: what fires, what nearly does, and what limits do.
+
+use std::sync::Arc;
+
+use detect::{Detectors, Devices};
+use gwcore::time::{HOUR, MINUTE, SECOND};
+use gwcore::{
+    Addr, Body, Fact, Finding, FlowConst, FlowRef, Key, Limit, Limits, Mac, Op, OpClass, PointId, Severity, Ts,
+};
+
+/// Facts with their flows, in order.
+#[derive(Default)]
+struct Story {
+    facts: Vec<Fact>,
+    flows: Vec<FlowConst>,
+}
+
+const START: Ts = Ts(1_700_000_000 * SECOND);
+
+fn ip(n: u8) -> Addr {
+    Addr::v4([10, 0, 0, n])
+}
+
+fn mac(n: u8) -> Mac {
+    Mac([0, 0x30, 0xa7, 0, 0, n])
+}
+
+impl Story {
+    fn tell(&mut self, at: i64, (src, dst): (u8, u8), dst_port: u16, body: Body) -> &mut Self {
+        let flow = FlowConst {
+            src: ip(src),
+            dst: ip(dst),
+            src_mac: mac(src),
+            dst_mac: mac(dst),
+            src_port: 40_000,
+            dst_port,
+            ip_proto: 6,
+            vlans: [0xffff; 2],
+            ..FlowConst::default()
+        };
+        let n = self.facts.len() as u32;
+        let key = Key { step: u64::from(n) * 2 + 1, ..Key::default() };
+        let ts = START.plus(at);
+        self.facts.push(Fact { key, ts, frame: u64::from(n) + 1, flow: FlowRef(n * 2), body });
+        self.flows.push(flow);
+        self
+    }
+
+    fn findings_with(&self, limits: &Limits) -> Vec<Finding> {
+        let mut detectors = Detectors::new(limits, &[], &[]);
+        let mut devices = Devices::new(limits);
+        let file: Arc<str> = Arc::from("a.pcap");
+        detectors.batch(&self.facts, &self.flows, &|_| file.clone());
+        devices.batch(&self.facts, &self.flows);
+        detectors.finish(&devices.finish())
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.findings_with(&Limits::default())
+    }
+}
+
+fn refused_attempt(start: Ts) -> Body {
+    Body::FlowEnd { state: "REJ", packets: [1, 1], bytes: [0, 0], start, service: "" }
+}
+
+fn scan(targets: u16, step: i64) -> Story {
+    let mut s = Story::default();
+    for port in 0..targets {
+        let at = i64::from(port) * step;
+        s.tell(at, (1, 2), 1_000 + port, refused_attempt(START.plus(at)));
+    }
+    s
+}
+
+#[test]
+fn twenty_refused_ports_are_a_scan_and_nineteen_are_not() {
+    assert!(scan(19, SECOND).findings().is_empty());
+    let found = scan(20, SECOND).findings();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].detector, found[0].severity), ("scan", Severity::Medium));
+    assert_eq!((found[0].ts, found[0].raised), (START, START.plus(19 * SECOND)));
+    assert!(found[0].src.asset.is_some() && found[0].packets[0].frame == 20);
+}
+
+#[test]
+fn a_slow_client_of_a_dead_server_is_no_scan() {
+    assert!(scan(60, MINUTE).findings().is_empty());
+}
+
+fn op(class: OpClass, address: u32, refused: Option<(u16, &'static str)>) -> Body {
+    let point = Some(PointId { table: "coil", unit: 1, address });
+    Body::Op(Op {
+        proto: "modbus",
+        class,
+        function: 5,
+        name: "write_single_coil",
+        point,
+        points: 1,
+        value: Some(1.0),
+        action: "on",
+        is_answer: refused.is_some(),
+        refused,
+    })
+}
+
+#[test]
+fn refusals_make_a_finding_when_many_and_different() {
+    let series = |n: u32, different: u32| {
+        let mut s = Story::default();
+        for i in 0..n {
+            s.tell(
+                i64::from(i) * SECOND,
+                (2, 1),
+                40_000,
+                op(OpClass::Control, i % different, Some((2, "illegal_data_address"))),
+            );
+        }
+        s.findings().iter().filter(|f| f.detector == "refused-commands").count()
+    };
+    assert_eq!(series(9, 9), 0);
+    assert_eq!(series(10, 3), 0, "one request repeated is a wrong point list");
+    assert_eq!(series(10, 4), 1);
+}
+
+#[test]
+fn repeats_fold_into_episodes_and_an_hour_of_silence_opens_a_new_finding() {
+    let mut s = Story::default();
+    for at in [0, SECOND, 10 * MINUTE, 20 * MINUTE + 2 * HOUR] {
+        s.tell(at, (1, 2), 502, op(OpClass::Control, 7, None));
+    }
+    let found = s.findings();
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].count, found[0].episodes.len(), found[0].rev), (3, 2, 3));
+    assert_eq!((found[0].episodes[0].count, found[0].episodes[1].count), (2, 1));
+    assert_ne!(found[0].id, found[1].id);
+    assert_eq!(found[0].severity, Severity::Info);
+}
+
+#[test]
+fn two_macs_in_turn_contest_an_address_and_a_replacement_does_not() {
+    let claims = |macs: &[u8], step: i64| {
+        let mut s = Story::default();
+        for (i, m) in macs.iter().enumerate() {
+            s.tell(i as i64 * step, (1, 2), 0, Body::Claim { addr: ip(9), mac: mac(*m), source: "arp" });
+        }
+        s.findings().iter().filter(|f| f.detector == "contested-address").count()
+    };
+    assert_eq!(claims(&[1, 1, 2, 2], SECOND), 0, "replaced");
+    assert_eq!(claims(&[1, 2, 1], SECOND), 1);
+    assert_eq!(claims(&[1, 2, 1], HOUR), 0, "an hour apart");
+}
+
+#[test]
+fn findings_beyond_the_limit_are_counted() {
+    let mut limits = Limits::default();
+    limits.set(Limit::Findings, 2);
+    let mut s = Story::default();
+    for target in 10..15 {
+        s.tell(0, (1, target), 502, op(OpClass::Control, 1, None));
+    }
+    assert_eq!(s.findings_with(&limits).len(), 2);
+    let mut detectors = Detectors::new(&limits, &[], &[]);
+    detectors.batch(&s.facts, &s.flows, &|_| Arc::from("a"));
+    assert_eq!(detectors.hits().count(Limit::Findings), 3);
+}
+
+#[test]
+fn a_mac_in_front_of_many_addresses_is_a_router_and_they_are_devices() {
+    let mut s = Story::default();
+    for n in 1..=6 {
+        s.tell(0, (n, 100), 502, Body::FlowStart);
+    }
+    s.flows.iter_mut().for_each(|f| f.src_mac = mac(200));
+    s.tell(0, (201, 202), 0, Body::Claim { addr: ip(254), mac: mac(200), source: "arp" });
+    let mut devices = Devices::new(&Limits::default());
+    devices.batch(&s.facts, &s.flows);
+    let inventory = devices.finish();
+    let router = inventory.devices.iter().find(|d| d.roles.contains(&"router")).expect("a router");
+    assert_eq!((&router.ips[..], router.vendor), (&["10.0.0.254".to_owned()][..], Some("SCHWEITZER ENGINEERING")));
+    assert_eq!(inventory.devices.iter().filter(|d| d.macs.is_empty()).count(), 6);
+    assert!(inventory.id(mac(200), ip(3)).is_some_and(|id| id != router.id));
+}
+
+#[test]
+fn every_detector_is_documented_and_numbered_once() {
+    let mut numbers: Vec<u32> = detect::META.iter().map(|m| m.number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), detect::META.len());
+    for m in detect::META {
+        assert!(m.finds.ends_with('.') && !m.innocent.is_empty() && !m.call.is_empty(), "{}", m.id);
+        let page = [m.finds, m.innocent, m.call].join(" ").to_lowercase();
+        for word in ["attack", "malicious", "compliant", "certified", "guaranteed", "violation"] {
+            assert!(!page.contains(word), "`{}` says `{word}`", m.id);
+        }
+    }
+}
