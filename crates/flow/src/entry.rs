@@ -95,7 +95,10 @@ impl<A> Entry<A> {
         // Zeek counts ICMP payload after the second word of the header, which our payload still begins with.
         let header = if matches!(p.transport, Transport::Icmp { .. }) { 4 } else { 0 };
         count.payload += u64::from(p.payload_len.saturating_sub(header));
-        self.touched = self.touched.max(now);
+        // Zeek's duration leaves out what follows the end of both sides: the last ACK, and what is sent again.
+        if !matches!(&self.kind, Kind::Tcp(tcp) if tcp.states().have_both_ended()) {
+            self.touched = self.touched.max(now);
+        }
         self.flow.last_ts = self.flow.last_ts.max(p.ts);
     }
 
@@ -116,7 +119,7 @@ impl<A> Entry<A> {
     #[inline]
     pub(crate) fn deadline(&self, o: &Options) -> (Ts, &'static str) {
         let (ns, reason) = match &self.kind {
-            Kind::Tcp(tcp) => tcp.states().timeout(o, self.flow.is_ot),
+            Kind::Tcp(tcp) => tcp.timeout(o, self.flow.is_ot),
             Kind::Udp | Kind::OtherIp => (o.udp_inactivity_timeout, "inactive"),
             Kind::Icmp => (o.icmp_inactivity_timeout, "inactive"),
             Kind::Link => (o.link_inactivity_timeout, "inactive"),

@@ -2,8 +2,7 @@
 
 use crate::Side;
 
-/// Longest history kept. Ten letters and two signs once per direction, and four that may come again at every power of ten of a 32-bit
-/// counter, need 21 + 2·4·9 at most; nothing real comes near.
+/// Longest history kept, in letters; what would follow is left out. Only floods of SYN, FIN or RST with ever new numbers come near.
 const ROOM: usize = 48;
 
 /// The letters so far.
@@ -48,6 +47,17 @@ impl History {
             *seen |= bit;
             self.push(side.letter(letter));
         }
+    }
+
+    /// Writes `letter` the first time, and again whenever `seq` is not the one of the time before.
+    pub(crate) fn differing(&mut self, side: Side, letter: u8, before: &mut u32, seq: u32) {
+        let bit = 1u32 << (letter & 31);
+        let again = self.seen[side.index()] & bit != 0 && *before != seq;
+        *before = seq;
+        if again {
+            self.push(side.letter(letter));
+        }
+        self.once(side, letter);
     }
 
     /// Writes `letter` at the first, tenth, hundredth … cause.

@@ -1,6 +1,6 @@
 //! What can be chosen: checksums, the overlap policy and the time-outs, which bear Zeek's names and defaults.
 
-use gwcore::time::{HOUR, MILLI, MINUTE, SECOND};
+use gwcore::time::{HOUR, MINUTE, SECOND};
 
 /// What is made of wrong transport checksums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,12 +55,8 @@ pub struct Options {
     pub link_inactivity_timeout: i64,
     /// An attempt that nobody answers, in ns (5 s).
     pub tcp_attempt_delay: i64,
-    /// After both sides closed, in ns (5 s).
+    /// After both sides closed, one closed that was alone, or a reset, in ns (5 s).
     pub tcp_close_delay: i64,
-    /// After one side closed and the other was never seen, in ns (3 s).
-    pub tcp_partial_close_delay: i64,
-    /// After a reset, in ns (100 ms).
-    pub tcp_reset_delay: i64,
     /// A SYN on a session that was silent for this long opens a new flow, in ns (5 s).
     pub tcp_connection_linger: i64,
     /// A flow older than this gives a `conn_part` row every so often, in ns (5 min).
@@ -79,8 +75,6 @@ impl Default for Options {
             link_inactivity_timeout: HOUR,
             tcp_attempt_delay: 5 * SECOND,
             tcp_close_delay: 5 * SECOND,
-            tcp_partial_close_delay: 3 * SECOND,
-            tcp_reset_delay: 100 * MILLI,
             tcp_connection_linger: 5 * SECOND,
             part_interval: 5 * MINUTE,
         }

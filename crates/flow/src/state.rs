@@ -41,15 +41,19 @@ impl States {
         matches!((self.orig, self.resp), (State::SynSent, State::Inactive) | (State::Inactive, State::SynSent))
     }
 
-    /// How long the session is kept after its last packet, and how its end is called then.
+    /// Whether both sides have ended, each with a FIN or a RST: what follows belongs to the end, the last ACK too.
     #[inline]
-    pub(crate) fn timeout(self, o: &Options, is_ot: bool) -> (i64, &'static str) {
+    pub(crate) fn have_both_ended(self) -> bool {
+        let ended = |s| matches!(s, State::Closed | State::Reset);
+        ended(self.orig) && ended(self.resp)
+    }
+
+    /// How long the session is kept after its last packet, and how its end is called then; `ending` is Zeek's full close.
+    #[inline]
+    pub(crate) fn timeout(self, o: &Options, is_ot: bool, ending: bool) -> (i64, &'static str) {
         match (self.orig, self.resp) {
-            (State::Reset, _) | (_, State::Reset) => (o.tcp_reset_delay, "reset"),
-            (State::Closed, State::Closed) => (o.tcp_close_delay, "closed"),
-            (State::Closed, State::Inactive) | (State::Inactive, State::Closed) => {
-                (o.tcp_partial_close_delay, "closed")
-            }
+            (State::Reset, _) | (_, State::Reset) => (o.tcp_close_delay, "reset"),
+            _ if ending => (o.tcp_close_delay, "closed"),
             (State::SynSent, State::Inactive) | (State::Inactive, State::SynSent) => (o.tcp_attempt_delay, "attempt"),
             _ if is_ot => (o.ot_inactivity_timeout, "inactive"),
             _ => (o.tcp_inactivity_timeout, "inactive"),

@@ -29,6 +29,17 @@ struct End {
     gaps: Scale,
     repeats: Scale,
     zero_windows: Scale,
+    marks: Marks,
+    /// It sent a FIN, whatever came after it.
+    fin: bool,
+}
+
+/// Sequence numbers of the last SYN, FIN (its end) and RST: a letter of the history comes again when they differ.
+#[derive(Default)]
+struct Marks {
+    syn: u32,
+    fin: u32,
+    rst: u32,
 }
 
 /// A session.
@@ -42,6 +53,8 @@ pub(crate) struct Tcp {
     rtt_sum: i64,
     rtt_count: i64,
     zero_window: i64,
+    /// Zeek's full close: a RST, the second FIN, or a FIN on a side that was alone.
+    ending: bool,
     told: Told,
 }
 
@@ -51,6 +64,7 @@ struct Told {
     urgent: bool,
     split: bool,
     after_fin: bool,
+    after_reset: bool,
     window: bool,
 }
 
@@ -141,8 +155,15 @@ impl Tcp {
         if flags & flag::SYN != 0 && flags & flag::RST == 0 {
             self.syn(s, up);
         }
+        let peer = s.side.flip().index();
         if flags & (flag::FIN | flag::RST) == flag::FIN && self.ends[me].state != State::Reset {
             self.ends[me].state = State::Closed;
+            self.ends[me].fin = true;
+            // A RST after the own FIN, then the other's FIN: the session ended as it should.
+            if self.ends[peer].state == State::Reset && self.ends[peer].fin {
+                self.ends[peer].state = State::Closed;
+            }
+            self.ending |= matches!(self.ends[peer].state, State::Inactive | State::Closed);
         }
         if flags & flag::RST != 0 {
             if !self.reset_is_plausible(s) {
@@ -153,6 +174,7 @@ impl Tcp {
             if !(self.ends[0].state == State::Closed && self.ends[1].state == State::Closed) {
                 self.ends[me].state = State::Reset;
             }
+            self.ending = true;
         }
     }
 
@@ -305,7 +327,14 @@ impl Tcp {
             up.anomaly("tcp_urgent", &format!("pointer {}", s.tcp.urgent));
         }
         if end.state == State::Reset {
-            return;
+            if offset < end.stream.next() {
+                return;
+            }
+            // Who goes on where it stood never sent that RST: another did, and the receiver did not believe it either.
+            (end.state, self.ending) = (State::Established, false);
+            if !std::mem::replace(&mut self.told.after_reset, true) {
+                up.anomaly("tcp_data_after_reset", &format!("{} bytes at offset {offset}", s.len));
+            }
         }
         if end.stream.is_finished_before(offset) {
             if !std::mem::replace(&mut self.told.after_fin, true) {
@@ -333,29 +362,22 @@ impl Tcp {
         }
     }
 
-    fn letters(&self, s: &Segment<'_>, history: &mut History) {
+    /// Zeek's letters: a packet with one of SYN, FIN and RST stands for that alone, its data and ACK are not looked at.
+    fn letters(&mut self, s: &Segment<'_>, history: &mut History) {
         let flags = s.tcp.flags;
-        let control = flags & (flag::SYN | flag::FIN | flag::RST);
-        if control == 0 {
-            match s.len {
-                0 if flags & flag::ACK != 0 => history.once(s.side, b'a'),
-                0 => {}
-                _ => history.once(s.side, b'd'),
+        let marks = &mut self.ends[s.side.index()].marks;
+        match flags & (flag::SYN | flag::FIN | flag::RST) {
+            0 if s.len > 0 => history.once(s.side, b'd'),
+            0 if flags & flag::ACK != 0 => history.once(s.side, b'a'),
+            0 => {}
+            flag::SYN => {
+                let letter = if flags & flag::ACK != 0 { b'h' } else { b's' };
+                history.differing(s.side, letter, &mut marks.syn, s.tcp.seq);
             }
-            return;
-        }
-        if control == flag::SYN {
-            history.once(s.side, if flags & flag::ACK != 0 { b'h' } else { b's' });
-        }
-        if s.len > 0 && control & flag::RST == 0 {
-            history.once(s.side, b'd');
-        }
-        match control {
-            flag::SYN => {}
-            flag::FIN => history.once(s.side, b'f'),
-            flag::RST => history.once(s.side, b'r'),
-            c if c & flag::SYN != 0 => history.once(s.side, b'q'),
-            _ => history.once(s.side, b'i'),
+            flag::FIN => history.differing(s.side, b'f', &mut marks.fin, s.tcp.seq.wrapping_add(s.len)),
+            flag::RST => history.differing(s.side, b'r', &mut marks.rst, s.tcp.seq),
+            c if c & (flag::FIN | flag::RST) == flag::FIN | flag::RST => history.once(s.side, b'i'),
+            _ => history.once(s.side, b'q'),
         }
     }
 
@@ -385,6 +407,12 @@ impl Tcp {
 
     pub(crate) fn states(&self) -> States {
         States { orig: self.ends[0].state, resp: self.ends[1].state }
+    }
+
+    /// How long it is kept after its last packet, and how its end is called then.
+    #[inline]
+    pub(crate) fn timeout(&self, o: &Options, is_ot: bool) -> (i64, &'static str) {
+        self.states().timeout(o, is_ot, self.ending)
     }
 
     /// Zeek's `conn_state`.

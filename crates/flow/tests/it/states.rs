@@ -33,6 +33,27 @@ fn states() {
     check(|s| s.open().client(b"x").close().reset(true), "SF", "ShADaFfR");
     check(|s| s.segment(true, SYN | FIN, b""), "SH", "Q");
     check(|s| s.open().segment(true, FIN | RST, b""), "RSTO", "ShAI");
+    // The letter of a flag comes again with another sequence number, and data beside a flag has none.
+    check(|s| s.segment(true, SYN, b"abc").segment(false, RST | ACK, b""), "REJ", "Sr");
+    check(|s| s.open().client(b"x").segment(true, FIN | ACK, b"y").segment(true, FIN | ACK, b""), "S2", "ShADaFF");
+    check(
+        |s| s.open().segment(true, FIN | ACK, b"").segment(true, RST, b"").segment(false, FIN | ACK, b""),
+        "SF",
+        "ShAFRf",
+    );
+}
+
+#[test]
+fn a_reset_that_its_sender_never_sent_ends_nothing() {
+    let mut s = Session::new(START, 502);
+    s.open().client(b"ask").server(b"answer");
+    s.reset(true);
+    s.client(b"again").server(b"still");
+    let told = run(&s);
+    let row = only(&told);
+    assert_eq!((row.state, row.history.as_str()), ("S1", "ShADadR"));
+    assert_eq!(told.streams[0], [b"askagain".to_vec(), b"answerstill".to_vec()]);
+    assert_eq!(told.events.iter().filter(|e| e.contains("tcp_data_after_reset")).count(), 1, "{:?}", told.events);
 }
 
 #[test]
@@ -80,7 +101,7 @@ fn counters_and_times() {
     assert_eq!(row.pkts, (6, 4));
     // Six headers of 40 bytes, four option bytes in each SYN.
     assert_eq!(row.ip_bytes, (6 * 40 + 4 + 100, 4 * 40 + 4 + 50));
-    assert_eq!(row.duration, Some(3 * SECOND + 9_000_000));
+    assert_eq!(row.duration, Some(3 * SECOND + 8_000_000), "without the last ACK");
     assert_eq!(row.handshake, Some(2_000_000));
     assert_eq!(row.rtt, (Some(1_000_000), Some(1_000_000)));
     assert_eq!((row.missed, row.end), (0, "finish"));

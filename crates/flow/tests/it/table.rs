@@ -33,7 +33,8 @@ fn timeouts_go_by_the_state() {
         let mut s = Session::new(START, 502);
         build(&mut s);
         let mut rig = Rig::new();
-        let last = s.frames.last().unwrap().0;
+        // The last ACK of a session that both sides closed is not part of its time.
+        let last = s.frames[s.frames.len() - 1 - usize::from(reason == "closed")].0;
         rig.frames(&s.frames);
         rig.tick(last + timeout);
         assert_eq!(rig.shard.live(), 1, "{reason} before");
@@ -44,7 +45,7 @@ fn timeouts_go_by_the_state() {
     check(|s| s.segment(true, SYN, b""), 5 * SECOND, "attempt");
     check(|s| s.open(), 5 * MINUTE, "inactive");
     check(|s| s.open().close(), 5 * SECOND, "closed");
-    check(|s| s.open().reset(true), SECOND / 10, "reset");
+    check(|s| s.open().reset(true), 5 * SECOND, "reset");
     check(|s| s.client(b"x"), 5 * MINUTE, "inactive");
 }
 
