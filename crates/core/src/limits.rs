@@ -99,6 +99,10 @@ limits! {
     RowGroupBytes = 33_554_432, "row_group_bytes", false;
     /// State kept for address pairs across flows (per shard); the oldest is forgotten.
     PairStates = 4_096, "pair_states", false;
+    /// Pairs of devices and protocols that the report lists; further ones are counted.
+    ReportTalks = 16_384, "report_talks", false;
+    /// Points that the report lists; further ones are counted.
+    ReportPoints = 16_384, "report_points", false;
     /// GOOSE control blocks followed in one flow; the one silent longest is forgotten and is new when it speaks again.
     ControlBlocks = 64, "control_blocks_per_flow", false;
 }

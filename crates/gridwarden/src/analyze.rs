@@ -9,7 +9,7 @@ use capture::{FileReport, Inputs, Merge, Single, Status};
 use detect::Device;
 use engine::{Counts, Options};
 use gwcore::{Finding, Limits, Names, Severity, Sink};
-use report::{FileSummary, Summary};
+use report::{FileSummary, Overview, Summary, Watch};
 
 use crate::cli::{Analyze, Checksums, Detail, Logs};
 use crate::platform::{Platform, Tally};
@@ -33,19 +33,22 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     write::assets(&dir, &world.devices)?;
     write::summary(&dir, &summary)?;
     if let Some(path) = &args.report {
-        write::report(path, &summary, &world.devices, &world.findings)?;
+        write::report(path, &summary, &world.devices, &world.findings, world.overview.as_ref())?;
     }
     say(args, &dir, &summary, &world)?;
     Ok(exit_code(&summary, &world))
 }
 
 /// What all worlds of the run came to.
+#[derive(Default)]
 struct World {
     devices: Vec<(Option<String>, Device)>,
     findings: Vec<(Option<String>, Finding)>,
     counts: Vec<Counts>,
     reports: Vec<FileReport>,
     tally: Tally,
+    /// For the report, where the input is one world.
+    overview: Option<Overview>,
 }
 
 fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
@@ -55,8 +58,7 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
     let mut sinks = sinks(args, dir, limits)?;
     let sizes = inputs.list.iter().filter_map(|i| std::fs::metadata(&i.path).ok()).map(|m| m.len());
     let progress = Progress::new(sizes.sum(), args.quiet);
-    let mut world =
-        World { devices: vec![], findings: vec![], counts: vec![], reports: vec![], tally: Tally::default() };
+    let mut world = World::default();
     let mut interfaces: Vec<String> = Vec::new();
     let chosen = (&args.only[..], &args.without[..]);
     if args.separate {
@@ -66,7 +68,7 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
             let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
-            let (devices, findings) = stage.result();
+            let (devices, findings, _) = stage.result(counts.span);
             let file = Some(input.path.display().to_string());
             world.devices.extend(devices.into_iter().map(|d| (file.clone(), d)));
             world.findings.extend(findings.into_iter().map(|f| (file.clone(), f)));
@@ -80,9 +82,11 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
         let mut source = Merge::open(inputs, limits);
         let names = (&files[..], &shared[..]);
         let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+        stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
-        let (devices, findings) = stage.result();
+        let (devices, findings, overview) = stage.result(counts.span);
+        world.overview = overview;
         world.devices.extend(devices.into_iter().map(|d| (None, d)));
         world.findings.extend(findings.into_iter().map(|f| (None, f)));
         world.counts.push(counts);

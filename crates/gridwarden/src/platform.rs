@@ -7,6 +7,8 @@ use detect::{Detectors, Device, Devices};
 use engine::{Points, Seen, Stage};
 use gwcore::{Body, Finding, Key, LimitHits, Limits, Names, Out, Sink, Ts};
 
+use report::{Overview, Watch};
+
 use crate::progress::Progress;
 
 /// State of one world (one timeline) and the sinks shared by all.
@@ -14,6 +16,7 @@ pub struct Platform<'a> {
     pub points: Points,
     pub devices: Devices,
     pub detectors: Detectors,
+    pub watch: Option<Watch>,
     pub sinks: &'a mut [Box<dyn Sink>],
     pub files: &'a [String],
     pub shared_files: &'a [Arc<str>],
@@ -45,6 +48,7 @@ impl<'a> Platform<'a> {
             points: Points::new(limits),
             devices: Devices::new(limits),
             detectors: Detectors::new(limits, only, without),
+            watch: None,
             sinks,
             files,
             shared_files,
@@ -54,13 +58,17 @@ impl<'a> Platform<'a> {
     }
 
     /// What this world found.
-    pub fn result(mut self) -> (Vec<Device>, Vec<Finding>) {
+    pub fn result(mut self, span: Option<(Ts, Ts)>) -> (Vec<Device>, Vec<Finding>, Option<Overview>) {
         let inventory = self.devices.finish();
         let findings = self.detectors.finish(&inventory);
         self.tally.hits.add(&self.points.hits);
         self.tally.hits.add(&self.devices.hits);
         self.tally.hits.add(&self.detectors.hits());
-        (inventory.devices, findings)
+        let overview = self.watch.map(|watch| {
+            self.tally.hits.add(&watch.hits);
+            watch.finish(&inventory, span)
+        });
+        (inventory.devices, findings, overview)
     }
 
     fn write(&mut self, out: &Out, interfaces: &[String]) -> std::io::Result<()> {
@@ -90,6 +98,9 @@ impl Stage for Platform<'_> {
         }
         self.points.batch(out);
         self.devices.batch(&out.facts, &out.flows);
+        if let Some(watch) = &mut self.watch {
+            watch.batch(&out.facts, &out.flows);
+        }
         let files = self.shared_files;
         let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
         self.detectors.batch(&out.facts, &out.flows, &name);
