@@ -197,9 +197,9 @@ fn draw(page: &mut String, node: &Node<'_>, hot: bool) {
         BOX.1,
         x + BOX.0 / 2,
         y + 20,
-        e(&cut(first, 20)),
+        e(&cut(first, 18)),
         x + BOX.0 / 2,
         y + 36,
-        e(&cut(&second.replace('_', " "), 22)),
+        e(&cut(&second.replace('_', " "), 21)),
     );
 }

@@ -200,11 +200,11 @@ fn device_table(page: &mut String, devices: &[Device]) {
         let ips = if d.ips.is_empty() {
             "no IP".to_owned()
         } else {
-            d.ips.iter().take(3).cloned().collect::<Vec<_>>().join(", ")
+            d.ips.iter().take(3).cloned().collect::<Vec<_>>().join("\n")
         };
         let _ = write!(
             page,
-            "<tr><td>{}</td><td>{}<br><small>{}</small></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}<br><small>to {}</small></td></tr>",
+            "<tr><td class=\"a\">{}</td><td>{}<br><small>{}</small></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"a\">{}<br><small>to {}</small></td></tr>",
             e(&ips),
             e(&d.macs.join(", ")),
             e(d.vendor.unwrap_or("maker unknown")),
