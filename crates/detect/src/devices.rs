@@ -201,12 +201,9 @@ impl Devices {
         for end in &ends {
             by_mac.entry(end.mac).or_default().insert(end.addr);
         }
-        let is_router = |mac: &Mac| {
-            mac.is_none()
-                || by_mac
-                    .get(mac)
-                    .is_some_and(|a| a.iter().filter(|a| !a.is_none() && a.is_v4()).count() > ROUTER_ADDRESSES)
-        };
+        let routes =
+            |a: &BTreeSet<Addr>| a.iter().filter(|a| !a.is_none() && a.is_v4()).nth(ROUTER_ADDRESSES).is_some();
+        let is_router = |mac: &Mac| mac.is_none() || by_mac.get(mac).is_some_and(routes);
         let mut devices: BTreeMap<(Mac, Addr), (Vec<Endpoint>, bool)> = BTreeMap::new();
         for end in ends {
             let claimed = self.claims.get(&end.addr).is_some_and(|m| m.contains(&end.mac));

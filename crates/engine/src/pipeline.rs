@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use capture::Frame;
-use gwcore::time::SECOND;
+use gwcore::time::MINUTE;
 use gwcore::{FlowConst, FlowRef, Key, LimitHits, Limits, Out, Span, Stamp, Ts};
 use packet::{Anomalies, Decoder, Outcome};
 
@@ -122,8 +122,10 @@ impl Counts {
     }
 }
 
-/// Frames in a batch at most.
-const BATCH_FRAMES: usize = 65_536;
+/// Frames in a batch at most: bounds the rows and facts that wait for the ordered stage.
+const BATCH_FRAMES: usize = 4_096;
+/// Packet time in a batch at most. What a batch costs whatever it holds (a call a kind and column) is then little beside its rows.
+const BATCH_TIME: i64 = MINUTE;
 /// Bytes of payload in a batch at most: bounds what is copied for other threads.
 const BATCH_BYTES: usize = 8 << 20;
 
@@ -309,7 +311,7 @@ fn run(
             lane.packet(&decoded.packet, decoded.payload, shard, &decoded.anomalies);
         }
         in_batch += 1;
-        if in_batch >= BATCH_FRAMES || clock.now().since(batch_start) >= SECOND * 10 || lane.bytes() >= BATCH_BYTES {
+        if in_batch >= BATCH_FRAMES || clock.now().since(batch_start) >= BATCH_TIME || lane.bytes() >= BATCH_BYTES {
             in_batch = 0;
             batch_start = clock.now();
             breaks.push_back(Vec::new());

@@ -29,6 +29,8 @@ const KEPT: usize = 256;
 struct Window {
     since: Ts,
     tried: BTreeSet<(Addr, u16)>,
+    hosts: BTreeSet<Addr>,
+    ports: BTreeSet<u16>,
     answered: u32,
 }
 
@@ -68,20 +70,21 @@ impl Detector for Scan {
             return;
         }
         if stale {
-            let window = Window { since: *start, tried: BTreeSet::new(), answered: 0 };
+            let (tried, hosts, ports) = Default::default();
+            let window = Window { since: *start, tried, hosts, ports, answered: 0 };
             if self.sources.insert(flow.src, window).is_some() {
                 self.hits.hit(Limit::DetectorSources);
             }
         }
         let Some(w) = self.sources.get_mut(&flow.src) else { return };
-        if w.tried.len() < KEPT {
-            w.tried.insert((flow.dst, flow.dst_port));
+        if w.tried.len() < KEPT && w.tried.insert((flow.dst, flow.dst_port)) {
+            w.hosts.insert(flow.dst);
+            w.ports.insert(flow.dst_port);
         }
         if w.tried.len() < TARGETS || w.answered as usize > w.tried.len() {
             return;
         }
-        let hosts: BTreeSet<Addr> = w.tried.iter().map(|t| t.0).collect();
-        let ports: BTreeSet<u16> = w.tried.iter().map(|t| t.1).collect();
+        let (hosts, ports) = (&w.hosts, &w.ports);
         if hosts.len().max(ports.len()) < TARGETS {
             return;
         }
