@@ -35,7 +35,7 @@ fn tshark_finds_no_fault_in_half_an_hour() {
 fn check(seed: u64, attacks: &[Attack], faults: &str) {
     let path = std::env::temp_dir().join(format!("gridwarden-simulate-{}-{seed}.pcap", std::process::id()));
     let file = BufWriter::new(std::fs::File::create(&path).unwrap());
-    substation(&Options { seed, minutes: 30, attacks: attacks.to_vec() })
+    substation(&Options { seed, minutes: 30, attacks: attacks.to_vec(), ..Options::default() })
         .write(file, std::io::sink(), std::io::sink())
         .unwrap();
     let found = tshark(&path, &["-Y", faults]);
