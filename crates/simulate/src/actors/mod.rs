@@ -58,8 +58,9 @@ pub(crate) struct Periodic<F> {
     rng: Rng,
     first: Micros,
     period: Micros,
-    /// Largest addition to the period.
+    /// Largest addition to the period, or the mean one where waiting is memoryless.
     jitter: Micros,
+    memoryless: bool,
     act: F,
 }
 
@@ -68,7 +69,7 @@ impl<F: FnMut(Micros, &mut Cx<'_>, &mut Rng)> Periodic<F> {
     pub(crate) fn new(seed: u64, name: &str, period: Micros, jitter: Micros, act: F) -> Periodic<F> {
         let mut rng = Rng::new(seed, name);
         let first = rng.between(0, period);
-        Periodic { rng, first, period, jitter, act }
+        Periodic { rng, first, period, jitter, memoryless: false, act }
     }
 }
 
@@ -79,7 +80,8 @@ impl<F: FnMut(Micros, &mut Cx<'_>, &mut Rng)> Actor for Periodic<F> {
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
         (self.act)(now, cx, &mut self.rng);
-        Some(now + self.period + self.rng.between(0, self.jitter))
+        let more = if self.memoryless { self.rng.exponential(self.jitter) } else { self.rng.between(0, self.jitter) };
+        Some(now + self.period + more)
     }
 }
 
