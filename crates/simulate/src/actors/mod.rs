@@ -43,6 +43,7 @@ pub(crate) fn substation(seed: u64, plant: &Plant) -> Vec<Box<dyn Actor>> {
     actors.push(Box::new(modbus::Poller::plc(seed, plant)));
     actors.push(Box::new(iec104::Link::new(seed, plant)));
     actors.push(Box::new(modbus::identification(seed)));
+    actors.push(Box::new(modbus::energy(seed)));
     for relay in 0..3 {
         actors.push(Box::new(goose::Publisher::new(seed, relay, plant)));
     }

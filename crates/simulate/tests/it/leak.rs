@@ -90,7 +90,6 @@ fn a_small_tree_does_not_tell_attacks_from_the_benign_day() {
                     continue;
                 }
                 let found = judge(&by_seed);
-                if found > 0.66 { eprintln!("{attack} {actor} {kind:?} {found:.3} {of_benign} {of_attack}"); }
                 worst = worst.max(found);
                 judged += 1;
                 if attack.told_by().is_none() && found - error(found, of_benign, of_attack) > ALLOWED {

@@ -16,6 +16,8 @@ pub struct Kind {
     pub message: u32,
     /// For an acknowledgement without data: the kind of the message that came before it.
     pub answers: u32,
+    /// Which server sends, as its habits are its own and not those of who attacks it; 0 for a client.
+    pub server: u8,
 }
 
 #[derive(Clone, Debug)]
@@ -84,7 +86,12 @@ fn sample(frame: &Frame, before: &mut HashMap<Vec<u8>, Before>) -> Sample {
     let message = message(protocol, data, flags);
     let answers = if is_tcp && data.is_empty() { last.message } else { 0 };
     last.message = message;
-    Sample { kind: Kind { protocol, from_server, message, answers }, features }
+    let server = match protocol {
+        _ if from_server => b[29],
+        0x0806 if b[21] == 2 => b[31],
+        _ => 0,
+    };
+    Sample { kind: Kind { protocol, from_server, message, answers, server }, features }
 }
 
 /// Function, type with cause, or flags where there is no data.
