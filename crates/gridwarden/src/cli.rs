@@ -100,9 +100,16 @@ pub struct Simulate {
     /// How long.
     #[arg(long, default_value_t = 60)]
     pub minutes: u32,
-    /// Attacks to lay over it: `scan`, `unauthorized-control`.
-    #[arg(long)]
+    /// Benign events that look like attacks: `failover`, `fault`, `link-loss`, `relay-test`, `replacement`, `rtu-restart`,
+    /// `site-scanner`, `switching`, `time-loss`, `vendor`.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub trap: Vec<String>,
+    /// Attacks to lay over it: `replay`, `rogue-master`, `scan`, `setpoint`, `unauthorized-control`.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
     pub attack: Vec<String>,
+    /// Who attacks: a `new` device, one that is `known`, or the `master` itself.
+    #[arg(long, default_value = "new")]
+    pub actor: String,
     /// Says nothing but errors.
     #[arg(long, short = 'q')]
     pub quiet: bool,
