@@ -182,6 +182,21 @@ pub enum Body {
         /// The reason.
         reason: &'static str,
     },
+    /// A second of packet time began: what timers and absence are measured by. It belongs to no flow.
+    Tick {
+        /// Frames seen since the tick before, in all files and on all interfaces.
+        frames: u64,
+    },
+    /// Packet time went back for good. It belongs to no flow.
+    TimeBreak {
+        /// How far, in nanoseconds.
+        back: i64,
+    },
+    /// Bytes of a stream that were sent but are not in the capture.
+    Gap {
+        /// How many.
+        missing: u64,
+    },
     /// A log-in with a name; the password is never kept.
     Login {
         /// Protocol.

@@ -4,10 +4,18 @@
 //! limit; output order never depends on a table's order. One detector is one file under `detectors/` and one word in its table.
 #![deny(missing_docs)]
 
+mod csv;
 mod detectors;
 mod devices;
 mod fold;
+mod maintenance;
+mod observation;
 mod oui;
+mod setup;
+mod site;
 
 pub use detectors::{Detectors, META, Meta};
 pub use devices::{Device, Devices, Inventory, Named};
+pub use maintenance::{Maintenance, Window};
+pub use setup::Setup;
+pub use site::{Declared, DeclaredPoint, Site};

@@ -121,7 +121,10 @@ impl Handler for Bridge<'_> {
     }
 
     fn gap(&mut self, flow: &mut Flow<FlowApp>, side: Side, missing: u64) {
-        self.with(flow, side, |app, cx| app.gap(dir(side), missing, cx));
+        self.with(flow, side, |app, cx| {
+            cx.fact(Body::Gap { missing });
+            app.gap(dir(side), missing, cx);
+        });
     }
 
     fn datagram(&mut self, flow: &mut Flow<FlowApp>, side: Side, data: &[u8], p: &Packet) {

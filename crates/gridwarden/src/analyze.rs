@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use capture::{FileReport, Inputs, Merge, Single, Status};
-use detect::Device;
+use detect::{Device, Setup};
 use engine::{Counts, Options};
 use gwcore::{Finding, Limits, Names, Severity, Sink};
 use report::{FileSummary, Summary};
@@ -50,6 +50,7 @@ struct World {
 
 fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
     let options = options(args, limits);
+    let setup = Setup::new(limits);
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
@@ -63,7 +64,7 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
         for (index, input) in inputs.list.iter().enumerate().filter(|(_, i)| matches!(i.status, Status::Capture)) {
             let Some(mut source) = Single::open(inputs, index, limits) else { continue };
             let names = (&files[..], &shared[..]);
-            let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+            let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
             let (devices, findings) = stage.result();
@@ -79,7 +80,7 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
     } else {
         let mut source = Merge::open(inputs, limits);
         let names = (&files[..], &shared[..]);
-        let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+        let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
         let (devices, findings) = stage.result();

@@ -1,9 +1,10 @@
 //! One IP address claimed by two MAC addresses.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Mac, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{End, Sighting, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -27,8 +28,8 @@ pub(super) struct ContestedAddress {
 }
 
 impl ContestedAddress {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let claims = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
+    pub(super) fn new(setup: &Setup) -> Self {
+        let claims = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
         ContestedAddress { claims, hits: LimitHits::default() }
     }
 }
@@ -65,21 +66,18 @@ impl Detector for ContestedAddress {
         let (src, dst) = (End { mac, addr, port: None }, End { mac: other, addr, port: None });
         let (low, high) = (mac.min(other), mac.max(other));
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{addr}:{low}:{high}"),
             severity: Severity::Medium,
             attack: &["T0830"],
             proto: source,
             src,
             dst,
-            words: &|| {
+            words: &|_| {
                 let title = format!("{addr} is claimed by two devices");
                 let why = format!("{addr} was claimed by {mac} and by {other} in turn within ten minutes.");
                 (title, why, evidence(mac.to_string(), Some(&other.to_string()), None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
     fn hits(&self) -> LimitHits {

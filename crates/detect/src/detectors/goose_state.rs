@@ -1,8 +1,9 @@
 //! GOOSE messages whose counters contradict those before: a second publisher, a restart, or messages played back.
 
-use gwcore::{Body, Fact, FlowConst, Limits, Severity};
+use gwcore::{Body, Fact, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -20,7 +21,7 @@ pub(super) static META: Meta = Meta {
 pub(super) struct GooseState;
 
 impl GooseState {
-    pub(super) fn new(_: &Limits) -> Self {
+    pub(super) fn new(_: &Setup) -> Self {
         GooseState
     }
 }
@@ -46,21 +47,18 @@ impl Detector for GooseState {
         let Some((said, severity)) = sentence(reason) else { return };
         let (src, dst) = ends(fact, flow);
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}>{}:{reason}", src.name(), dst.name()),
             severity,
             attack: if severity >= Severity::Medium { &["T1692.002"] } else { &[] },
             proto: "goose",
             src,
             dst,
-            words: &|| {
-                let title = format!("GOOSE publisher {} {said}", src.name());
-                let why = format!("The GOOSE publisher {} {said}.", src.name());
+            words: &|site| {
+                let title = format!("GOOSE publisher {} {said}", site.name(&src));
+                let why = format!("The GOOSE publisher {} {said}.", site.name(&src));
                 (title, why, evidence(reason.replace('_', " "), None, None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
 }

@@ -1,8 +1,9 @@
 //! Utility-protocol messages that do not follow their standard: damaged, cut, or made by hand.
 
-use gwcore::{Body, Fact, FlowConst, Limits, Severity};
+use gwcore::{Body, Fact, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -25,7 +26,7 @@ const NOT_MALFORMED: &[&str] = &["lost_position", "gap", "unanswered", "operate_
 pub(super) struct MalformedOt;
 
 impl MalformedOt {
-    pub(super) fn new(_: &Limits) -> Self {
+    pub(super) fn new(_: &Setup) -> Self {
         MalformedOt
     }
 }
@@ -38,21 +39,18 @@ impl Detector for MalformedOt {
         }
         let (src, dst) = ends(fact, flow);
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}>{}:{proto}:{reason}", src.name(), dst.name()),
             severity: META.severity,
             attack: &[],
             proto,
             src,
             dst,
-            words: &|| {
-                let title = format!("{proto} message from {} breaks the standard: {}", src.name(), reason.replace('_', " "));
-                let why = format!("{} sent a {proto} message that breaks the standard ({}).", src.name(), reason.replace('_', " "));
+            words: &|site| {
+                let title = format!("{proto} message from {} breaks the standard: {}", site.name(&src), reason.replace('_', " "));
+                let why = format!("{} sent a {proto} message that breaks the standard ({}).", site.name(&src), reason.replace('_', " "));
                 (title, why, evidence(reason.replace('_', " "), None, None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
 }

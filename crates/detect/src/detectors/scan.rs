@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -39,8 +40,8 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let sources = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
+    pub(super) fn new(setup: &Setup) -> Self {
+        let sources = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
         Scan { sources, hits: LimitHits::default() }
     }
 }
@@ -89,19 +90,18 @@ impl Detector for Scan {
         let (src, dst) = ends(fact, flow);
         let vertical = ports.len() > hosts.len();
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}:{}", src.name(), if vertical { "ports" } else { "hosts" }),
             severity: Severity::Medium,
             attack: if vertical { &["T0846.001"] } else { &["T0846.001", "T0846"] },
             proto: if flow.ip_proto == 6 { "tcp" } else { "udp" },
             src,
             dst,
-            words: &|| {
+            words: &|site| {
                 let of = if vertical { "ports" } else { "hosts" };
-                let title = format!("{} tries many {of}", src.name());
+                let title = format!("{} tries many {of}", site.name(&src));
                 let why = format!(
                     "{} tried {} on {} within five minutes; {tried} of these did not answer.",
-                    src.name(),
+                    site.name(&src),
                     counted(ports.len(), "port"),
                     counted(hosts.len(), "host")
                 );
@@ -110,9 +110,8 @@ impl Detector for Scan {
                 e.more.insert("ports".into(), listed.join(" ").into());
                 (title, why, e)
             },
-            fact,
-            flow,
             since: Some(since),
+            ..Sighting::of(&META, fact, flow)
         });
     }
     fn hits(&self) -> LimitHits {

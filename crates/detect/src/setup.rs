@@ -1,0 +1,25 @@
+//! What detectors are given before the first fact: limits, what was declared, and what was learned.
+
+use std::sync::Arc;
+
+use gwcore::Limits;
+
+use crate::{Maintenance, Site};
+
+/// What every detector may rest on beside the facts.
+#[derive(Clone, Default)]
+pub struct Setup {
+    /// Limits in force.
+    pub limits: Limits,
+    /// What the operator declared about the plant; empty if nothing.
+    pub site: Arc<Site>,
+    /// Declared work; empty if none.
+    pub maintenance: Arc<Maintenance>,
+}
+
+impl Setup {
+    /// Limits alone: nothing declared, nothing learned.
+    pub fn new(limits: &Limits) -> Setup {
+        Setup { limits: limits.clone(), ..Setup::default() }
+    }
+}
