@@ -101,6 +101,8 @@ limits! {
     PairStates = 4_096, "pair_states", false;
     /// GOOSE control blocks followed in one flow; the one silent longest is forgotten and is new when it speaks again.
     ControlBlocks = 64, "control_blocks_per_flow", false;
+    /// Publishers whose messages are compared with those before; further ones are not judged.
+    Publishers = 4_096, "publishers", false;
 }
 
 /// The limits in force: the defaults, or the defaults divided by one number.

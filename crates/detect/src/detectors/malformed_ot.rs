@@ -34,7 +34,7 @@ impl MalformedOt {
 impl Detector for MalformedOt {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Anomaly { proto, reason } = fact.body else { return };
-        if !UTILITY.contains(&proto) || NOT_MALFORMED.contains(&reason) || super::goose_state::sentence(reason).is_some() {
+        if !UTILITY.contains(&proto) || NOT_MALFORMED.contains(&reason) || super::goose_state::is_about_state(reason) {
             return;
         }
         let (src, dst) = ends(fact, flow);
