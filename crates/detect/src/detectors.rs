@@ -84,6 +84,21 @@ detectors! {
     unexpected_port::UnexpectedPort,
     contested_address::ContestedAddress,
     cleartext_password::CleartextPassword,
+    repeated_commands::RepeatedCommands,
+    reports_stay_off::ReportsStayOff,
+    commands_unanswered::CommandsUnanswered,
+    role_contradiction::RoleContradiction,
+    second_start::SecondStart,
+    answer_contradiction::AnswerContradiction,
+    time_source::TimeSource,
+    unacknowledged_command::UnacknowledgedCommand,
+    network_takeover::NetworkTakeover,
+    fingerprint::Fingerprint,
+    exposure::Exposure,
+    failed_logins::FailedLogins,
+    function_scan::FunctionScan,
+    flood::Flood,
+    beacon::Beacon,
 }
 
 /// All detectors at work.

@@ -13,9 +13,10 @@ mod observation;
 mod oui;
 mod setup;
 mod site;
+mod window;
 
 pub use detectors::{Detectors, META, Meta};
-pub use devices::{Device, Devices, Inventory, Named};
+pub use devices::{Change, Device, Devices, Inventory, Level, Named};
 pub use maintenance::{Maintenance, Window};
 pub use setup::Setup;
 pub use site::{Declared, DeclaredPoint, Site};

@@ -4,7 +4,7 @@ use gwcore::time::MINUTE;
 use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
-use crate::Setup;
+use crate::{Setup, oui};
 use crate::fold::{End, Sighting, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -34,15 +34,10 @@ impl ContestedAddress {
     }
 }
 
-/// Virtual router MACs (VRRP RFC 5798, HSRP, CARP) share an address by design.
-fn is_virtual(mac: Mac) -> bool {
-    matches!(mac.0, [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _] | [0x00, 0x00, 0x0c, 0x07, 0xac, _])
-}
-
 impl Detector for ContestedAddress {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Claim { addr, mac, source } = fact.body else { return };
-        if addr.is_none() || mac.is_none() || mac.is_group() || is_virtual(mac) || source == "lldp" {
+        if addr.is_none() || mac.is_none() || mac.is_group() || oui::virtual_router(mac).is_some() || source == "lldp" {
             return;
         }
         let Some((last, before)) = self.claims.get_mut(&addr) else {
