@@ -7,7 +7,7 @@ use gwcore::{Addr, Mac, Ts, ids};
 use super::{Change, Device, Devices, Endpoint, Inventory, Seen, role};
 use crate::oui;
 
-/// IP addresses seen behind one MAC before it is taken for a router and each address for a device of its own.
+/// IP addresses behind one MAC beyond which it is a router: a host with services of its own in containers has fewer.
 const ROUTER_ADDRESSES: usize = 4;
 
 /// A device by its MAC, or by its address where no MAC is its own.
@@ -23,15 +23,23 @@ impl Devices {
     pub fn finish(&self) -> Inventory {
         let mut ends: Vec<&Endpoint> = self.seen.keys().collect();
         ends.sort();
-        let routers = routers(&ends);
-        let mut groups: BTreeMap<DeviceKey, Vec<Endpoint>> = BTreeMap::new();
+        let fronts = self.fronts(&ends);
+        let routers: BTreeSet<Mac> =
+            fronts.iter().filter(|(_, f)| f.addresses.len() > ROUTER_ADDRESSES).map(|(m, _)| *m).collect();
+        // A router is on the segment even if no address is known to be its own.
+        let mut groups: BTreeMap<DeviceKey, Vec<Endpoint>> =
+            routers.iter().map(|mac| ((*mac, Addr::NONE), Vec::new())).collect();
         for end in ends {
             let claimed = self.claims.get(&end.addr).is_some_and(|m| m.contains(&end.mac));
-            let own = !end.mac.is_none() && (!routers.contains(&end.mac) || claimed || end.addr.is_none());
+            let only = match end.addr.is_v4() {
+                true => fronts.get(&end.mac).is_none_or(|f| f.addresses.len() < 2),
+                false => !routers.contains(&end.mac),
+            };
+            let own = !end.mac.is_none() && (only || claimed || end.addr.is_none());
             let key = if own { (end.mac, Addr::NONE) } else { (Mac::NONE, end.addr) };
             groups.entry(key).or_default().push(*end);
         }
-        let mut inventory = Inventory { changes: self.splits(&groups, &routers), ..Inventory::default() };
+        let mut inventory = Inventory { changes: self.splits(&groups), ..Inventory::default() };
         let merges = self.merges(&groups);
         for (gone, into) in &merges {
             let moved = groups.remove(gone).unwrap_or_default();
@@ -39,7 +47,11 @@ impl Devices {
         }
         for (key, ends) in &groups {
             let absorbed = merges.iter().find(|(_, into)| *into == key).map(|(gone, _)| *gone);
-            let device = self.device(*key, absorbed, ends, routers.contains(&key.0), &mut inventory.changes);
+            let front = fronts.get(&key.0).filter(|_| routers.contains(&key.0));
+            let device = self.device(*key, absorbed, ends, front, &mut inventory.changes);
+            if !key.0.is_none() {
+                inventory.index.insert((key.0, Addr::NONE), device.id.clone());
+            }
             inventory.index.extend(ends.iter().map(|e| ((e.mac, e.addr), device.id.clone())));
             inventory.devices.push(device);
         }
@@ -48,25 +60,21 @@ impl Devices {
         inventory
     }
 
-    /// The first addresses of a router were taken for its own until there were too many: they split off, the router keeps its id.
-    fn splits(&self, groups: &BTreeMap<DeviceKey, Vec<Endpoint>>, routers: &BTreeSet<Mac>) -> Vec<Change> {
-        let mut behind: BTreeMap<Mac, Vec<(Ts, Addr)>> = BTreeMap::new();
+    /// The first address of a MAC was taken for its own until a second one came: it splits off, unless it was proven.
+    fn splits(&self, groups: &BTreeMap<DeviceKey, Vec<Endpoint>>) -> Vec<Change> {
+        let mut behind: BTreeMap<Mac, (Ts, Addr)> = BTreeMap::new();
         for end in groups.iter().filter(|(key, _)| key.0.is_none()).flat_map(|(_, ends)| ends) {
-            if let (Some(seen), true) = (self.seen.get(end), routers.contains(&end.mac)) {
-                behind.entry(end.mac).or_default().push((seen.first, end.addr));
+            if let (Some(seen), false) = (self.seen.get(end), end.mac.is_none()) {
+                let first = behind.entry(end.mac).or_insert((seen.first, end.addr));
+                *first = (*first).min((seen.first, end.addr));
             }
         }
-        let mut changes = Vec::new();
-        for (mac, mut addresses) in behind {
-            addresses.sort();
-            for (_, addr) in addresses.into_iter().take(ROUTER_ADDRESSES) {
-                let reason =
-                    format!("{mac} stands in front of more than {ROUTER_ADDRESSES} addresses: {addr} is behind it");
-                let (kept, other) = (id((mac, Addr::NONE)), id((Mac::NONE, addr)));
-                changes.push(Change { kind: "split", kept, other, reason });
-            }
-        }
-        changes
+        let change = |(mac, (_, addr)): (Mac, (Ts, Addr))| {
+            let reason =
+                format!("{mac} stands in front of several addresses, and nothing proves that {addr} is its own");
+            Change { kind: "split", kept: id((mac, Addr::NONE)), other: id((Mac::NONE, addr)), reason }
+        };
+        behind.into_iter().map(change).collect()
     }
 
     /// Addresses seen behind a router that exactly one MAC of the segment claims: the same device from two sides. A contested one joins
@@ -87,7 +95,7 @@ impl Devices {
         key: DeviceKey,
         absorbed: Option<DeviceKey>,
         ends: &[Endpoint],
-        router: bool,
+        front: Option<&Front>,
         changes: &mut Vec<Change>,
     ) -> Device {
         let mac = key.0;
@@ -102,6 +110,9 @@ impl Devices {
                 ips.insert(end.addr);
             }
         }
+        if let Some(front) = front {
+            (all.first, all.last) = (all.first.min(front.first), all.last.max(front.last));
+        }
         let (mut id_kept, mut formerly) = (id(key), Vec::new());
         if let Some(gone) = absorbed {
             let mut other = id(gone);
@@ -114,7 +125,7 @@ impl Devices {
         }
         let real = |macs: &BTreeSet<Mac>| macs.iter().filter(|m| oui::virtual_router(**m).is_none()).count();
         let contested = ips.iter().filter(|a| self.claims.get(a).is_some_and(|m| real(m) > 1)).map(Addr::to_string);
-        let (virtual_mac, is_router) = (oui::virtual_router(mac), router && !mac.is_none());
+        let (virtual_mac, is_router) = (oui::virtual_router(mac), front.is_some());
         let roles = role::roles(&all, is_router || virtual_mac.is_some());
         let outside = !ips.is_empty() && ips.iter().all(Addr::is_internet) && mac.is_none();
         Device {
@@ -138,13 +149,25 @@ impl Devices {
     }
 }
 
-/// MACs in front of more addresses than one device has.
-fn routers(ends: &[&Endpoint]) -> BTreeSet<Mac> {
-    let mut addresses: BTreeMap<Mac, BTreeSet<Addr>> = BTreeMap::new();
-    for end in ends.iter().filter(|e| !e.mac.is_none() && e.addr.is_v4() && !e.addr.is_none()) {
-        addresses.entry(end.mac).or_default().insert(end.addr);
+/// IPv4 addresses seen with one MAC, and when it was seen.
+struct Front {
+    addresses: BTreeSet<Addr>,
+    first: Ts,
+    last: Ts,
+}
+
+impl Devices {
+    fn fronts(&self, ends: &[&Endpoint]) -> BTreeMap<Mac, Front> {
+        let mut fronts: BTreeMap<Mac, Front> = BTreeMap::new();
+        for end in ends.iter().filter(|e| !e.mac.is_none() && e.addr.is_v4() && !e.addr.is_none()) {
+            let Some(seen) = self.seen.get(*end) else { continue };
+            let new = || Front { addresses: BTreeSet::new(), first: seen.first, last: seen.last };
+            let front = fronts.entry(end.mac).or_insert_with(new);
+            front.addresses.insert(end.addr);
+            (front.first, front.last) = (front.first.min(seen.first), front.last.max(seen.last));
+        }
+        fronts
     }
-    addresses.into_iter().filter(|(_, a)| a.len() > ROUTER_ADDRESSES).map(|(m, _)| m).collect()
 }
 
 impl Seen {

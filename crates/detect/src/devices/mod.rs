@@ -1,8 +1,8 @@
 //! The device inventory: one entry per MAC on the segment or per IP address behind a router, with names, roles and protocols.
 //!
-//! A MAC that ARP, neighbour discovery, DHCP or a link protocol shows is a device, with or without IP. One that stands in front of more
-//! than four addresses is a router, and each address behind it a device of its own. An address that two MACs claim is told of both and
-//! joins nothing.
+//! A MAC on the segment is a device, with or without IP. An address is its own where ARP, neighbour discovery, DHCP or a link protocol shows
+//! it, or where it is the only one; others are behind it, and each is a device of its own. A MAC in front of more than four addresses is a
+//! router. An address that two MACs claim is told of both and joins nothing.
 
 mod inventory;
 mod join;
@@ -84,9 +84,11 @@ impl Devices {
             Body::Service { proto, server_is_responder } => {
                 let (server, client) = if *server_is_responder { (resp, orig) } else { (orig, resp) };
                 let port = if *server_is_responder { flow.dst_port } else { flow.src_port };
-                if matches!(flow.ip_proto, 6 | 17) {
-                    self.touch(server, fact.ts, flow, |s| add(&mut s.services, format!("{proto}/{port}")));
+                if !matches!(flow.ip_proto, 6 | 17) {
+                    // On the link nobody serves: publishers and time sources tell their role themselves.
+                    return self.touch(sender, fact.ts, flow, |s| add(&mut s.protocols, (*proto).to_owned()));
                 }
+                self.touch(server, fact.ts, flow, |s| add(&mut s.services, format!("{proto}/{port}")));
                 self.touch(server, fact.ts, flow, |s| add(&mut s.protocols, format!("{proto} server")));
                 self.touch(client, fact.ts, flow, |s| add(&mut s.protocols, format!("{proto} client")));
             }

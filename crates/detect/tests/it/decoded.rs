@@ -44,14 +44,18 @@ fn stated(proto: &'static str, field: &'static str, value: &str) -> Body {
 fn a_point_commanded_back_and_forth() {
     let toggles = |n: i64, step: i64| {
         let mut s = Story::default();
-        (0..n).for_each(|i| drop(s.tell(i * step, (1, 2), 502, control(7, (i % 2) as f64, false))));
+        for i in 0..n {
+            s.tell(i * step, (1, 2), 502, control(7, (i % 2) as f64, false));
+        }
         s
     };
     check("repeated-commands", &toggles(5, SECOND), &[Severity::Medium]);
     check("repeated-commands", &toggles(4, SECOND), &[]);
     check("repeated-commands", &toggles(9, 21 * SECOND), &[]);
     let mut same = Story::default();
-    (0..50).for_each(|i| drop(same.tell(i * SECOND, (1, 2), 502, control(7, 1.0, false))));
+    for i in 0..50 {
+        same.tell(i * SECOND, (1, 2), 502, control(7, 1.0, false));
+    }
     check("repeated-commands", &same, &[]);
 }
 
@@ -59,7 +63,9 @@ fn a_point_commanded_back_and_forth() {
 fn many_points_commanded_in_a_row() {
     let points = |n: u32| {
         let mut s = Story::default();
-        (0..n).for_each(|i| drop(s.tell(i64::from(i) * SECOND, (1, 2), 502, control(i, 1.0, false))));
+        for i in 0..n {
+            s.tell(i64::from(i) * SECOND, (1, 2), 502, control(i, 1.0, false));
+        }
         s
     };
     check("repeated-commands", &points(10), &[Severity::Medium]);
@@ -92,7 +98,9 @@ fn commands_without_an_answer() {
         if answered_before {
             s.tell(SECOND, (2, 1), 502, control(1, 1.0, true));
         }
-        (0..n).for_each(|i| drop(s.tell((i + 1) * MINUTE, (1, 2), 502, control(1, 1.0, false))));
+        for i in 0..n {
+            s.tell((i + 1) * MINUTE, (1, 2), 502, control(1, 1.0, false));
+        }
         s
     };
     // The last command still waits.
@@ -105,7 +113,9 @@ fn commands_without_an_answer() {
 fn both_roles_on_one_side() {
     let story = |roles: &[&'static str]| {
         let mut s = Story::default();
-        roles.iter().for_each(|r| drop(s.tell(0, (1, 2), 20_000, Body::Role(r))));
+        for r in roles.iter() {
+            s.tell(0, (1, 2), 20_000, Body::Role(r));
+        }
         s
     };
     check("role-contradiction", &story(&["master", "outstation"]), &[Severity::High]);
@@ -143,7 +153,9 @@ fn answers_that_contradict() {
         if both {
             s.tell(0, (1, 2), 20_000, Body::FlowStart);
         }
-        (0..n).for_each(|i| drop(s.tell(i * SECOND, (2, 1), 20_000, Body::Anomaly { proto: "dnp3", reason })));
+        for i in 0..n {
+            s.tell(i * SECOND, (2, 1), 20_000, Body::Anomaly { proto: "dnp3", reason });
+        }
         s
     };
     check("answer-contradiction", &story(3, "answer_without_request", true), &[Severity::Medium]);
@@ -228,7 +240,9 @@ fn refused_and_default_logins() {
     let story = |n: i64, accepted| {
         let mut s = Story::default();
         let login = |_| Body::Login { proto: "http", user: "a".into(), cleartext: true, accepted };
-        (0..n).for_each(|i| drop(s.tell(i * SECOND, (1, 2), 80, login(i))));
+        for i in 0..n {
+            s.tell(i * SECOND, (1, 2), 80, login(i));
+        }
         s
     };
     check("failed-logins", &story(10, Some(false)), &[Severity::Medium]);
@@ -263,7 +277,9 @@ fn functions_and_units_tried() {
 fn floods() {
     let starts = |n: i64| {
         let mut s = Story::default();
-        (0..n).for_each(|i| drop(s.tell(i * SECOND / 200, (1, 2), 502, Body::FlowStart)));
+        for i in 0..n {
+            s.tell(i * SECOND / 200, (1, 2), 502, Body::FlowStart);
+        }
         s
     };
     check("flood", &starts(1_000), &[Severity::Medium]);

@@ -1,6 +1,7 @@
 //! Detectors and devices on facts made by hand: what fires, what nearly does, and what limits do.
 
 mod decoded;
+mod inventory;
 
 use std::sync::Arc;
 

@@ -208,7 +208,7 @@ impl Modbus {
         if asked.as_ref().is_some_and(|r| pdu.fault.is_none() && !state::is_answer_to(pdu, r)) {
             cx.anomaly(Self::NAME, "answer_mismatch", b"");
         }
-        if waited.is_none() && self.asked {
+        if waited.is_none() && self.asked && !self.waiting.asks(header.unit, pdu.function) {
             cx.anomaly(Self::NAME, "answer_without_request", b"");
         }
         let mark = cx.mark();
