@@ -19,7 +19,7 @@ pub(super) static META: Meta = Meta {
     severity: Severity::Medium,
 };
 
-/// New conversations to one device within ten seconds. Utility devices serve a handful of connections; busy web servers stay below a
+/// New conversations to one port of a device within ten seconds. Utility devices serve a handful of connections; busy web servers stay below a
 /// hundred a second.
 const STARTS: u32 = 1_000;
 const WINDOW: i64 = 10 * SECOND;
@@ -27,9 +27,9 @@ const WINDOW: i64 = 10 * SECOND;
 const PACKETS: u64 = 1_000;
 const RATE: f64 = 100.0;
 
-/// Starts by device.
+/// Starts by device and port: many ports are a scan.
 pub(super) struct Flood {
-    starts: Windows<Addr, Addr>,
+    starts: Windows<(Addr, u16), Addr>,
 }
 
 impl Flood {
@@ -45,7 +45,7 @@ impl Detector for Flood {
         }
         let (kind, since, observed, threshold) = match &fact.body {
             Body::FlowStart => {
-                let Some(w) = self.starts.count(flow.dst, fact.ts, flow.src) else { return };
+                let Some(w) = self.starts.count((flow.dst, flow.dst_port), fact.ts, flow.src) else { return };
                 if w.count < STARTS {
                     return;
                 }

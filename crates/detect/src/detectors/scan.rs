@@ -46,9 +46,10 @@ impl Scan {
     }
 }
 
-/// Whether a connection state means that nobody served.
-fn unanswered(state: &str) -> bool {
-    matches!(state, "S0" | "REJ" | "RSTOS0" | "SH" | "RSTRH")
+/// Whether nobody served: no answer or a refusal, or a lone probe (FIN, ACK, Xmas) and its reset, without a byte of content.
+fn unanswered(state: &str, packets: [u64; 2], bytes: [u64; 2]) -> bool {
+    let probe = matches!(state, "RSTR" | "OTH") && packets[0] == 1 && packets[1] <= 1 && bytes == [0, 0];
+    probe || matches!(state, "S0" | "REJ" | "RSTOS0" | "SH" | "RSTRH")
 }
 
 fn counted(n: usize, what: &str) -> String {
@@ -57,12 +58,12 @@ fn counted(n: usize, what: &str) -> String {
 
 impl Detector for Scan {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
-        let Body::FlowEnd { state, start, packets, .. } = &fact.body else { return };
+        let Body::FlowEnd { state, start, packets, bytes, .. } = &fact.body else { return };
         if flow.src.is_none() || flow.dst.is_multicast() || !matches!(flow.ip_proto, 6 | 17) || packets[0] == 0 {
             return;
         }
         let stale = self.sources.get(&flow.src).is_none_or(|w| start.since(w.since) > WINDOW);
-        if !unanswered(state) {
+        if !unanswered(state, *packets, *bytes) {
             if let (Some(w), false) = (self.sources.get_mut(&flow.src), stale) {
                 w.answered += 1;
             }

@@ -131,6 +131,19 @@ fn findings_speak_the_site_s_names() {
 }
 
 #[test]
+fn lone_probes_and_their_resets_are_a_scan_and_cut_sessions_are_not() {
+    let probes = |packets: [u64; 2]| {
+        let mut s = Story::default();
+        for port in 0..30 {
+            let end = Body::FlowEnd { state: "RSTR", packets, bytes: [0, 0], start: START, service: "" };
+            s.tell(0, (1, 2), 1_000 + port, end);
+        }
+        s.findings().iter().filter(|f| f.detector == "scan").count()
+    };
+    assert_eq!((probes([1, 1]), probes([3, 2])), (1, 0));
+}
+
+#[test]
 fn a_slow_client_of_a_dead_server_is_no_scan() {
     assert!(scan(60, MINUTE).findings().is_empty());
 }

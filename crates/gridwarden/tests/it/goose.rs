@@ -147,17 +147,15 @@ fn poisoned_publishers_are_found_and_sound_ones_are_not() {
     let early = minute().into_iter().filter(|m| ours(m) && m.at < START + 10 * SECOND);
     let replayed = early.map(|m| Message { at: m.at + 30 * SECOND + 500 * MILLI, ..m });
     let copies = minute().into_iter().map(|m| Message { at: m.at + MILLI, ..m });
-    let restarted =
-        minute().into_iter().map(|m| match ours(&m) && m.at > START + 30 * SECOND && m.at < START + 40 * SECOND {
-            true => Message {
-                state: 1,
-                sequence: (m.at - START) as u64 / SECOND as u64 - 31,
-                changed: START + 31 * SECOND,
-                ..m
-            },
-            false => m,
-        });
-    let restarted = restarted.filter(|m| !(ours(m) && m.at >= START + 40 * SECOND));
+    let began = START + 31 * SECOND;
+    let after = |m: &Message| ours(m) && m.at >= began;
+    let restarted = minute().into_iter().filter(|m| !after(m) || m.at % SECOND == 0).map(|m| match after(&m) {
+        true => {
+            let values = vec![false; 3];
+            Message { state: 1, sequence: ((m.at - began) / SECOND) as u64, changed: began, values, ..m }
+        }
+        false => m,
+    });
     let cases: Vec<(&str, Option<&str>, Vec<Message>)> = vec![
         ("sound", None, minute()),
         ("two_paths", None, minute().into_iter().chain(copies).collect()),
