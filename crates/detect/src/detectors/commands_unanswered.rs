@@ -120,7 +120,10 @@ impl Detector for CommandsUnanswered {
                 if let Some(w) = before.filter(|w| !w.answered && fact.ts.since(w.fact.ts) > PATIENCE) {
                     self.miss(&w, "got no answer", look);
                 }
-                self.waiting.insert(flow.uid, Waiting { fact: fact.clone(), flow: *flow, pair, answered: false });
+                let waiting = Waiting { fact: fact.clone(), flow: *flow, pair, answered: false };
+                if self.waiting.insert(flow.uid, waiting).is_some() {
+                    self.hits.hit(Limit::DetectorSources);
+                }
             }
             _ => {}
         }

@@ -51,9 +51,10 @@ impl Detector for ReportsStayOff {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if let Body::FlowEnd { .. } = fact.body {
             // A standby connection is put to rest and closed.
-            let of = |pair: &Pair| [(flow.src, flow.dst), (flow.dst, flow.src)].contains(&(pair.0, pair.1));
-            let hit: Vec<Pair> = self.pairs.iter().filter(|(p, s)| s.off.is_some() && of(p)).map(|(p, _)| *p).collect();
-            hit.iter().for_each(|p| drop(self.pairs.remove(p)));
+            for (master, device) in [(flow.src, flow.dst), (flow.dst, flow.src)] {
+                let of = self.pairs.range_mut((master, device, "")..).take_while(|(p, _)| (p.0, p.1) == (master, device));
+                of.for_each(|(_, state)| state.off = None);
+            }
             return;
         }
         let Body::Op(op) = &fact.body else { return };

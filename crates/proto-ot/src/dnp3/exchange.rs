@@ -198,3 +198,17 @@ impl Dnp3 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_answer_again_is_a_copy_and_another_one_is_told() {
+        let before = Answer { frame: 1, seq: 3, fin: true, request: None, request_hash: 0, ordinal: 0, content: 7 };
+        assert_eq!(unasked(Some(&before), 3, 7), None);
+        assert_eq!(unasked(Some(&before), 3, 8), Some("second_answer"));
+        assert_eq!(unasked(Some(&before), 4, 7), Some("answer_without_request"));
+        assert_eq!(unasked(None, 4, 7), Some("answer_without_request"));
+    }
+}
