@@ -84,6 +84,16 @@ detectors! {
     unexpected_port::UnexpectedPort,
     contested_address::ContestedAddress,
     cleartext_password::CleartextPassword,
+    new_device::NewDevice,
+    new_conversation::NewConversation,
+    new_service::NewService,
+    new_function::NewFunction,
+    new_point::NewPoint,
+    new_master::NewMaster,
+    control_from_unusual_source::ControlFromUnusualSource,
+    value_range::ValueRange,
+    period::Period,
+    missing_device::MissingDevice,
 }
 
 /// All detectors at work.

@@ -4,16 +4,19 @@
 //! limit; output order never depends on a table's order. One detector is one file under `detectors/` and one word in its table.
 #![deny(missing_docs)]
 
+mod baseline;
 mod csv;
 mod detectors;
 mod devices;
 mod fold;
 mod maintenance;
+mod novelty;
 mod observation;
 mod oui;
 mod setup;
 mod site;
 
+pub use baseline::{Baseline, Class, Error as BaselineError, FORMAT_VERSION, Learner, Worth};
 pub use detectors::{Detectors, META, Meta};
 pub use devices::{Device, Devices, Inventory, Named};
 pub use maintenance::{Maintenance, Window};
