@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use gwcore::time::HOUR;
+use gwcore::time::{HOUR, MINUTE};
 use gwcore::{Addr, Evidence, Severity, Table};
 
-use crate::baseline::{Baseline, Class, INTERNET, Thing, UTILITY, Worth, YOUNG_PERIODS, who};
+use crate::baseline::{Baseline, Class, DYNAMIC, INTERNET, Thing, UTILITY, Worth, YOUNG_PERIODS, who};
 use crate::fold::{End, evidence};
 use crate::{Setup, Site};
 
@@ -18,6 +18,8 @@ pub(crate) struct Novelty {
     pub(crate) site: Arc<Site>,
     class: Class,
     worth: Worth,
+    /// Server and port of every service known, whatever the protocol.
+    served: Table<(Addr, u32), ()>,
 }
 
 impl Novelty {
@@ -25,7 +27,9 @@ impl Novelty {
     pub(crate) fn new(setup: &Setup, class: Class) -> Option<Novelty> {
         let baseline = setup.baseline.clone().filter(|b| b.knows(class))?;
         let worth = baseline.worth(class);
-        Some(Novelty { baseline, site: setup.site.clone(), class, worth })
+        let services = baseline.keys.keys().filter(|k| k.class == Class::Service);
+        let served = services.map(|k| ((k.b, k.n.0), ())).collect();
+        Some(Novelty { baseline, site: setup.site.clone(), class, worth, served })
     }
 
     /// Whether the baseline has never seen this.
@@ -54,6 +58,13 @@ impl Novelty {
         local && key.is_none_or(|k| self.baseline.seen(&k).is_none())
     }
 
+    /// Whether a server never served anything on the port of this conversation; the new service is then the finding.
+    pub(crate) fn is_new_service(&self, t: &Thing) -> bool {
+        let server = t.pair().1;
+        let port = t.to.port.map(u32::from).filter(|p| *p < u32::from(DYNAMIC));
+        port.is_some_and(|p| !t.to.addr.is_multicast() && server != INTERNET && !self.served.contains_key(&(server, p)))
+    }
+
     /// Severity after what the baseline is worth: young speaks as low, and so does an alarm where new things of the kind are usual.
     pub(crate) fn weigh(&self, severity: Severity, device: &End) -> Severity {
         let hours = self.baseline.activity.get(&who(device)).map_or(u32::MAX, |a| a.hours);
@@ -77,14 +88,18 @@ impl Novelty {
         e
     }
 
-    /// How long was learned, for "never in …".
+    /// How long was learned, for "never in …": the span if it was watched throughout, else the hours with packets.
     pub(crate) fn learned(&self) -> String {
-        let hours = self.baseline.span() / HOUR;
-        match (hours / 24, hours % 24, self.baseline.span() / (HOUR / 60)) {
-            (0, 0, minutes) => format!("{minutes} minutes"),
-            (0, hours, _) => format!("{hours} hours"),
-            (days, hours, _) => format!("{days} days {hours} hours"),
-        }
+        let b = &self.baseline;
+        let whole = b.hours_without() * 10 <= u64::from(b.hours());
+        let hours = if whole { b.span() / HOUR } else { i64::from(b.hours()) };
+        let text = match (hours / 24, hours % 24) {
+            _ if hours < 1 => format!("{} minutes", b.span() / MINUTE),
+            (..2, _) => format!("{hours} hours"),
+            (days, 0) => format!("{days} days"),
+            (days, hours) => format!("{days} days {hours} hours"),
+        };
+        if whole { text } else { format!("{text} of packets") }
     }
 
     /// The known first ends of a class for a server, named as the site does; they are the learned set.

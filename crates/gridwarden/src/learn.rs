@@ -28,6 +28,8 @@ const DAYS: usize = 3;
 const PARTS: usize = 31;
 /// Time around a suspicious stretch that is left out with it.
 const AROUND: i64 = MINUTE;
+/// Alarms of the replay that are shown.
+const ALARMS: usize = 10;
 /// Labels of frames that are learned.
 const BENIGN: &[&str] = &["", "0", "benign", "normal"];
 
@@ -138,7 +140,9 @@ impl<'a> Job<'a> {
                 let (start, end) = (e.ts.plus(-AROUND), e.ts_end.plus(AROUND));
                 windows.push(Window { start, end, asset: Some(source.clone()), reason: item.clone() });
             }
-            items.push((item, format!("{} ({})", f.why, f.ts)));
+            if items.iter().all(|(i, _)| *i != item) {
+                items.push((item, format!("{} (first {})", f.why, f.ts)));
+            }
         }
         Ok((items, windows))
     }
@@ -327,6 +331,9 @@ fn page(
         per_day(low)
     ));
     lines.extend(by.iter().map(|(d, (a, l))| format!("            {d}: {a} alarm, {l} low")));
+    let mut alarms: Vec<&Finding> = findings.iter().filter(|f| f.severity >= Severity::Medium).collect();
+    alarms.sort_by_key(|f| (f.ts, &f.id));
+    lines.extend(alarms.iter().take(ALARMS).map(|f| format!("            {}: {}", f.ts, report::plain(&f.why))));
     if !suspicions.is_empty() {
         lines.push("left out    learned under suspicion; `--accept ITEM` learns it:".to_owned());
         lines.extend(

@@ -169,6 +169,14 @@ impl Learner {
     fn activity(&mut self, fact: &Fact, flow: &FlowConst) {
         let Some(addr) = speaker(fact, flow) else { return };
         let minute = fact.ts.0.div_euclid(MINUTE);
+        // Who speaks within a long session is a device, though the session began before the capture did.
+        if self.minutes.get(&addr).is_none_or(|last| *last < minute) && !matches!(fact.body, Body::Claim { .. }) {
+            let ts = fact.ts;
+            observe::device(ends(fact, flow).0, &mut |t| {
+                let key = Key { class: t.class, a: t.pair().0, b: Addr::NONE, proto: 0, word: 0, n: (0, 0) };
+                self.know(key, ts);
+            });
+        }
         let Some(last) = self.minutes.get_mut(&addr) else {
             if self.minutes.len() < self.limit {
                 self.minutes.insert(addr, minute);

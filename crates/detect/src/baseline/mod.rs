@@ -15,7 +15,7 @@ use gwcore::{Addr, PointId, Table, Ts};
 pub use file::{Error, FORMAT_VERSION};
 pub use learn::Learner;
 pub(crate) use learn::{is_register, poll_number, speaker};
-pub(crate) use observe::{INTERNET, Thing, UTILITY, has_masters, is_command, things, who};
+pub(crate) use observe::{DYNAMIC, INTERNET, Thing, UTILITY, has_masters, is_command, things, who};
 pub(crate) use rhythm::{Rhythm, differs};
 pub(crate) use value::{Kind, Series, Value, float};
 

@@ -10,7 +10,7 @@ pub(crate) const UTILITY: &[&str] = &["modbus", "dnp3", "iec104", "goose", "s7co
 /// Stands for every address of the internet, where who exactly says little.
 pub(crate) const INTERNET: Addr = Addr([0xfe; 16]);
 /// Server ports from here on are given out at random (IANA, RFC 6335 §6).
-const DYNAMIC: u16 = 49_152;
+pub(crate) const DYNAMIC: u16 = 49_152;
 /// EtherTypes that say nothing about conversations: LLC, ARP, LLDP.
 const CHATTER: &[u16] = &[0, 0x0806, 0x88cc];
 
@@ -70,12 +70,12 @@ pub(crate) fn things(fact: &Fact, flow: &FlowConst, give: &mut dyn FnMut(Thing))
         Body::Claim { addr, mac, source } if *source != "lldp" => {
             device(End { mac: *mac, addr: *addr, port: None }, give)
         }
-        Body::FlowEnd { state, packets, service, .. } => {
+        Body::FlowEnd { state, packets, bytes, service, .. } => {
             if packets[1] > 0 {
                 device(receiver, give);
             }
             if service.is_empty() && *state != "REJ" {
-                unknown_protocol(flow, (sender, receiver), (*state, *packets), give);
+                unknown_protocol(flow, (sender, receiver), (state, *packets, *bytes), give);
             }
         }
         Body::Service { proto, server_is_responder } => {
@@ -111,7 +111,8 @@ pub(crate) fn has_masters(proto: &str) -> bool {
     matches!(proto, "dnp3" | "iec104")
 }
 
-fn device(end: End, give: &mut dyn FnMut(Thing)) {
+/// An end as a device: its MAC address, then its IP address where that is one of the site.
+pub(super) fn device(end: End, give: &mut dyn FnMut(Thing)) {
     if end.mac.is_group() || end.addr.is_multicast() {
         return;
     }
@@ -132,7 +133,7 @@ fn conversation((from, to): (End, End), proto: &'static str, give: &mut dyn FnMu
 fn unknown_protocol(
     flow: &FlowConst,
     (a, b): (End, End),
-    (state, packets): (&str, [u64; 2]),
+    (state, packets, bytes): (&str, [u64; 2], [u64; 2]),
     give: &mut dyn FnMut(Thing),
 ) {
     let (proto, ports) = match flow.ip_proto {
@@ -143,7 +144,8 @@ fn unknown_protocol(
         0 => return,
         _ => ("ip", false),
     };
-    let answered = packets[0] > 0 && packets[1] > 0;
+    // A connection over which nothing was said is no conversation.
+    let answered = packets[0] > 0 && packets[1] > 0 && (proto != "tcp" || bytes[0].saturating_add(bytes[1]) > 0);
     if ports && !answered && !b.addr.is_multicast() {
         return;
     }

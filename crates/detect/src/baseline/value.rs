@@ -194,8 +194,14 @@ impl Value {
         if self.discrete {
             return Kind::State;
         }
+        let different = self.states.len() as u64;
         if !self.many {
-            return if s.count >= ENOUGH { Kind::State } else { Kind::Unknown };
+            // A few values that come again and again are states; a few that hardly do are a set point's.
+            return match () {
+                () if s.count >= ENOUGH && s.count >= 4 * different => Kind::State,
+                () if different >= 3 => Kind::Measurement,
+                () => Kind::Unknown,
+            };
         }
         if s.changes >= ENOUGH && s.falls == 0 {
             return Kind::Counter;
@@ -234,7 +240,9 @@ impl Value {
             let carries = s.span() >= 65_536.0 || matches!(way, Wide::FloatHigh | Wide::FloatLow);
             fits(*way) && s.absurd == 0 && s.changes >= ENOUGH && s.roughness() < SMOOTH && carries
         });
-        candidates.min_by(|a, b| a.0.roughness().total_cmp(&b.0.roughness())).map(|(_, way)| way)
+        // The bits of floats grow with them, so they are smooth as integers too; integers below 770 million are absurd as floats.
+        let ways: Vec<Wide> = candidates.map(|(_, way)| way).collect();
+        ways.iter().copied().find(|w| matches!(w, Wide::FloatHigh | Wide::FloatLow)).or(ways.first().copied())
     }
 
     /// The range of a number over two registers.

@@ -70,13 +70,16 @@ impl Detector for NewConversation {
                 return see(novelty, &t, fact, flow, look);
             }
             let (a, b) = t.pair();
+            // Who asks is not known before a request: the conversation may be a known one the other way round.
+            let new_turned = novelty.is_new_as(Class::Conversation, (b, a), &t);
             if matches!(fact.body, Body::Op(_)) {
                 waiting.remove(&(a, b, t.proto));
                 let server = novelty.baseline.words.find(t.proto).map(|w| (b, w));
                 if server.is_none_or(|s| !masters.contains_key(&s)) {
                     see(novelty, &t, fact, flow, look);
                 }
-            } else if waiting.get(&(a, b, t.proto)).is_none()
+            } else if new_turned
+                && waiting.get(&(a, b, t.proto)).is_none()
                 && waiting.insert((a, b, t.proto), (t, fact.clone(), *flow)).is_some()
             {
                 hits.hit(Limit::DetectorSources);
@@ -100,7 +103,7 @@ fn is_trivial(t: &Thing, novelty: &Novelty) -> bool {
         return false;
     }
     let nameless = matches!(t.proto, "tcp" | "udp") && t.n.0 == 0;
-    nameless || novelty.is_stranger(&t.from) || novelty.is_stranger(&t.to)
+    nameless || novelty.is_stranger(&t.from) || novelty.is_stranger(&t.to) || novelty.is_new_service(t)
 }
 
 fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {

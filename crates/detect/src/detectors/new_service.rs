@@ -4,9 +4,9 @@ use gwcore::{Addr, Basis, Body, Fact, FlowConst, Severity, Table};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
-use crate::baseline::{Baseline, Class, INTERNET, Thing, UTILITY, things};
+use crate::baseline::{Baseline, Class, Thing, UTILITY, things};
 use crate::fold::Sighting;
-use crate::novelty::Novelty;
+use crate::novelty::{Novelty, is_utility};
 
 pub(super) static META: Meta = Meta {
     id: "new-service",
@@ -63,7 +63,9 @@ impl Detector for NewService {
             return;
         }
         things(fact, flow, &mut |t| {
-            if t.class != Class::Service || t.pair().1 == INTERNET || !novelty.is_new(&t) || novelty.is_stranger(&t.to) {
+            // In utility protocols the new conversation is the finding, and of a stranger the new device.
+            let told = is_utility(t.proto) || novelty.is_stranger(&t.to) || novelty.is_stranger(&t.from);
+            if t.class != Class::Service || told || !novelty.is_new_service(&t) {
                 return;
             }
             let known = network(t.to.addr).and_then(|n| self.networks.get(&n));

@@ -1,5 +1,7 @@
 //! Detectors and devices on facts made by hand: what fires, what nearly does, and what limits do.
 
+mod baseline;
+
 use std::sync::Arc;
 
 use detect::{Detectors, Devices, Maintenance, Setup, Site};
