@@ -99,6 +99,16 @@ detectors! {
     function_scan::FunctionScan,
     flood::Flood,
     beacon::Beacon,
+    new_device::NewDevice,
+    new_conversation::NewConversation,
+    new_service::NewService,
+    new_function::NewFunction,
+    new_point::NewPoint,
+    new_master::NewMaster,
+    control_from_unusual_source::ControlFromUnusualSource,
+    value_range::ValueRange,
+    period::Period,
+    missing_device::MissingDevice,
 }
 
 /// All detectors at work.

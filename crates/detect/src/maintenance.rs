@@ -48,8 +48,13 @@ impl Maintenance {
             let (asset, reason) = (field(2).map(str::to_owned), field(3).unwrap_or_default().to_owned());
             windows.push(Window { start, end, asset, reason });
         }
+        Ok(Maintenance::new(windows))
+    }
+
+    /// From windows in any order.
+    pub fn new(mut windows: Vec<Window>) -> Maintenance {
         windows.sort_by_key(|w| (w.start, w.end));
-        Ok(Maintenance { windows })
+        Maintenance { windows }
     }
 
     /// Every window, by its start.

@@ -63,11 +63,6 @@ impl Observation {
         }
     }
 
-    /// First moment of the capture.
-    pub(crate) fn first(&self) -> Option<Ts> {
-        self.first
-    }
-
     /// Takes note of a fact, before any detector sees it.
     pub(crate) fn fact(&mut self, fact: &Fact, flow: &FlowConst) {
         match fact.body {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use gwcore::Limits;
 
-use crate::{Maintenance, Site};
+use crate::{Baseline, Maintenance, Site};
 
 /// What every detector may rest on beside the facts.
 #[derive(Clone, Default)]
 pub struct Setup {
     /// Limits in force.
     pub limits: Limits,
+    /// What was learned; without it nothing is a finding for being new.
+    pub baseline: Option<Arc<Baseline>>,
     /// What the operator declared about the plant; empty if nothing.
     pub site: Arc<Site>,
     /// Declared work; empty if none.

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use anyhow::Context;
 use capture::{FileReport, Inputs, Merge, Single, Status};
-use detect::{Device, Setup};
+use detect::Device;
 use engine::{Counts, Options};
 use gwcore::{Finding, Limits, Names, Severity, Sink};
 use report::{FileSummary, Summary};
 
 use crate::cli::{Analyze, Checksums, Detail, Logs};
+use crate::knowledge;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
 use crate::write;
@@ -50,7 +51,7 @@ struct World {
 
 fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
     let options = options(args, limits);
-    let setup = Setup::new(limits);
+    let setup = knowledge::setup(args, limits)?;
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
@@ -100,7 +101,12 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
 
 fn options(args: &Analyze, limits: &Limits) -> Options {
     let checksums = if args.ignore_checksums { Checksums::None } else { args.checksums };
-    let threads = match args.threads {
+    engine_options(args.threads, checksums, args.detail == Detail::Full, limits)
+}
+
+/// How the engine runs; no threads named takes the machine's.
+pub fn engine_options(threads: usize, checksums: Checksums, full: bool, limits: &Limits) -> Options {
+    let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
     };
@@ -116,7 +122,7 @@ fn options(args: &Analyze, limits: &Limits) -> Options {
         checksums: if checksums == Checksums::None { packet::Checksums::Ignore } else { packet::Checksums::Verify },
         ..packet::Options::default()
     };
-    Options { threads, limits: limits.clone(), full: args.detail == Detail::Full, packet, flow }
+    Options { threads, limits: limits.clone(), full, packet, flow }
 }
 
 fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {

@@ -1,5 +1,6 @@
 //! Detectors and devices on facts made by hand: what fires, what nearly does, and what limits do.
 
+mod baseline;
 mod decoded;
 mod inventory;
 
