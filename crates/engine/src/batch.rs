@@ -9,9 +9,9 @@ pub(crate) enum Item {
     /// A packet of shard `shard`; its payload is `arena[from..to]`.
     Packet { packet: Packet, shard: u8, from: u32, to: u32, anomalies: Anomalies },
     /// Timers run up to `now` in every shard.
-    Tick { step: u64, now: Ts },
-    /// Time went back by `ns`.
-    Back { ns: i64 },
+    Tick { step: u64, now: Ts, frames: u64 },
+    /// Time went back by `back` nanoseconds, to `now`.
+    Back { step: u64, now: Ts, back: i64 },
     /// The input is over.
     Finish { step: u64, now: Ts },
 }

@@ -193,8 +193,8 @@ impl Lane for Inline {
     }
     fn every(&mut self, make: &dyn Fn() -> Item) {
         match make() {
-            Item::Tick { step, now } => self.worker.tick(step, now, &mut self.out),
-            Item::Back { ns } => self.worker.shift(ns),
+            Item::Tick { step, now, frames } => self.worker.tick(step, now, frames, &mut self.out),
+            Item::Back { step, now, back } => self.worker.back(step, now, back, &mut self.out),
             Item::Finish { step, now } => self.worker.finish(step, now, &mut self.out),
             Item::Packet { .. } => {}
         }
@@ -289,20 +289,25 @@ fn run(
     let mut counts = Counts::default();
     let mut breaks: VecDeque<Vec<Break>> = VecDeque::from([Vec::new()]);
     let (mut in_batch, mut batch_start, mut last_seq) = (0usize, Ts::default(), 0u64);
+    let mut since_tick = 0u64;
     while let Some(frame) = source.next() {
         last_seq = frame.seq;
         let step = frame.seq.saturating_mul(2);
         match clock.frame(frame.ts) {
             Moved::No => {}
-            Moved::Tick(now) => lane.every(&|| Item::Tick { step, now }),
+            Moved::Tick(now) => {
+                let frames = std::mem::take(&mut since_tick);
+                lane.every(&|| Item::Tick { step, now, frames });
+            }
             Moved::Back { before, after } => {
                 counts.time_breaks += 1;
                 if let Some(batch) = breaks.back_mut() {
                     batch.push(Break { step, before, after, file: frame.file });
                 }
-                lane.every(&|| Item::Back { ns: after.since(before) });
+                lane.every(&|| Item::Back { step, now: after, back: before.since(after) });
             }
         }
+        since_tick += 1;
         let decoded = decoder.decode(&frame);
         counts.frame(&frame, &decoded.outcome);
         if matches!(decoded.outcome, Outcome::Packet) {
@@ -322,7 +327,7 @@ fn run(
         }
     }
     let (step, now) = (last_seq.saturating_mul(2).saturating_add(2), clock.end());
-    lane.every(&|| Item::Tick { step, now });
+    lane.every(&|| Item::Tick { step, now, frames: since_tick });
     lane.every(&|| Item::Finish { step: step + 2, now });
     let mut hits = LimitHits::default();
     lane.flush(true, &mut |out| {

@@ -12,6 +12,7 @@ use gwcore::{Finding, Limits, Names, Severity, Sink};
 use report::{FileSummary, Overview, Summary, Watch};
 
 use crate::cli::{Analyze, Checksums, Detail, Logs};
+use crate::knowledge;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
 use crate::write;
@@ -53,6 +54,7 @@ struct World {
 
 fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
     let options = options(args, limits);
+    let setup = knowledge::setup(args, limits)?;
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
@@ -65,7 +67,7 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
         for (index, input) in inputs.list.iter().enumerate().filter(|(_, i)| matches!(i.status, Status::Capture)) {
             let Some(mut source) = Single::open(inputs, index, limits) else { continue };
             let names = (&files[..], &shared[..]);
-            let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+            let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
             let (devices, findings, _) = stage.result(counts.span);
@@ -81,7 +83,7 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
     } else {
         let mut source = Merge::open(inputs, limits);
         let names = (&files[..], &shared[..]);
-        let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+        let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
         stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
@@ -103,7 +105,12 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
 
 fn options(args: &Analyze, limits: &Limits) -> Options {
     let checksums = if args.ignore_checksums { Checksums::None } else { args.checksums };
-    let threads = match args.threads {
+    engine_options(args.threads, checksums, args.detail == Detail::Full, limits)
+}
+
+/// How the engine runs; no threads named takes the machine's.
+pub fn engine_options(threads: usize, checksums: Checksums, full: bool, limits: &Limits) -> Options {
+    let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
     };
@@ -119,7 +126,7 @@ fn options(args: &Analyze, limits: &Limits) -> Options {
         checksums: if checksums == Checksums::None { packet::Checksums::Ignore } else { packet::Checksums::Verify },
         ..packet::Options::default()
     };
-    Options { threads, limits: limits.clone(), full: args.detail == Detail::Full, packet, flow }
+    Options { threads, limits: limits.clone(), full, packet, flow }
 }
 
 fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {

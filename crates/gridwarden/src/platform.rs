@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use detect::{Detectors, Device, Devices};
+use detect::{Detectors, Device, Devices, Setup};
 use engine::{Points, Seen, Stage};
-use gwcore::{Body, Finding, Key, LimitHits, Limits, Names, Out, Sink, Ts};
-
+use gwcore::{Body, Finding, Key, LimitHits, Names, Out, Sink, Ts};
 use report::{Overview, Watch};
 
 use crate::progress::Progress;
@@ -37,7 +36,7 @@ pub struct Tally {
 impl<'a> Platform<'a> {
     /// A new world.
     pub fn new(
-        limits: &Limits,
+        setup: &Setup,
         (only, without): (&[String], &[String]),
         sinks: &'a mut [Box<dyn Sink>],
         (files, shared_files): (&'a [String], &'a [Arc<str>]),
@@ -45,9 +44,9 @@ impl<'a> Platform<'a> {
         progress: &'a Progress,
     ) -> Self {
         Platform {
-            points: Points::new(limits),
-            devices: Devices::new(limits),
-            detectors: Detectors::new(limits, only, without),
+            points: Points::new(&setup.limits),
+            devices: Devices::new(&setup.limits),
+            detectors: Detectors::new(setup, only, without),
             watch: None,
             sinks,
             files,
@@ -60,7 +59,9 @@ impl<'a> Platform<'a> {
     /// What this world found.
     pub fn result(mut self, span: Option<(Ts, Ts)>) -> (Vec<Device>, Vec<Finding>, Option<Overview>) {
         let inventory = self.devices.finish();
-        let findings = self.detectors.finish(&inventory);
+        let files = self.shared_files;
+        let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        let findings = self.detectors.finish(&inventory, &name);
         self.tally.hits.add(&self.points.hits);
         self.tally.hits.add(&self.devices.hits);
         self.tally.hits.add(&self.detectors.hits());

@@ -3,6 +3,7 @@
 
 mod csv;
 mod findings;
+mod goose;
 mod inputs;
 mod program;
 mod truth;

@@ -413,3 +413,23 @@ fn probes_are_strict() {
         assert_eq!(super::Http::probe(head, &hint(*port)), *expect, "{}", head.escape_ascii());
     }
 }
+
+#[test]
+fn passwords_that_makers_ship_are_told_without_the_password() {
+    let told = |credential: &str, status: &str| {
+        let mut b = bench();
+        let request = format!("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {credential}\r\n\r\n");
+        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+        b.client(request.as_bytes()).server(answer.as_bytes()).close();
+        let facts = b.facts().iter().filter_map(|f| match &f.body {
+            Body::Stated { field: "default_password", value, .. } => Some(value.to_string()),
+            _ => None,
+        });
+        facts.collect::<Vec<_>>()
+    };
+    // admin:admin, admin:adminx, and a credential without a colon.
+    assert_eq!(told("YWRtaW46YWRtaW4=", "200"), ["admin"]);
+    assert!(told("YWRtaW46YWRtaW4=", "401").is_empty(), "refused");
+    assert!(told("YWRtaW46YWRtaW54", "200").is_empty());
+    assert!(told("YWRtaW4=", "200").is_empty());
+}
