@@ -4,6 +4,7 @@
 mod csv;
 mod findings;
 mod inputs;
+mod learn;
 mod program;
 mod truth;
 mod truth_columns;
