@@ -138,7 +138,9 @@ impl<'a> Job<'a> {
             }
             for e in &f.episodes {
                 let (start, end) = (e.ts.plus(-AROUND), e.ts_end.plus(AROUND));
-                windows.push(Window { start, end, asset: Some(source.clone()), reason: item.clone() });
+                // By both addresses: what it says without IP gives it away as a device too.
+                let named = f.src.ip.iter().chain(&f.src.mac);
+                windows.extend(named.map(|n| Window { start, end, asset: Some(n.clone()), reason: item.clone() }));
             }
             if items.iter().all(|(i, _)| *i != item) {
                 items.push((item, format!("{} (first {})", f.why, f.ts)));

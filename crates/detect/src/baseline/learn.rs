@@ -7,7 +7,7 @@ use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Limits, Op, OpClass,
 
 use super::{Activity, Baseline, Class, Key, Seen, Value, float, observe, things, who};
 use crate::Maintenance;
-use crate::fold::ends;
+use crate::fold::{End, ends};
 use crate::observation::Observation;
 
 /// Learns a baseline from facts in the order of the input.
@@ -101,7 +101,11 @@ impl Learner {
             return false;
         }
         let (src, dst) = ends(fact, flow);
-        let named = |name: &str| src.is_called(name) || dst.is_called(name);
+        let claimed = match fact.body {
+            Body::Claim { addr, mac, .. } => End { mac, addr, port: None },
+            _ => src,
+        };
+        let named = |name: &str| [src, dst, claimed].iter().any(|end| end.is_called(name));
         let out = self.frames.contains(&fact.frame) || self.exclude.covers(fact.ts, named).is_some();
         // A flow with an excluded part is not summed up by its end.
         if out && self.excluded.len() < self.limit {

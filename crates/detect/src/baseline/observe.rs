@@ -165,6 +165,10 @@ fn unknown_protocol(
 }
 
 fn sample(s: &Sample, (sender, receiver): (End, End), give: &mut dyn FnMut(Thing)) {
+    // Nobody asks a publisher: what it sends is all that says that the conversation goes on.
+    if receiver.addr.is_multicast() || (receiver.addr.is_none() && receiver.mac.is_group()) {
+        conversation((sender, receiver), s.proto, give);
+    }
     let PointId { table, unit, address } = s.point;
     let (from, to) = if s.write { (sender, receiver) } else { (receiver, sender) };
     let thing = |class| Thing { class, from, to, proto: s.proto, word: table, n: (unit, address) };

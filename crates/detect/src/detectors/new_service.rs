@@ -78,7 +78,7 @@ impl Detector for NewService {
 
 fn see(novelty: &Novelty, t: &Thing, new_in_network: bool, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
     look.see(&Sighting {
-        dedup_key: format!("{}:{}:{}", t.to.name(), t.proto, t.n.0),
+        dedup_key: format!("{}:{}", t.to.name(), t.proto),
         basis: Basis::Learned,
         attack: &["T0886", "T0885"],
         proto: t.proto,

@@ -5,6 +5,7 @@ mod csv;
 mod findings;
 mod goose;
 mod inputs;
+mod learn;
 mod program;
 mod truth;
 mod truth_columns;
