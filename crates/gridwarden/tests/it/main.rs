@@ -7,3 +7,4 @@ mod inputs;
 mod program;
 mod truth;
 mod truth_columns;
+mod truth_columns_it;
