@@ -9,3 +9,4 @@ mod learn;
 mod program;
 mod truth;
 mod truth_columns;
+mod truth_columns_it;
