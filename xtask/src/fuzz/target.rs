@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use capture::{Frame, Inputs, LinkType, Single};
 use engine::{AnyParser, Counts, Seen, Source, Stage};
 use gwcore::{Key, Limits, Out, Ts};
-use proto::testing::Bench;
+use proto::testing::{Bench, text};
 use proto::{Carrier, Dir};
 
 use super::input::{Act, Input};
@@ -70,7 +70,7 @@ impl Runner {
             Kind::Stream => talk(Carrier::Stream, input, limits),
             Kind::Datagram => talk(Carrier::Datagram, input, limits),
             Kind::Link => talk(Carrier::Link, input, limits),
-            Kind::Frames => pipeline(&mut Frames { input, at: 0 }, limits),
+            Kind::Frames => pipeline(&mut Frames { input, at: 0 }, limits, input.size() % 2 == 0),
             Kind::Capture => self.file(input, limits),
         }))
         .map_err(|_| self.told())?;
@@ -89,7 +89,7 @@ impl Runner {
         }
         let inputs = Inputs::find(&[path], &limits);
         let Some(mut source) = Single::open(&inputs, 0, &limits) else { return (Vec::new(), 0) };
-        let (mut seen, panics) = pipeline(&mut source, limits);
+        let (mut seen, panics) = pipeline(&mut source, limits, bytes.len() % 2 == 0);
         seen.extend(source.finish().iter().map(|r| format!("{:?}", r.status).split(' ').take(4).collect::<String>()));
         (seen, panics)
     }
@@ -144,7 +144,7 @@ impl Source for Frames<'_> {
     }
 }
 
-/// Takes rows and lets them go, after counting what is wrong with the traffic.
+/// Takes rows, reads every cell of them, and keeps their shapes.
 #[derive(Default)]
 struct Sink {
     seen: Vec<String>,
@@ -153,7 +153,19 @@ struct Sink {
 impl Stage for Sink {
     fn batch(&mut self, out: &mut Out, _: Seen<'_>) -> std::io::Result<()> {
         for rows in out.kinds() {
-            self.seen.push(format!("{} {}", rows.kind().name, rows.stamps().len().min(4)));
+            let columns = rows.columns();
+            for i in 0..rows.stamps().len() {
+                let mut names = Vec::new();
+                for (field, column) in rows.kind().fields.iter().zip(&columns) {
+                    let value = text(column.value(i));
+                    if rows.kind().name == "anomaly" && matches!(field.name, "proto" | "reason") {
+                        names.push(value);
+                    } else if value != "-" {
+                        names.push(field.name.to_owned());
+                    }
+                }
+                self.seen.push(format!("{} {}", rows.kind().name, names.join(" ")));
+            }
         }
         Ok(())
     }
@@ -163,13 +175,18 @@ impl Stage for Sink {
     }
 }
 
-fn pipeline(source: &mut dyn Source, limits: Limits) -> (Vec<String>, u64) {
+/// The whole pipeline on one thread, with check sums looked at or not.
+fn pipeline(source: &mut dyn Source, limits: Limits, checked: bool) -> (Vec<String>, u64) {
+    let (sums, believed) = match checked {
+        true => (packet::Checksums::Verify, flow::Checksums::Auto),
+        false => (packet::Checksums::Ignore, flow::Checksums::None),
+    };
     let options = engine::Options {
         threads: 1,
         limits,
         full: true,
-        packet: packet::Options { checksums: packet::Checksums::Ignore, ..packet::Options::default() },
-        flow: flow::Options { checksums: flow::Checksums::None, ..flow::Options::default() },
+        packet: packet::Options { checksums: sums, ..packet::Options::default() },
+        flow: flow::Options { checksums: believed, ..flow::Options::default() },
     };
     let mut sink = Sink::default();
     let counts = engine::analyze(source, &options, &mut sink).unwrap_or_default();
