@@ -24,6 +24,14 @@ use parse::{Pdu, parse};
 use record::{Lists, Pair};
 use state::{Request, Sides, Waiting};
 
+/// Function codes and names of what stays whole.
+pub(crate) fn left_raw() -> impl Iterator<Item = (String, &'static str)> {
+    table::LEFT_RAW.iter().map(|(codes, name)| match (codes.start(), codes.end()) {
+        (a, b) if a == b => (format!("function {a}"), *name),
+        (a, b) => (format!("functions {a}–{b}"), *name),
+    })
+}
+
 /// The registered port.
 const PORT: u16 = 502;
 
