@@ -86,6 +86,12 @@ impl Detectors {
         Detectors { active, folder: Folder::new(limits) }
     }
 
+    /// With Community IDs under this seed.
+    pub fn community_id_seed(mut self, seed: u16) -> Detectors {
+        self.folder.community_id_seed = seed;
+        self
+    }
+
     /// Takes the facts of a batch; `files` names a file by its index.
     pub fn batch(&mut self, facts: &[Fact], flows: &[FlowConst], files: &dyn Fn(u32) -> Arc<str>) {
         for fact in facts {

@@ -71,6 +71,7 @@ pub(crate) struct Folder {
     open: Table<(&'static str, String), Open>,
     closed: Vec<Open>,
     limit: usize,
+    pub(crate) community_id_seed: u16,
     pub(crate) hits: LimitHits,
 }
 
@@ -80,6 +81,7 @@ impl Folder {
             open: Table::default(),
             closed: Vec::new(),
             limit: limits.get(Limit::Findings),
+            community_id_seed: 0,
             hits: LimitHits::default(),
         }
     }
@@ -97,6 +99,9 @@ impl Folder {
         }
         let open = self.open.entry(key).or_insert_with(|| Open { finding: begin(s), src: s.src, dst: s.dst });
         grow(&mut open.finding, s, files);
+        if open.finding.community_id.is_none() {
+            open.finding.community_id = flow::community_id(s.flow, self.community_id_seed);
+        }
     }
 
     /// Every finding by (`ts`, `id`), its parties named by the inventory.
@@ -173,9 +178,6 @@ fn grow(f: &mut Finding, s: &Sighting<'_>, files: &dyn Fn(u32) -> std::sync::Arc
         if !f.uids.contains(&uid) {
             f.uids.push(uid);
         }
-    }
-    if f.community_id.is_none() {
-        f.community_id = flow::community_id(s.flow);
     }
 }
 

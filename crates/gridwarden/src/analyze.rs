@@ -58,12 +58,11 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
     let mut world =
         World { devices: vec![], findings: vec![], counts: vec![], reports: vec![], tally: Tally::default() };
     let mut interfaces: Vec<String> = Vec::new();
-    let chosen = (&args.only[..], &args.without[..]);
     if args.separate {
         for (index, input) in inputs.list.iter().enumerate().filter(|(_, i)| matches!(i.status, Status::Capture)) {
             let Some(mut source) = Single::open(inputs, index, limits) else { continue };
             let names = (&files[..], &shared[..]);
-            let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+            let mut stage = Platform::new(limits, args, &mut sinks, names, &mut world.tally, &progress);
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
             let (devices, findings) = stage.result();
@@ -79,7 +78,7 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
     } else {
         let mut source = Merge::open(inputs, limits);
         let names = (&files[..], &shared[..]);
-        let mut stage = Platform::new(limits, chosen, &mut sinks, names, &mut world.tally, &progress);
+        let mut stage = Platform::new(limits, args, &mut sinks, names, &mut world.tally, &progress);
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
         let (devices, findings) = stage.result();
@@ -109,6 +108,7 @@ fn options(args: &Analyze, limits: &Limits) -> Options {
             Checksums::None => flow::Checksums::None,
             Checksums::All => flow::Checksums::All,
         },
+        overlap: flow::Targets::new(args.reassembly_policy.clone()),
         ..flow::Options::default()
     };
     let packet = packet::Options {
@@ -120,13 +120,14 @@ fn options(args: &Analyze, limits: &Limits) -> Options {
 
 fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let community_id = views::CommunityId { of: flow::community_id, seed: args.community_id_seed };
     for log in &args.logs {
         sinks.push(match log {
             Logs::Parquet => Box::new(lake::ParquetSink::new(dir, limits)),
             Logs::Ndjson => Box::new(views::NdjsonSink::new(dir)),
-            Logs::Zeek => Box::new(views::ZeekSink::new(dir, false, flow::community_id)),
-            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir, true, flow::community_id)),
-            Logs::Eve => Box::new(views::EveSink::new(dir, flow::community_id)),
+            Logs::Zeek => Box::new(views::ZeekSink::new(dir, false, community_id)),
+            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir, true, community_id)),
+            Logs::Eve => Box::new(views::EveSink::new(dir, community_id)),
         });
     }
     Ok(sinks)
@@ -209,6 +210,7 @@ fn summarise(args: &Analyze, inputs: &Inputs, world: &World) -> Summary {
     }
     s.frames = s.files.iter().map(|f| f.frames).sum();
     s.decoded = s.files.iter().map(|f| f.decoded).sum();
+    s.cut_by_snaplen = s.files.iter().map(|f| f.cut_by_snaplen).sum();
     for f in &s.files {
         for (reason, n) in &f.reasons {
             *s.reasons.entry(reason.clone()).or_default() += n;
@@ -230,6 +232,7 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
     for c in counts.iter().filter_map(|c| c.files.get(index)) {
         f.frames += c.frames;
         f.decoded += c.decoded;
+        f.cut_by_snaplen += c.cut_by_snaplen;
         for (reason, n) in &c.reasons {
             *f.reasons.entry((*reason).to_owned()).or_default() += n;
         }

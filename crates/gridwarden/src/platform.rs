@@ -7,6 +7,7 @@ use detect::{Detectors, Device, Devices};
 use engine::{Points, Seen, Stage};
 use gwcore::{Body, Finding, Key, LimitHits, Limits, Names, Out, Sink, Ts};
 
+use crate::cli::Analyze;
 use crate::progress::Progress;
 
 /// State of one world (one timeline) and the sinks shared by all.
@@ -35,7 +36,7 @@ impl<'a> Platform<'a> {
     /// A new world.
     pub fn new(
         limits: &Limits,
-        (only, without): (&[String], &[String]),
+        args: &Analyze,
         sinks: &'a mut [Box<dyn Sink>],
         (files, shared_files): (&'a [String], &'a [Arc<str>]),
         tally: &'a mut Tally,
@@ -44,7 +45,7 @@ impl<'a> Platform<'a> {
         Platform {
             points: Points::new(limits),
             devices: Devices::new(limits),
-            detectors: Detectors::new(limits, only, without),
+            detectors: Detectors::new(limits, &args.only, &args.without).community_id_seed(args.community_id_seed),
             sinks,
             files,
             shared_files,

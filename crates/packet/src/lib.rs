@@ -30,6 +30,6 @@ mod twins;
 mod walk;
 
 pub use decoder::{Checksums, Decoder, Options};
-pub use fragments::FragmentCounts;
+pub use fragments::{FragmentCounts, Incomplete};
 pub use outcome::{Anomalies, Decoded, Outcome};
 pub use packet::{Link, Packet, Redundancy, Tcp, Transport, flag};
