@@ -10,7 +10,7 @@ pub(crate) struct Stamps {
     first: u32,
     /// That of its latest segment up to what its peer acknowledged (TS.Recent of the peer, RFC 7323 §4.3).
     recent: u32,
-    /// Whether its SYN carried the option; without that nothing is said.
+    /// Whether its SYN carried the option.
     known: bool,
 }
 
@@ -25,10 +25,10 @@ impl Stamps {
         }
     }
 
-    /// Whether the peer can have seen this value when it sent an echo. An echo of zero says nothing, and some ends send a SYN with zero.
+    /// Whether an answer to the SYN can echo this value. An echo of zero says nothing, and some ends send a SYN with zero.
     pub(crate) fn may_be_echoed(&self, echo: u32) -> bool {
         let sent = self.recent.wrapping_sub(self.first).saturating_add(LOST);
-        !self.known || echo == 0 || self.first == 0 || echo.wrapping_sub(self.first) <= sent
+        echo == 0 || (self.known && (self.first == 0 || echo.wrapping_sub(self.first) <= sent))
     }
 
     /// Whether a receiver leaves a segment with this value alone: it is older than what it already took in (RFC 7323 §5.3, R1).
@@ -62,7 +62,8 @@ mod tests {
         check(&[u32::MAX], 0x10, true);
         check(&[u32::MAX], u32::MAX - 1, false);
         check(&[0], 5_000_000, true);
-        check(&[], 7, true);
+        check(&[], 7, false);
+        check(&[], 0, true);
     }
 
     #[test]

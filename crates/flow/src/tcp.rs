@@ -200,7 +200,7 @@ impl Tcp {
 
     /// Whether the receiver of a FIN or RST leaves it alone because of its timestamps, or because it answers such a segment.
     ///
-    /// In answer to a SYN, the echo of FIN and RST must be a value that the SYNs carried (RFC 7323 §3.2 allows that of a RST; hosts do it).
+    /// In answer to a SYN, the echo of FIN and RST must be zero or a value that the SYNs carried (RFC 7323 §3.2 allows that of a RST; hosts do it).
     /// Later, the value of a FIN must not lie before that of data already acknowledged (§5.3); of a RST it says nothing. The sender
     /// of a SYN answers what it refuses with a RST of that acknowledgement number and goes on (RFC 9293 §3.10.7.3).
     fn is_refused<H: Handler>(&mut self, s: &Segment<'_>, up: &mut Up<'_, H>) -> bool {

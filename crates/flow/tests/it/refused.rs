@@ -58,6 +58,12 @@ fn a_refused_reset_alone_leaves_an_attempt() {
     let told = run(&s);
     assert_eq!(anomalies(&told), ["Resp tcp_impossible_timestamp: RST with value 100, echo 100"]);
     assert_eq!((only(&told).state, only(&told).pkts), ("S0", (1, 1)));
+    // The SYN had no timestamp: there is none to echo.
+    let mut s = Session::new(START, 80);
+    s.segment(true, SYN, b"");
+    s.server.options = stamps(100, 100);
+    s.segment(false, RST | ACK, b"");
+    assert_eq!((anomalies(&run(&s)).len(), only(&run(&s)).state), (1, "S0"));
     let mut s = asked();
     s.reset(false);
     assert_eq!(only(&run(&s)).state, "REJ");
