@@ -1,9 +1,10 @@
-//! Repository chores: `cargo xtask setup | test | scaffold | docs | bench | oui`.
+//! Repository chores: `cargo xtask setup | test | fuzz | scaffold | docs | bench | oui`.
 // A chore talks to the person who runs it.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
 mod docs;
+mod fuzz;
 mod oui;
 mod scaffold;
 mod setup;
@@ -13,6 +14,8 @@ mod test;
 const USAGE: &str = "usage: cargo xtask COMMAND
   setup [--yes]        system packages that checks need (Chromium, tshark): lists them, then installs them
   test [--ci]          everything a change must pass; --ci fails for what could not be checked
+  fuzz [--target stream|datagram|link|frames|capture] [--seconds N | --runs N] [--seed N] | --replay FILE
+                       broken traffic at every parser; findings are saved under fuzz/ of the target folder
   scaffold NAME CRATE  a new protocol folder in proto-it or proto-ot
   docs [--check]       reference pages made from the code
   bench                parser and pipeline speed on a capture of our own
@@ -24,6 +27,7 @@ fn main() -> anyhow::Result<()> {
     match args.first().map(String::as_str) {
         Some("setup") => setup::run(flag("--yes")),
         Some("test") => test::run(flag("--ci")),
+        Some("fuzz") => fuzz::command(&args),
         Some("scaffold") => scaffold::run(args.get(1), args.get(2)),
         Some("docs") => docs::run(flag("--check")),
         Some("bench") => bench::run(),

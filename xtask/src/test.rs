@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use crate::{docs, scaffold, setup, sh};
+use crate::{docs, fuzz, scaffold, setup, sh};
 
 /// Show scripts that are small enough for every run; the others are run by hand and say so.
 const SHOWS: &[&str] = &["show/02-corpus", "show/03-truth", "show/04-damage", "show/06-first-hour", "show/07-report"];
@@ -25,6 +25,7 @@ pub fn run(ci: bool) -> anyhow::Result<()> {
         "cargo",
         &["clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
     )?;
+    fuzz::run(&fuzz::Options::short())?;
     scaffold::check()?;
     docs::run(true)?;
     for show in SHOWS {

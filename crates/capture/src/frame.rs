@@ -21,6 +21,10 @@ impl LinkType {
     pub const PPP_HDLC: LinkType = LinkType(50);
     /// Raw IP, version from the first nibble.
     pub const RAW: LinkType = LinkType(101);
+    /// IEEE 802.11 (wireless LAN).
+    pub const IEEE802_11: LinkType = LinkType(105);
+    /// Radiotap, a header of the receiver before IEEE 802.11.
+    pub const RADIOTAP: LinkType = LinkType(127);
     /// OpenBSD loopback: address family in network byte order.
     pub const LOOP: LinkType = LinkType(108);
     /// Linux cooked capture v1.

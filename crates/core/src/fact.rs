@@ -114,6 +114,31 @@ pub struct Op {
     pub refused: Option<(u16, &'static str)>,
 }
 
+/// A message that a publisher repeats and numbers by itself, as GOOSE does (IEC 61850-8-1 §18).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Protocol.
+    pub proto: &'static str,
+    /// Reference of what is published: the GOOSE control block.
+    pub stream: Box<str>,
+    /// State number: raised with each change.
+    pub state: u64,
+    /// Sequence number: raised with each repetition of a state.
+    pub sequence: u64,
+    /// When the state changed, by the publisher's clock; none where it is absent or zero.
+    pub changed: Option<Ts>,
+    /// How long the next message may take, in nanoseconds; 0 where not stated.
+    pub ttl: i64,
+    /// Hash of the values.
+    pub values: u64,
+    /// Hash of the data set's reference and its number of entries.
+    pub data_set: u64,
+    /// Configuration revision.
+    pub revision: u64,
+    /// Marked as simulated or for test.
+    pub simulated: bool,
+}
+
 /// What was observed.
 #[derive(Clone, Debug)]
 pub enum Body {
@@ -181,6 +206,40 @@ pub enum Body {
         proto: &'static str,
         /// The reason.
         reason: &'static str,
+    },
+    /// A second of packet time began: what timers and absence are measured by. It belongs to no flow.
+    Tick {
+        /// Frames seen since the tick before, in all files and on all interfaces.
+        frames: u64,
+    },
+    /// Packet time went back for good. It belongs to no flow.
+    TimeBreak {
+        /// How far, in nanoseconds.
+        back: i64,
+    },
+    /// Bytes of a stream that were sent but are not in the capture.
+    Gap {
+        /// How many.
+        missing: u64,
+    },
+    /// A message of a publisher; copies of the same message are left out.
+    Published(Box<Published>),
+    /// The sender states something about the network that does not change by itself: `stp` `root`, `ptp` `grandmaster`, `dhcp` `router` …;
+    /// told when it is new in its flow, or with every message where there is no flow state.
+    Stated {
+        /// Protocol.
+        proto: &'static str,
+        /// What is stated.
+        field: &'static str,
+        /// The value as text.
+        value: Box<str>,
+    },
+    /// What the opening packet of a TCP connection tells of its sender's IP stack.
+    Fingerprint {
+        /// Time to live, or hop limit, as it arrived.
+        ttl: u8,
+        /// Unscaled receive window.
+        window: u16,
     },
     /// A log-in with a name; the password is never kept.
     Login {

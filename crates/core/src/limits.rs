@@ -95,12 +95,20 @@ limits! {
     Findings = 65_536, "findings", false;
     /// Sources a windowed detector follows at once; the least active is forgotten.
     DetectorSources = 65_536, "detector_sources", false;
+    /// Entries learned into a baseline, and as many values; further new ones are counted, and what is new of their kind is not told.
+    BaselineKeys = 1_048_576, "baseline_keys", false;
     /// Bytes buffered in columns before the largest kind is written as a row group.
     RowGroupBytes = 33_554_432, "row_group_bytes", false;
     /// State kept for address pairs across flows (per shard); the oldest is forgotten.
     PairStates = 4_096, "pair_states", false;
+    /// Pairs of devices and protocols that the report lists; further ones are counted.
+    ReportTalks = 16_384, "report_talks", false;
+    /// Points that the report lists; further ones are counted.
+    ReportPoints = 16_384, "report_points", false;
     /// GOOSE control blocks followed in one flow; the one silent longest is forgotten and is new when it speaks again.
     ControlBlocks = 64, "control_blocks_per_flow", false;
+    /// Publishers whose messages are compared with those before; further ones are not judged.
+    Publishers = 4_096, "publishers", false;
 }
 
 /// The limits in force: the defaults, or the defaults divided by one number.

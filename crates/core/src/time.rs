@@ -112,9 +112,66 @@ pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// Reads RFC 3339 (§5.6): `2017-07-14T02:40:00.830079Z`, any fraction, any offset, a space for the `T`.
+pub fn parse_rfc3339(text: &str) -> Option<Ts> {
+    let digits = |from: usize, to: usize| -> Option<i64> {
+        let t = text.get(from..to)?;
+        if t.bytes().all(|b| b.is_ascii_digit()) { t.parse().ok() } else { None }
+    };
+    let mark = |at: usize, allowed: &[u8]| text.as_bytes().get(at).is_some_and(|b| allowed.contains(b));
+    if !(mark(4, b"-") && mark(7, b"-") && mark(10, b"Tt ") && mark(13, b":") && mark(16, b":")) {
+        return None;
+    }
+    let (month, day) = (digits(5, 7)?, digits(8, 10)?);
+    let (hour, minute, second) = (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let mut rest = text.get(19..)?;
+    let mut nanos = 0;
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let end = fraction.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(fraction.len());
+        let shown = fraction.get(..end.min(9)).filter(|f| !f.is_empty())?;
+        nanos = shown.parse::<i64>().ok()?.checked_mul(10_i64.pow(9_u32.saturating_sub(shown.len() as u32)))?;
+        rest = fraction.get(end..)?;
+    }
+    let offset = match rest.as_bytes() {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] if [h1, h2, m1, m2].iter().all(|b| b.is_ascii_digit()) => {
+            let two = |a: &u8, b: &u8| i64::from(a - b'0') * 10 + i64::from(b - b'0');
+            let seconds = two(h1, h2) * 3_600 + two(m1, m2) * 60;
+            if *sign == b'-' { -seconds } else { seconds }
+        }
+        _ => return None,
+    };
+    let seconds = days_from_civil(digits(0, 4)?, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset;
+    Some(Ts::from_parts(seconds, nanos))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rfc3339_is_read_as_it_is_written() {
+        let check = |text: &str, expect: Option<i64>| assert_eq!(parse_rfc3339(text).map(|t| t.0), expect, "{text}");
+        check("2017-07-14T02:40:00.830079Z", Some(1_500_000_000_830_079_000));
+        check("2017-07-14T04:40:00.83+02:00", Some(1_500_000_000_830_000_000));
+        check("2017-07-13 21:40:00-05:00", Some(1_500_000_000_000_000_000));
+        check("2000-02-29T00:00:00.1234567899Z", Some(951_782_400_123_456_789));
+        for bad in [
+            "",
+            "2017-07-14",
+            "2017-13-14T02:40:00Z",
+            "2017-07-14T24:40:00Z",
+            "2017-07-14T02:40:00",
+            "2017-07-14T02:40:00.Z",
+            "2017-07-14T02:40:00+2:00",
+            "20+7-07-14T02:40:00Z",
+        ] {
+            check(bad, None);
+        }
+    }
 
     #[test]
     fn rfc3339() {

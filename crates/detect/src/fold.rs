@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use gwcore::time::{HOUR, MINUTE};
 use gwcore::{
-    Addr, Basis, Episode, Evidence, Fact, Finding, FlowConst, Limit, LimitHits, Limits, Mac, PacketRef, Party,
-    Severity, Table, Ts,
+    Addr, Basis, Episode, Evidence, Fact, Finding, FlowConst, Limit, LimitHits, Mac, PacketRef, Party, Severity, Table,
+    Ts,
 };
 
-use crate::Inventory;
+use crate::maintenance::lowered;
+use crate::{Inventory, Setup, Site};
 
 /// Silence that ends an episode.
 const EPISODE_SILENCE: i64 = 5 * MINUTE;
@@ -41,23 +42,56 @@ impl End {
     pub(crate) fn name(&self) -> String {
         if self.addr.is_none() { self.mac.to_string() } else { self.addr.to_string() }
     }
+
+    /// Whether a text is one of its addresses.
+    pub(crate) fn is_called(&self, text: &str) -> bool {
+        (!self.addr.is_none() && self.addr.to_string() == text)
+            || (!self.mac.is_none() && self.mac.to_string().eq_ignore_ascii_case(text))
+    }
 }
+
+/// Makes title, sentence and evidence, with the names that the site gave.
+pub(crate) type Words<'a> = &'a dyn Fn(&Site) -> (String, String, Evidence);
 
 /// What a detector saw.
 pub(crate) struct Sighting<'a> {
     pub(crate) meta: &'static crate::Meta,
     pub(crate) dedup_key: String,
     pub(crate) severity: Severity,
+    /// What it rests on: decoding alone, what was declared, or what was learned.
+    pub(crate) basis: Basis,
     pub(crate) attack: &'static [&'static str],
     pub(crate) proto: &'static str,
     pub(crate) src: End,
     pub(crate) dst: End,
     /// Title, sentence and evidence; made only when a finding opens.
-    pub(crate) words: &'a dyn Fn() -> (String, String, Evidence),
+    pub(crate) words: Words<'a>,
+    /// The last packet it rests on; a detector of absence keeps it.
     pub(crate) fact: &'a Fact,
     pub(crate) flow: &'a FlowConst,
     /// First packet it rests on, where that lies before the fact.
     pub(crate) since: Option<Ts>,
+}
+
+impl<'a> Sighting<'a> {
+    /// With what the detector's manual page and the fact say: the rest is set by struct update.
+    pub(crate) fn of(meta: &'static crate::Meta, fact: &'a Fact, flow: &'a FlowConst) -> Sighting<'a> {
+        let (src, dst) = ends(fact, flow);
+        Sighting {
+            meta,
+            dedup_key: String::new(),
+            severity: meta.severity,
+            basis: Basis::Decoded,
+            attack: &[],
+            proto: "",
+            src,
+            dst,
+            words: &|_| Default::default(),
+            fact,
+            flow,
+            since: None,
+        }
+    }
 }
 
 struct Open {
@@ -71,23 +105,23 @@ pub(crate) struct Folder {
     open: Table<(&'static str, String), Open>,
     closed: Vec<Open>,
     limit: usize,
-    pub(crate) community_id_seed: u16,
+    setup: Setup,
     pub(crate) hits: LimitHits,
 }
 
 impl Folder {
-    pub(crate) fn new(limits: &Limits) -> Folder {
+    pub(crate) fn new(setup: &Setup) -> Folder {
         Folder {
             open: Table::default(),
             closed: Vec::new(),
-            limit: limits.get(Limit::Findings),
-            community_id_seed: 0,
+            limit: setup.limits.get(Limit::Findings),
+            setup: setup.clone(),
             hits: LimitHits::default(),
         }
     }
 
-    /// Folds one observation in.
-    pub(crate) fn see(&mut self, s: &Sighting<'_>, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
+    /// Folds in one observation, whose evidence suffices at `now`.
+    pub(crate) fn see(&mut self, s: &Sighting<'_>, now: Ts, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
         let key = (s.meta.id, s.dedup_key.clone());
         let ts = s.fact.ts;
         let over = |f: &Finding| ts.since(f.ts_end) > FINDING_SILENCE || ts.since(f.ts) > FINDING_SPAN;
@@ -97,10 +131,20 @@ impl Folder {
         if !self.open.contains_key(&key) && self.open.len() + self.closed.len() >= self.limit {
             return self.hits.hit(Limit::Findings);
         }
-        let open = self.open.entry(key).or_insert_with(|| Open { finding: begin(s), src: s.src, dst: s.dst });
-        grow(&mut open.finding, s, files);
+        let site = &self.setup.site;
+        let begin = || Open { finding: begin(s, now, site), src: s.src, dst: s.dst };
+        let open = self.open.entry(key).or_insert_with(begin);
+        let window = self.setup.maintenance.covers(ts, |named| {
+            [&s.src, &s.dst].iter().any(|end| end.is_called(named) || site.device(end).is_some_and(|d| d.name == named))
+        });
+        let severity = if window.is_some() { lowered(s.severity) } else { s.severity };
+        if let Some(w) = window {
+            let reason = if w.reason.is_empty() { "declared work" } else { &w.reason };
+            open.finding.evidence.more.entry("maintenance".into()).or_insert_with(|| reason.into());
+        }
+        grow(&mut open.finding, s, severity, now, files);
         if open.finding.community_id.is_none() {
-            open.finding.community_id = flow::community_id(s.flow, self.community_id_seed);
+            open.finding.community_id = flow::community_id(s.flow, self.setup.community_id_seed);
         }
     }
 
@@ -111,8 +155,8 @@ impl Folder {
         let mut findings: Vec<Finding> = all
             .into_iter()
             .map(|mut open| {
-                open.finding.src = party(&open.src, inventory);
-                open.finding.dst = party(&open.dst, inventory);
+                open.finding.src = party(&open.src, inventory, &self.setup.site);
+                open.finding.dst = party(&open.dst, inventory, &self.setup.site);
                 open.finding
             })
             .collect();
@@ -121,21 +165,21 @@ impl Folder {
     }
 }
 
-fn begin(s: &Sighting<'_>) -> Finding {
+fn begin(s: &Sighting<'_>, now: Ts, site: &Site) -> Finding {
     let ts = s.since.unwrap_or(s.fact.ts);
-    let (title, why, evidence) = (s.words)();
+    let (title, why, evidence) = (s.words)(site);
     Finding {
         id: Finding::id_of(s.meta.id, &s.dedup_key, ts),
         rev: 0,
         ts,
         ts_end: s.fact.ts,
-        raised: s.fact.ts,
+        raised: now.max(s.fact.ts),
         episodes: Vec::new(),
         episodes_more: 0,
         detector: s.meta.id,
         title,
-        severity: s.severity,
-        basis: Basis::Decoded,
+        severity: Severity::Info,
+        basis: s.basis,
         attack: s.attack.to_vec(),
         src: Party::default(),
         dst: Party::default(),
@@ -150,18 +194,25 @@ fn begin(s: &Sighting<'_>) -> Finding {
     }
 }
 
-fn grow(f: &mut Finding, s: &Sighting<'_>, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
+fn grow(f: &mut Finding, s: &Sighting<'_>, severity: Severity, now: Ts, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
     let (ts, frame) = (s.fact.ts, s.fact.frame);
     let begins = f.episodes.last().is_none_or(|e| ts.since(e.ts_end) > EPISODE_SILENCE);
     f.rev = f.rev.saturating_add(1);
     f.count += 1;
     f.ts_end = f.ts_end.max(ts);
-    f.severity = f.severity.max(s.severity);
+    f.severity = f.severity.max(severity);
     if begins && f.episodes.len() >= EPISODES {
         f.episodes_more += 1;
     } else if begins {
         let since = if f.episodes.is_empty() { f.ts } else { s.since.unwrap_or(ts) };
-        f.episodes.push(Episode { ts: since, ts_end: ts, raised: ts, count: 1, first_frame: frame, last_frame: frame });
+        f.episodes.push(Episode {
+            ts: since,
+            ts_end: ts,
+            raised: now.max(ts),
+            count: 1,
+            first_frame: frame,
+            last_frame: frame,
+        });
     } else if let Some(e) = f.episodes.last_mut() {
         e.ts_end = e.ts_end.max(ts);
         e.count += 1;
@@ -181,10 +232,10 @@ fn grow(f: &mut Finding, s: &Sighting<'_>, files: &dyn Fn(u32) -> std::sync::Arc
     }
 }
 
-fn party(end: &End, inventory: &Inventory) -> Party {
+fn party(end: &End, inventory: &Inventory, site: &Site) -> Party {
     let asset = inventory.id(end.mac, end.addr).map(str::to_owned);
-    let name =
-        asset.as_deref().and_then(|id| inventory.device(id)).and_then(|d| d.names.first()).map(|n| n.name.clone());
+    let said = asset.as_deref().and_then(|id| inventory.device(id)).and_then(|d| d.names.first());
+    let name = site.device(end).map(|d| d.name.clone()).or_else(|| said.map(|n| n.name.clone()));
     Party {
         asset,
         name,

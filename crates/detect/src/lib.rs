@@ -4,10 +4,22 @@
 //! limit; output order never depends on a table's order. One detector is one file under `detectors/` and one word in its table.
 #![deny(missing_docs)]
 
+mod baseline;
+mod csv;
 mod detectors;
 mod devices;
 mod fold;
+mod maintenance;
+mod novelty;
+mod observation;
 mod oui;
+mod setup;
+mod site;
+mod window;
 
+pub use baseline::{Baseline, Class, Error as BaselineError, FORMAT_VERSION, Learner, Worth};
 pub use detectors::{Detectors, META, Meta};
-pub use devices::{Device, Devices, Inventory, Named};
+pub use devices::{Change, Device, Devices, Inventory, Level, Named};
+pub use maintenance::{Maintenance, Window};
+pub use setup::Setup;
+pub use site::{Declared, DeclaredPoint, Site};

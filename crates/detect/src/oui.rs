@@ -29,6 +29,20 @@ pub(crate) fn vendor(mac: Mac) -> Option<&'static str> {
     table.binary_search_by_key(&key, |e| e.0).ok().and_then(|i| table.get(i)).map(|e| e.1)
 }
 
+/// The redundancy protocol whose virtual MAC this is: several routers share it by design.
+pub(crate) fn virtual_router(mac: Mac) -> Option<&'static str> {
+    Some(match mac.0 {
+        // RFC 5798 §7.3; CARP uses the same.
+        [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _] => "vrrp",
+        // RFC 2281 §2, version 2, and the one for IPv6.
+        [0x00, 0x00, 0x0c, 0x07, 0xac, _] | [0x00, 0x00, 0x0c, 0x9f, 0xf0..=0xff, _] | [0x00, 0x05, 0x73, 0xa0, ..] => {
+            "hsrp"
+        }
+        [0x00, 0x07, 0xb4, 0x00, ..] => "glbp",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,9 +11,9 @@ pub(crate) enum Item {
     /// Something wrong with a packet that belongs to no flow.
     Stray { step: u64, packet: Packet, reason: &'static str, detail: String },
     /// Timers run up to `now` in every shard.
-    Tick { step: u64, now: Ts },
-    /// Time went back by `ns`.
-    Back { ns: i64 },
+    Tick { step: u64, now: Ts, frames: u64 },
+    /// Time went back by `back` nanoseconds, to `now`.
+    Back { step: u64, now: Ts, back: i64 },
     /// The input is over.
     Finish { step: u64, now: Ts },
 }

@@ -8,6 +8,10 @@ use proto::{App, At, Carrier, Cx, Dir, Effects, Folds, Mark};
 use crate::evidence;
 use crate::protocols::AnyParser;
 
+/// TCP flags of an opening packet, and of its answer.
+const SYN: u8 = 0x02;
+const SYN_ACK: u8 = 0x12;
+
 /// What the engine keeps in each flow.
 #[derive(Default)]
 pub(crate) struct FlowApp {
@@ -94,7 +98,14 @@ impl Handler for Bridge<'_> {
             _ => Carrier::Datagram,
         });
         flow.app.last_frame = p.number;
-        self.with(flow, Side::Orig, |_, cx| cx.fact(Body::FlowStart));
+        self.with(flow, Side::Orig, |_, cx| {
+            cx.fact(Body::FlowStart);
+            if let Transport::Tcp(tcp) = &p.transport
+                && tcp.flags & SYN_ACK == SYN
+            {
+                cx.fact(Body::Fingerprint { ttl: p.ttl, window: tcp.window });
+            }
+        });
     }
 
     fn packet(&mut self, flow: &mut Flow<FlowApp>, side: Side, p: &Packet) {
@@ -121,7 +132,10 @@ impl Handler for Bridge<'_> {
     }
 
     fn gap(&mut self, flow: &mut Flow<FlowApp>, side: Side, missing: u64) {
-        self.with(flow, side, |app, cx| app.gap(dir(side), missing, cx));
+        self.with(flow, side, |app, cx| {
+            cx.fact(Body::Gap { missing });
+            app.gap(dir(side), missing, cx);
+        });
     }
 
     fn datagram(&mut self, flow: &mut Flow<FlowApp>, side: Side, data: &[u8], p: &Packet) {

@@ -16,7 +16,7 @@ pub(crate) fn link(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
     match p.link.ethertype {
         ARP => from_arp(p, data, cx),
         LLDP => from_lldp(p, data, cx),
-        0 if p.link.llc == [STP_SAP; 2] && stp::parse(data).is_some() => cx.fact(Body::Role("switch")),
+        0 if p.link.llc == [STP_SAP; 2] => from_stp(data, cx),
         _ => {}
     }
 }
@@ -28,6 +28,15 @@ fn from_arp(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
     }
     if !arp.sender_ip.is_none() && arp.sender_ip != Addr::v4([0; 4]) {
         cx.fact(Body::Claim { addr: arp.sender_ip, mac: arp.sender_mac, source: "arp" });
+    }
+}
+
+fn from_stp(data: &[u8], cx: &mut Cx<'_>) {
+    let Some(bpdu) = stp::parse(data) else { return };
+    cx.fact(Body::Role("switch"));
+    if let Some(config) = bpdu.config {
+        let value = format!("{}/{}", config.root.priority, config.root.mac).into();
+        cx.fact(Body::Stated { proto: "stp", field: "root", value });
     }
 }
 

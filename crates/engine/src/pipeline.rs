@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use capture::Frame;
-use gwcore::time::SECOND;
+use gwcore::time::MINUTE;
 use gwcore::{FlowConst, FlowRef, Key, LimitHits, Limits, Out, Span, Stamp, Ts};
 use packet::{Anomalies, Decoder, Outcome};
 
@@ -126,8 +126,10 @@ impl Counts {
     }
 }
 
-/// Frames in a batch at most.
-const BATCH_FRAMES: usize = 65_536;
+/// Frames in a batch at most: bounds the rows and facts that wait for the ordered stage.
+const BATCH_FRAMES: usize = 4_096;
+/// Packet time in a batch at most. What a batch costs whatever it holds (a call a kind and column) is then little beside its rows.
+const BATCH_TIME: i64 = MINUTE;
 /// Bytes of payload in a batch at most: bounds what is copied for other threads.
 const BATCH_BYTES: usize = 8 << 20;
 
@@ -200,8 +202,8 @@ impl Lane for Inline {
     }
     fn every(&mut self, make: &dyn Fn() -> Item) {
         match make() {
-            Item::Tick { step, now } => self.worker.tick(step, now, &mut self.out),
-            Item::Back { ns } => self.worker.shift(ns),
+            Item::Tick { step, now, frames } => self.worker.tick(step, now, frames, &mut self.out),
+            Item::Back { step, now, back } => self.worker.back(step, now, back, &mut self.out),
             Item::Finish { step, now } => self.worker.finish(step, now, &mut self.out),
             Item::Packet { .. } | Item::Stray { .. } => {}
         }
@@ -302,20 +304,25 @@ fn run(
     let mut hits = LimitHits::default();
     let mut breaks: VecDeque<Vec<Break>> = VecDeque::from([Vec::new()]);
     let (mut in_batch, mut batch_start, mut last_seq) = (0usize, Ts::default(), 0u64);
+    let mut since_tick = 0u64;
     while let Some(frame) = source.next() {
         last_seq = frame.seq;
         let step = frame.seq.saturating_mul(2);
         match clock.frame(frame.ts) {
             Moved::No => {}
-            Moved::Tick(now) => lane.every(&|| Item::Tick { step, now }),
+            Moved::Tick(now) => {
+                let frames = std::mem::take(&mut since_tick);
+                lane.every(&|| Item::Tick { step, now, frames });
+            }
             Moved::Back { before, after } => {
                 counts.time_breaks += 1;
                 if let Some(batch) = breaks.back_mut() {
                     batch.push(Break { step, before, after, file: frame.file });
                 }
-                lane.every(&|| Item::Back { ns: after.since(before) });
+                lane.every(&|| Item::Back { step, now: after, back: before.since(after) });
             }
         }
+        since_tick += 1;
         let decoded = decoder.decode(&frame);
         counts.frame(&frame, &decoded.outcome);
         if matches!(decoded.outcome, Outcome::Packet) {
@@ -327,7 +334,7 @@ fn run(
         }
         incomplete(decoder.incomplete(), step + 1, lane);
         in_batch += 1;
-        if in_batch >= BATCH_FRAMES || clock.now().since(batch_start) >= SECOND * 10 || lane.bytes() >= BATCH_BYTES {
+        if in_batch >= BATCH_FRAMES || clock.now().since(batch_start) >= BATCH_TIME || lane.bytes() >= BATCH_BYTES {
             in_batch = 0;
             batch_start = clock.now();
             breaks.push_back(Vec::new());
@@ -339,7 +346,7 @@ fn run(
         }
     }
     let (step, now) = (last_seq.saturating_mul(2).saturating_add(2), clock.end());
-    lane.every(&|| Item::Tick { step, now });
+    lane.every(&|| Item::Tick { step, now, frames: since_tick });
     incomplete(decoder.finish(), step + 1, lane);
     lane.every(&|| Item::Finish { step: step + 2, now });
     lane.flush(true, &mut |out| {

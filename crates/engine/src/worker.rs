@@ -1,7 +1,7 @@
 //! A worker owns whole shards and runs them over batches; with one thread it is called in place, without queues.
 
 use flow::Shard;
-use gwcore::{LimitHits, Limits, Out, Ts};
+use gwcore::{Body, Fact, FlowConst, FlowRef, Key, LimitHits, Limits, Out, Ts};
 use packet::{Anomalies, Packet};
 use proto::At;
 
@@ -51,8 +51,8 @@ impl Worker {
                     self.packet(packet, payload, *shard, anomalies, out);
                 }
                 Item::Stray { step, packet, reason, detail } => self.stray(*step, packet, (reason, detail), out),
-                Item::Tick { step, now } => self.tick(*step, *now, out),
-                Item::Back { ns } => self.shift(*ns),
+                Item::Tick { step, now, frames } => self.tick(*step, *now, *frames, out),
+                Item::Back { step, now, back } => self.back(*step, *now, *back, out),
                 Item::Finish { step, now } => self.finish(*step, *now, out),
             }
         }
@@ -77,7 +77,8 @@ impl Worker {
     }
 
     /// Timers run up to `now`.
-    pub(crate) fn tick(&mut self, step: u64, now: Ts, out: &mut Out) {
+    pub(crate) fn tick(&mut self, step: u64, now: Ts, frames: u64, out: &mut Out) {
+        self.tell(step, now, Body::Tick { frames }, out);
         self.each(step, now, out, |shard, bridge| shard.tick(now, bridge));
     }
 
@@ -90,9 +91,19 @@ impl Worker {
         out.hits.add(&hits);
     }
 
-    /// Time went back.
-    pub(crate) fn shift(&mut self, ns: i64) {
-        self.shards.iter_mut().for_each(|(_, s)| s.shift(ns));
+    /// Time went back to `now`.
+    pub(crate) fn back(&mut self, step: u64, now: Ts, back: i64, out: &mut Out) {
+        self.tell(step, now, Body::TimeBreak { back }, out);
+        self.shards.iter_mut().for_each(|(_, s)| s.shift(back.saturating_neg()));
+    }
+
+    /// A fact about the whole input: the worker of the first shard tells it, before anything that shards say at this place.
+    fn tell(&self, step: u64, ts: Ts, body: Body, out: &mut Out) {
+        if self.shards.first().is_some_and(|(n, _)| *n == 0) {
+            let flow = FlowRef((out.flows.len() as u32).saturating_mul(2));
+            out.flows.push(FlowConst { vlans: [0xffff; 2], ..FlowConst::default() });
+            out.facts.push(Fact { key: Key { step, shard: 0, sub: 0 }, ts, frame: 0, flow, body });
+        }
     }
 
     fn each(&mut self, step: u64, now: Ts, out: &mut Out, mut f: impl FnMut(&mut Shard<FlowApp>, &mut Bridge<'_>)) {
@@ -105,7 +116,7 @@ impl Worker {
                     at,
                     held: Vec::new(),
                     out,
-                    sub: 0,
+                    sub: 1,
                     limits,
                     full,
                     epoch,

@@ -4,6 +4,8 @@
 //! damaged, or was sent so that the target drops what the sensor reads. Until a source has shown which it is, its wrong packets wait.
 //! Many captures are too short for that. So what waits is also believed when nothing that its sender sent in the flow had a right checksum,
 //! and the receiver answers it (for TCP: acknowledges it), or the flow ends: damage does not strike every packet of one side only.
+//! Receivers merge segments before they are captured, and leave the sum of the pseudo header in place of the checksum; among right ones. Such
+//! a segment is believed as soon as its receiver acknowledges it.
 //! A source is only watched from its first wrong checksum until its last 16 were right.
 
 use std::collections::VecDeque;

@@ -16,7 +16,7 @@ const SAMPLED_VALUES: u16 = 0x88ba;
 const SCTP: u8 = 132;
 
 /// What tells flows apart: both ends in a fixed order, protocol and VLANs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FlowKey {
     /// The ends as numbers, which compare and hash faster than bytes.
     a: u128,

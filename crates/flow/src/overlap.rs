@@ -44,6 +44,7 @@ impl Ring {
             place.copy_from_slice(tail);
         } else {
             self.bytes.truncate(at);
+            self.make_room(at + n);
             self.bytes.resize(at, 0);
             self.bytes.extend_from_slice(tail);
         }
@@ -56,6 +57,14 @@ impl Ring {
             recent[3] = Stretch { offset, at: self.head, len: n as u32 };
         }
         self.head += n as u64;
+    }
+
+    /// Doubles the storage up to `size`, never beyond.
+    fn make_room(&mut self, wanted: usize) {
+        if self.bytes.capacity() < wanted {
+            let doubled = self.bytes.capacity().saturating_mul(2).clamp(wanted, self.size.max(wanted));
+            self.bytes.reserve_exact(doubled - self.bytes.len());
+        }
     }
 
     /// The first place where `data`, which stands at `offset`, differs from what was remembered, with both versions from there.

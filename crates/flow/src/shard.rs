@@ -248,18 +248,21 @@ impl<A: Default> Shard<A> {
         if let Some(e) = self.table.get_mut(w.slot) {
             e.believed[side.index()] += 1;
         }
+        // It answers in its turn; each step takes out what waited, so there are no more than these.
+        self.take_answered(w.slot, side.flip(), &w.packet, h);
         h.waited(Some(Origin::of(&w.packet)));
         self.deliver(w.slot, side, &w.packet, &w.payload, h);
         h.waited(None);
         self.schedule(w.slot);
     }
 
-    /// Takes in what waits of a side of which everything was wrong so far, as far as `answer` shows that its receiver took it.
+    /// Takes in what waits of a side, as far as `answer` shows that its receiver took it: where everything was wrong so far, and what the
+    /// side left to its network card. A forged segment is no use: what the receiver took in its place was taken in here too.
     fn take_answered<H: Handler<App = A>>(&mut self, slot: u32, side: Side, answer: &Packet, h: &mut H) {
-        let Some(e) = self.table.get(slot).filter(|e| e.waiting[side.index()] > 0 && e.is_all_wrong(side)) else {
-            return;
-        };
-        for w in self.sources.take(answer.dst, answer.src, e.serial, |w| w.is_answered_by(answer)) {
+        let Some(e) = self.table.get(slot).filter(|e| e.waiting[side.index()] > 0) else { return };
+        let all_wrong = e.is_all_wrong(side);
+        let taken = |w: &Waiting| (all_wrong || w.packet.checksum_left_to_card) && w.is_answered_by(answer);
+        for w in self.sources.take(answer.dst, answer.src, e.serial, taken) {
             self.believe(w, h);
         }
     }
@@ -384,7 +387,7 @@ impl<A: Default> Shard<A> {
         h.end(&mut e.flow, row);
     }
 
-    /// What still waits when its flow ends is believed if its sender showed nothing right, else left out.
+    /// What still waits when its flow ends is believed if its sender showed nothing right, or left it to its network card; else left out.
     fn decide_waiting<H: Handler<App = A>>(&mut self, slot: u32, h: &mut H) {
         for side in [Side::Orig, Side::Resp] {
             let Some(e) = self.table.get(slot).filter(|e| e.waiting[side.index()] > 0) else { continue };
@@ -392,7 +395,7 @@ impl<A: Default> Shard<A> {
             let (from, to) = if side == Side::Orig { (c.src, c.dst) } else { (c.dst, c.src) };
             let all_wrong = e.is_all_wrong(side);
             for w in self.sources.take(from, to, e.serial, |_| true) {
-                if all_wrong {
+                if all_wrong || w.packet.checksum_left_to_card {
                     self.believe(w, h);
                 } else if let Some(side) = self.stop_waiting(&w) {
                     self.leave_out(slot, side, h);

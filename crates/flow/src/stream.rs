@@ -271,8 +271,9 @@ impl Stream {
         while let Some(start) = self.first_held().filter(|s| *s <= self.next && *s < limit) {
             let Some(mut piece) = self.held.as_mut().and_then(|h| h.pieces.remove(&start)) else { return };
             self.forget(piece.data.len(), b);
-            if piece.len > limit - start {
-                let ready = limit - start;
+            // Offsets before the first number seen are negative.
+            let ready = limit.saturating_sub(start);
+            if piece.len > ready {
                 let kept = piece.data.split_off(piece.data.len().min(ready as usize));
                 self.put(limit, kept, piece.len - ready, b);
                 piece.len = ready;

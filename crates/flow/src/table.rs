@@ -1,12 +1,15 @@
-//! The table of live flows: a slab in chunks that never move, an index of slot numbers, and four lists by worth for eviction.
+//! The table of live flows: a slab in chunks that never move and go when empty, an index of slot numbers, and four lists by worth for eviction.
 //!
 //! The index holds slot and hash, so growing it touches no flow. It grows ahead of need on ticks (`make_room`), and on the packet path only
 //! when more flows come between two ticks than it had room for; it doubles from 1,024 entries to the limit and never shrinks, so that
 //! happens a few times in the life of a shard.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::hash::BuildHasher;
+
 use gwcore::ids::TableState;
 use hashbrown::HashTable;
-use std::hash::BuildHasher;
 
 use crate::key::FlowKey;
 
@@ -46,10 +49,20 @@ struct List {
     oldest: u32,
 }
 
+/// Slots that live and die together: their memory goes when the last flow does and an empty chunk is held already.
+struct Chunk<T> {
+    /// Empty where the chunk holds no memory.
+    slots: Vec<Option<Slot<T>>>,
+    live: usize,
+}
+
 /// Live flows by key and by slot.
 pub(crate) struct FlowTable<T> {
-    chunks: Vec<Vec<Option<Slot<T>>>>,
-    free: Vec<u32>,
+    chunks: Vec<Chunk<T>>,
+    /// The lowest is taken first, so that what a burst has filled empties from its end.
+    free: BinaryHeap<Reverse<u32>>,
+    /// The chunk that holds memory and no flow.
+    spare: Option<usize>,
     index: HashTable<(u32, u32)>,
     state: TableState,
     lists: [List; 4],
@@ -61,7 +74,8 @@ impl<T> FlowTable<T> {
         let limit = limit.clamp(1, NIL as usize - 1);
         FlowTable {
             chunks: Vec::new(),
-            free: Vec::new(),
+            free: BinaryHeap::new(),
+            spare: None,
             index: HashTable::new(),
             state: TableState::default(),
             lists: [List { newest: NIL, oldest: NIL }; 4],
@@ -95,12 +109,12 @@ impl<T> FlowTable<T> {
 
     #[inline]
     fn slot(&self, slot: u32) -> Option<&Slot<T>> {
-        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
+        self.chunks.get(slot as usize / CHUNK)?.slots.get(slot as usize % CHUNK)?.as_ref()
     }
 
     #[inline]
     fn slot_mut(&mut self, slot: u32) -> Option<&mut Slot<T>> {
-        self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.as_mut()
+        self.chunks.get_mut(slot as usize / CHUNK)?.slots.get_mut(slot as usize % CHUNK)?.as_mut()
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
@@ -128,35 +142,55 @@ impl<T> FlowTable<T> {
         if self.index.len() == self.index.capacity() {
             self.make_room();
         }
-        let slot = self.free.pop().unwrap_or_else(|| self.new_slot());
+        let slot = self.free_slot();
         let filled = Slot { key, hash, newer: NIL, older: NIL, worth, value };
-        if let Some(place) = self.chunks.get_mut(slot as usize / CHUNK).and_then(|c| c.get_mut(slot as usize % CHUNK)) {
-            *place = Some(filled);
+        if let Some(chunk) = self.chunks.get_mut(slot as usize / CHUNK) {
+            if chunk.slots.is_empty() {
+                chunk.slots.resize_with(CHUNK, || None);
+            } else if chunk.live == 0 {
+                self.spare = None;
+            }
+            chunk.live += 1;
+            if let Some(place) = chunk.slots.get_mut(slot as usize % CHUNK) {
+                *place = Some(filled);
+            }
         }
         self.index.insert_unique(spread(hash), (slot, hash), |e| spread(e.1));
         self.link(slot, worth);
         slot
     }
 
-    fn new_slot(&mut self) -> u32 {
-        if self.chunks.last().is_none_or(|c| c.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+    fn free_slot(&mut self) -> u32 {
+        if self.free.is_empty() {
+            let base = (self.chunks.len() * CHUNK) as u32;
+            self.chunks.push(Chunk { slots: Vec::new(), live: 0 });
+            self.free.extend((base..base + CHUNK as u32).map(Reverse));
         }
-        let base = (self.chunks.len() - 1) * CHUNK;
-        self.chunks.last_mut().map_or(NIL, |c| {
-            c.push(None);
-            (base + c.len() - 1) as u32
-        })
+        self.free.pop().map_or(NIL, |Reverse(slot)| slot)
     }
 
     pub(crate) fn remove(&mut self, slot: u32) -> Option<T> {
         self.unlink(slot);
-        let gone = self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?.take()?;
+        let chunk = self.chunks.get_mut(slot as usize / CHUNK)?;
+        let gone = chunk.slots.get_mut(slot as usize % CHUNK)?.take()?;
+        chunk.live -= 1;
+        if chunk.live == 0 {
+            self.keep_spare(slot as usize / CHUNK);
+        }
         if let Ok(entry) = self.index.find_entry(spread(gone.hash), |e| e.0 == slot) {
             entry.remove();
         }
-        self.free.push(slot);
+        self.free.push(Reverse(slot));
         Some(gone.value)
+    }
+
+    /// Of two chunks without flows the lower stays, which is filled first.
+    fn keep_spare(&mut self, empty: usize) {
+        let spare = self.spare.map_or(empty, |s| s.min(empty));
+        let other = self.spare.replace(spare).map(|s| s.max(empty));
+        if let Some(chunk) = other.and_then(|i| self.chunks.get_mut(i)) {
+            chunk.slots = Vec::new();
+        }
     }
 
     /// Makes a flow the most recent of its (perhaps new) worth.
@@ -206,4 +240,35 @@ impl<T> FlowTable<T> {
 #[inline]
 fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::FlowKey;
+
+    fn held(table: &FlowTable<u32>) -> usize {
+        table.chunks.iter().filter(|c| !c.slots.is_empty()).count()
+    }
+
+    #[test]
+    fn memory_of_a_burst_goes_with_it() {
+        let mut table = FlowTable::new(1 << 16);
+        let add = |table: &mut FlowTable<u32>, n| table.insert(n, FlowKey::default(), Worth::Short, n);
+        let slots: Vec<u32> = (0..10 * CHUNK as u32).map(|n| add(&mut table, n)).collect();
+        assert_eq!((held(&table), table.spare), (10, None));
+        for slot in slots.iter().skip(1).rev() {
+            table.remove(*slot);
+        }
+        assert_eq!((held(&table), table.spare, table.len()), (2, Some(1), 1), "one in use, one for the next burst");
+        assert_eq!(table.get(slots[0]), Some(&0));
+        let again: Vec<u32> = (1..2 * CHUNK as u32).map(|n| add(&mut table, n)).collect();
+        assert_eq!(again, (1..2 * CHUNK as u32).collect::<Vec<_>>(), "the lowest first");
+        assert_eq!((held(&table), table.spare), (2, None));
+        for slot in again.iter().chain(&slots[..1]) {
+            assert!(table.remove(*slot).is_some() && table.remove(*slot).is_none());
+        }
+        assert_eq!((held(&table), table.spare, table.len()), (1, Some(0), 0));
+        assert_eq!(table.least(), None);
+    }
 }

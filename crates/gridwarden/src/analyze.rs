@@ -9,9 +9,10 @@ use capture::{FileReport, Inputs, Merge, Single, Status};
 use detect::Device;
 use engine::{Counts, Options};
 use gwcore::{Finding, Limits, Names, Severity, Sink};
-use report::{FileSummary, Summary};
+use report::{FileSummary, Overview, Summary, Watch};
 
 use crate::cli::{Analyze, Checksums, Detail, Logs};
+use crate::knowledge;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
 use crate::write;
@@ -33,39 +34,43 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     write::assets(&dir, &world.devices)?;
     write::summary(&dir, &summary)?;
     if let Some(path) = &args.report {
-        write::report(path, &summary, &world.devices, &world.findings)?;
+        write::report(path, &summary, &world.devices, &world.findings, world.overview.as_ref())?;
     }
     say(args, &dir, &summary, &world)?;
     Ok(exit_code(&summary, &world))
 }
 
 /// What all worlds of the run came to.
+#[derive(Default)]
 struct World {
     devices: Vec<(Option<String>, Device)>,
     findings: Vec<(Option<String>, Finding)>,
     counts: Vec<Counts>,
     reports: Vec<FileReport>,
     tally: Tally,
+    /// For the report, where the input is one world.
+    overview: Option<Overview>,
 }
 
 fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
     let options = options(args, limits);
+    let setup = knowledge::setup(args, limits)?;
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
     let sizes = inputs.list.iter().filter_map(|i| std::fs::metadata(&i.path).ok()).map(|m| m.len());
     let progress = Progress::new(sizes.sum(), args.quiet);
-    let mut world =
-        World { devices: vec![], findings: vec![], counts: vec![], reports: vec![], tally: Tally::default() };
+    let mut world = World::default();
     let mut interfaces: Vec<String> = Vec::new();
+    let chosen = (&args.only[..], &args.without[..]);
     if args.separate {
         for (index, input) in inputs.list.iter().enumerate().filter(|(_, i)| matches!(i.status, Status::Capture)) {
             let Some(mut source) = Single::open(inputs, index, limits) else { continue };
             let names = (&files[..], &shared[..]);
-            let mut stage = Platform::new(limits, args, &mut sinks, names, &mut world.tally, &progress);
+            let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
-            let (devices, findings) = stage.result();
+            let (devices, findings, _) = stage.result(counts.span);
             let file = Some(input.path.display().to_string());
             world.devices.extend(devices.into_iter().map(|d| (file.clone(), d)));
             world.findings.extend(findings.into_iter().map(|f| (file.clone(), f)));
@@ -78,10 +83,12 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
     } else {
         let mut source = Merge::open(inputs, limits);
         let names = (&files[..], &shared[..]);
-        let mut stage = Platform::new(limits, args, &mut sinks, names, &mut world.tally, &progress);
+        let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
+        stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
-        let (devices, findings) = stage.result();
+        let (devices, findings, overview) = stage.result(counts.span);
+        world.overview = overview;
         world.devices.extend(devices.into_iter().map(|d| (None, d)));
         world.findings.extend(findings.into_iter().map(|f| (None, f)));
         world.counts.push(counts);
@@ -98,7 +105,14 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
 
 fn options(args: &Analyze, limits: &Limits) -> Options {
     let checksums = if args.ignore_checksums { Checksums::None } else { args.checksums };
-    let threads = match args.threads {
+    let mut options = engine_options(args.threads, checksums, args.detail == Detail::Full, limits);
+    options.flow.overlap = flow::Targets::new(args.reassembly_policy.clone());
+    options
+}
+
+/// How the engine runs; no threads named takes the machine's.
+pub fn engine_options(threads: usize, checksums: Checksums, full: bool, limits: &Limits) -> Options {
+    let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
     };
@@ -108,14 +122,13 @@ fn options(args: &Analyze, limits: &Limits) -> Options {
             Checksums::None => flow::Checksums::None,
             Checksums::All => flow::Checksums::All,
         },
-        overlap: flow::Targets::new(args.reassembly_policy.clone()),
         ..flow::Options::default()
     };
     let packet = packet::Options {
         checksums: if checksums == Checksums::None { packet::Checksums::Ignore } else { packet::Checksums::Verify },
         ..packet::Options::default()
     };
-    Options { threads, limits: limits.clone(), full: args.detail == Detail::Full, packet, flow }
+    Options { threads, limits: limits.clone(), full, packet, flow }
 }
 
 fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {

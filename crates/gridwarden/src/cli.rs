@@ -17,6 +17,8 @@ pub struct Cli {
 pub enum Command {
     /// Reads captures and says what is in them and what does not belong.
     Analyze(Analyze),
+    /// Learns what is normal from captures, and says what that is worth.
+    Learn(Learn),
     /// Makes a capture of a substation that never was, with labels.
     Simulate(Simulate),
     /// Simulates a substation, analyses it and writes a report; no root, no network.
@@ -73,6 +75,15 @@ pub struct Analyze {
     /// All detectors but these.
     #[arg(long, value_delimiter = ',')]
     pub without: Vec<String>,
+    /// What `gridwarden learn` learned; without it nothing is a finding for being new.
+    #[arg(long)]
+    pub baseline: Option<PathBuf>,
+    /// What is declared of the site (TOML): names, roles, masters, point lists.
+    #[arg(long)]
+    pub site: Option<PathBuf>,
+    /// Declared work (CSV: start,end,asset,reason): alarms in it speak one step lower.
+    #[arg(long)]
+    pub maintenance: Option<PathBuf>,
     /// Writes a report for people (HTML).
     #[arg(long)]
     pub report: Option<PathBuf>,
@@ -88,6 +99,38 @@ pub struct Analyze {
     /// Fixes the key of hash tables, to test that no output depends on it.
     #[arg(long, hide = true)]
     pub hash_seed: Option<u64>,
+}
+
+/// Learns what is normal from captures, and says what that is worth.
+#[derive(Args, Clone)]
+pub struct Learn {
+    /// Capture files or folders; they are read several times.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The baseline to write.
+    #[arg(long)]
+    pub baseline: PathBuf,
+    /// Adds to the baseline that is there, rather than beginning anew.
+    #[arg(long)]
+    pub add: bool,
+    /// What not to learn: windows (CSV: start,end,asset,reason), or frames of the one input (CSV: frame,label; all but benign ones).
+    #[arg(long)]
+    pub exclude: Vec<PathBuf>,
+    /// Learns what would be left out as suspicious: an item as listed, or `all`.
+    #[arg(long, value_delimiter = ',')]
+    pub accept: Vec<String>,
+    /// Worker threads; 0 takes the machine's.
+    #[arg(short = 'j', long, default_value_t = 0)]
+    pub threads: usize,
+    /// Checksums, as for `analyze`.
+    #[arg(short = 'k', long = "checksums", value_enum, default_value_t = Checksums::Auto)]
+    pub checksums: Checksums,
+    /// Says nothing but errors.
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+    /// Divides every table and buffer limit, to test that small ones do no harm.
+    #[arg(long, default_value_t = 1, hide = true)]
+    pub limits_divisor: usize,
 }
 
 /// Makes a capture of a substation that never was, with labels.
@@ -107,9 +150,16 @@ pub struct Simulate {
     /// How long.
     #[arg(long, default_value_t = 60)]
     pub minutes: u32,
-    /// Attacks to lay over it: `scan`, `unauthorized-control`.
-    #[arg(long)]
+    /// Benign events that look like attacks: `failover`, `fault`, `link-loss`, `relay-test`, `replacement`, `rtu-restart`,
+    /// `site-scanner`, `switching`, `time-loss`, `vendor`.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub trap: Vec<String>,
+    /// Attacks to lay over it: `replay`, `rogue-master`, `scan`, `setpoint`, `unauthorized-control`.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
     pub attack: Vec<String>,
+    /// Who attacks: a `new` device, one that is `known`, or the `master` itself.
+    #[arg(long, default_value = "new")]
+    pub actor: String,
     /// Says nothing but errors.
     #[arg(long, short = 'q')]
     pub quiet: bool,
@@ -150,7 +200,7 @@ impl Cli {
 }
 
 fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
-    const VERBS: &[&str] = &["analyze", "simulate", "demo", "detectors", "help"];
+    const VERBS: &[&str] = &["analyze", "learn", "simulate", "demo", "detectors", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

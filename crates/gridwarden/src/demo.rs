@@ -17,7 +17,7 @@ pub fn run() -> anyhow::Result<u8> {
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder `{}`", dir.display()))?;
     let (pcap, report) = (dir.join("substation.pcap"), dir.join("report.html"));
     let attacks = ["scan", "unauthorized-control"].iter().map(|a| a.parse::<Attack>()).collect::<Result<_, _>>()?;
-    let options = Options { seed: 7, minutes: MINUTES, attacks };
+    let options = Options { seed: 7, minutes: MINUTES, attacks, ..Options::default() };
     println!("1. simulate: {MINUTES} minutes of a substation, with a scan and control commands from a stranger in it");
     let made = sim::write(&options, &pcap, &dir.join("substation.csv"))?;
     println!("   {} frames, {} of them of the attacks: {}", made.frames, made.labelled_frames, pcap.display());

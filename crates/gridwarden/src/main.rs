@@ -6,6 +6,8 @@ mod analyze;
 mod cli;
 mod demo;
 mod detectors;
+mod knowledge;
+mod learn;
 mod platform;
 mod progress;
 mod simulate;
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     };
     let result = match cli.command {
         cli::Command::Analyze(args) => analyze::run(&args),
+        cli::Command::Learn(args) => learn::run(&args),
         cli::Command::Simulate(args) => simulate::run(&args),
         cli::Command::Demo { once: _ } => demo::run(),
         cli::Command::Detectors { json } => detectors::run(json),

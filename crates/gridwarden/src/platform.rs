@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use detect::{Detectors, Device, Devices};
+use detect::{Detectors, Device, Devices, Setup};
 use engine::{Points, Seen, Stage};
-use gwcore::{Body, Finding, Key, LimitHits, Limits, Names, Out, Sink, Ts};
+use gwcore::{Body, Finding, Key, LimitHits, Names, Out, Sink, Ts};
+use report::{Overview, Watch};
 
-use crate::cli::Analyze;
 use crate::progress::Progress;
 
 /// State of one world (one timeline) and the sinks shared by all.
@@ -15,6 +15,7 @@ pub struct Platform<'a> {
     pub points: Points,
     pub devices: Devices,
     pub detectors: Detectors,
+    pub watch: Option<Watch>,
     pub sinks: &'a mut [Box<dyn Sink>],
     pub files: &'a [String],
     pub shared_files: &'a [Arc<str>],
@@ -35,17 +36,18 @@ pub struct Tally {
 impl<'a> Platform<'a> {
     /// A new world.
     pub fn new(
-        limits: &Limits,
-        args: &Analyze,
+        setup: &Setup,
+        (only, without): (&[String], &[String]),
         sinks: &'a mut [Box<dyn Sink>],
         (files, shared_files): (&'a [String], &'a [Arc<str>]),
         tally: &'a mut Tally,
         progress: &'a Progress,
     ) -> Self {
         Platform {
-            points: Points::new(limits),
-            devices: Devices::new(limits),
-            detectors: Detectors::new(limits, &args.only, &args.without).community_id_seed(args.community_id_seed),
+            points: Points::new(&setup.limits),
+            devices: Devices::new(&setup.limits),
+            detectors: Detectors::new(setup, only, without),
+            watch: None,
             sinks,
             files,
             shared_files,
@@ -55,13 +57,19 @@ impl<'a> Platform<'a> {
     }
 
     /// What this world found.
-    pub fn result(mut self) -> (Vec<Device>, Vec<Finding>) {
+    pub fn result(mut self, span: Option<(Ts, Ts)>) -> (Vec<Device>, Vec<Finding>, Option<Overview>) {
         let inventory = self.devices.finish();
-        let findings = self.detectors.finish(&inventory);
+        let files = self.shared_files;
+        let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        let findings = self.detectors.finish(&inventory, &name);
         self.tally.hits.add(&self.points.hits);
         self.tally.hits.add(&self.devices.hits);
         self.tally.hits.add(&self.detectors.hits());
-        (inventory.devices, findings)
+        let overview = self.watch.map(|watch| {
+            self.tally.hits.add(&watch.hits);
+            watch.finish(&inventory, span)
+        });
+        (inventory.devices, findings, overview)
     }
 
     fn write(&mut self, out: &Out, interfaces: &[String]) -> std::io::Result<()> {
@@ -91,6 +99,9 @@ impl Stage for Platform<'_> {
         }
         self.points.batch(out);
         self.devices.batch(&out.facts, &out.flows);
+        if let Some(watch) = &mut self.watch {
+            watch.batch(&out.facts, &out.flows);
+        }
         let files = self.shared_files;
         let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
         self.detectors.batch(&out.facts, &out.flows, &name);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use ::simulate::{Attack, Options, Summary};
+use ::simulate::{Attack, Options, Role, Summary, Trap};
 use anyhow::Context;
 
 use crate::cli::Simulate;
@@ -13,11 +13,13 @@ use crate::cli::Simulate;
 pub fn run(args: &Simulate) -> anyhow::Result<u8> {
     anyhow::ensure!(args.scenario == "substation", "no scenario `{}`: there is `substation`", args.scenario);
     let attacks = args.attack.iter().map(|a| a.parse::<Attack>()).collect::<Result<Vec<_>, _>>()?;
-    let options = Options { seed: args.seed, minutes: args.minutes, attacks };
+    let traps = args.trap.iter().map(|t| t.parse::<Trap>()).collect::<Result<Vec<_>, _>>()?;
+    let actor: Role = args.actor.parse()?;
+    let options = Options { seed: args.seed, minutes: args.minutes, traps, attacks, actor };
     let summary = write(&options, &args.output, &args.labels)?;
     if !args.quiet {
         println!("{}: {} frames, {} to {}", args.output.display(), summary.frames, summary.start, summary.end);
-        println!("{}: {} frames of attacks", args.labels.display(), summary.labelled_frames);
+        println!("{}: {} frames of attacks and traps", args.labels.display(), summary.labelled_frames);
     }
     Ok(0)
 }

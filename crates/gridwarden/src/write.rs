@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use detect::Device;
 use gwcore::Finding;
-use report::Summary;
+use report::{Overview, Summary};
 use serde::Serialize;
 
 /// A line with the file its world was made of, where each file is one.
@@ -41,10 +41,11 @@ pub fn report(
     summary: &Summary,
     devices: &[(Option<String>, Device)],
     findings: &[(Option<String>, Finding)],
+    overview: Option<&Overview>,
 ) -> anyhow::Result<()> {
     let devices: Vec<Device> = devices.iter().map(|d| d.1.clone()).collect();
     let findings: Vec<Finding> = findings.iter().map(|f| f.1.clone()).collect();
-    let page = report::html(summary, &devices, &findings);
+    let page = report::html(summary, &devices, &findings, overview);
     std::fs::write(path, page).with_context(|| format!("cannot write `{}`", path.display()))
 }
 

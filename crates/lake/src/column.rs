@@ -11,6 +11,8 @@ use arrow::datatypes::{ArrowPrimitiveType, Int32Type};
 use arrow::error::ArrowError;
 use gwcore::{Addr, Column, ColumnData, DataType, Mac, Span, Table, Ts, common::split_micros};
 
+use crate::coded::Coded;
+use crate::group::Values;
 use crate::{schema, size};
 
 /// Values of one field.
@@ -90,8 +92,22 @@ impl ColumnBuf {
         }
     }
 
+    /// Takes the values as columns of the file: one, or two for a moment.
+    pub(crate) fn take(&mut self) -> Result<Vec<Values>, ArrowError> {
+        let nulls = match self.store {
+            Store::Sym(_) | Store::Addr(_) | Store::Mac(_) => self.valid.finish(),
+            _ => return Ok(self.finish()?.into_iter().map(Values::Array).collect()),
+        };
+        Ok(match &mut self.store {
+            Store::Sym(w) => vec![std::mem::take(w).coded(nulls, |w| w.to_string())],
+            Store::Addr(w) => vec![std::mem::take(w).coded(nulls, |a| a.to_string())],
+            Store::Mac(w) => vec![std::mem::take(w).coded(nulls, |m| m.to_string())],
+            _ => Vec::new(),
+        })
+    }
+
     /// Takes the values as Arrow arrays: one, or two for a moment.
-    pub(crate) fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+    fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
         let nulls = self.valid.finish();
         Ok(vec![match &mut self.store {
             Store::Bool(v) => Arc::new(BooleanArray::new(BooleanBuffer::from(std::mem::take(v)), nulls)),
@@ -178,10 +194,10 @@ fn hex_digit(n: u8) -> u8 {
 
 /// Values of which few are different: a key a row, each value once.
 struct Words<T> {
-    keys: Vec<i32>,
+    keys: Vec<u32>,
     values: Vec<T>,
-    known: Table<T, i32>,
-    last: Option<(T, i32)>,
+    known: Table<T, u32>,
+    last: Option<(T, u32)>,
 }
 
 impl<T> Default for Words<T> {
@@ -202,8 +218,8 @@ impl<T: Copy + Eq + std::hash::Hash> Words<T> {
         }
     }
 
-    fn key(&mut self, value: T) -> i32 {
-        let next = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
+    fn key(&mut self, value: T) -> u32 {
+        let next = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
         let key = *self.known.entry(value).or_insert(next);
         if key == next {
             self.values.push(value);
@@ -212,19 +228,16 @@ impl<T: Copy + Eq + std::hash::Hash> Words<T> {
         key
     }
 
-    fn finish(self, nulls: Option<NullBuffer>, text: impl Fn(&T) -> String) -> Result<ArrayRef, ArrowError> {
-        dictionary(self.keys, self.values.iter().map(text), nulls)
+    fn coded(self, nulls: Option<NullBuffer>, text: impl Fn(&T) -> String) -> Values {
+        Values::Coded(Coded::new(self.keys, nulls).texts(self.values.iter().map(text)))
     }
-}
 
-/// A dictionary array of text. Rows that hold nothing may have any key.
-pub(crate) fn dictionary(
-    keys: Vec<i32>,
-    values: impl Iterator<Item = String>,
-    nulls: Option<NullBuffer>,
-) -> Result<ArrayRef, ArrowError> {
-    let values = StringArray::from_iter_values(values);
-    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::new(keys.into(), nulls), Arc::new(values))?))
+    /// A dictionary array, as the elements of lists are written. Rows that hold nothing may have any key.
+    fn finish(self, nulls: Option<NullBuffer>, text: impl Fn(&T) -> String) -> Result<ArrayRef, ArrowError> {
+        let values = StringArray::from_iter_values(self.values.iter().map(text));
+        let keys: Vec<i32> = self.keys.iter().map(|k| i32::try_from(*k).unwrap_or(i32::MAX)).collect();
+        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::new(keys.into(), nulls), Arc::new(values))?))
+    }
 }
 
 /// A plain array of a Vec.

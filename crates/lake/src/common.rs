@@ -1,15 +1,18 @@
 //! The common columns between batches and row group: time, frame and a reference to the constants of the flow, which are kept once.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
+use std::io;
 use std::ops::Range;
 
-use arrow::array::ArrayRef;
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::datatypes::{ArrowPrimitiveType, UInt8Type, UInt16Type, UInt64Type};
-use arrow::error::ArrowError;
+use arrow::datatypes::UInt64Type;
+use gwcore::ids::TableState;
 use gwcore::{AnyRows, Ends, Names, Out, Table, Ts};
+use hashbrown::HashTable;
 
-use crate::column::{dictionary, moments, plain};
+use crate::coded::Coded;
+use crate::column::{moments, plain};
+use crate::group::{Group, Values};
 
 /// Time, frame and flow of every row.
 #[derive(Default)]
@@ -18,7 +21,9 @@ pub(crate) struct CommonBuf {
     frames: Vec<u64>,
     flows: Vec<u32>,
     constants: Vec<Ends>,
-    known: Table<Ends, u32>,
+    /// Places in `constants` by the hash of what stands there.
+    known: HashTable<u32>,
+    state: TableState,
 }
 
 /// Which of a batch's flows a kind has met already, by the raw reference; told apart by a mark so that nothing need be cleared.
@@ -74,35 +79,38 @@ impl CommonBuf {
 
     fn constant(&mut self, ends: Ends) -> u32 {
         let next = u32::try_from(self.constants.len()).unwrap_or(u32::MAX);
-        let place = *self.known.entry(ends).or_insert(next);
+        let CommonBuf { constants, known, state, .. } = self;
+        let at = |place: &u32| constants.get(*place as usize);
+        let is_it = |place: &u32| at(place) == Some(&ends);
+        let place =
+            *known.entry(state.hash_one(Some(&ends)), is_it, |place| state.hash_one(at(place))).or_insert(next).get();
         if place == next {
-            self.constants.push(ends);
+            constants.push(ends);
         }
         place
     }
 
-    /// Takes the rows as arrays, in the order of [`gwcore::COMMON`].
-    pub(crate) fn finish(&mut self, names: Names<'_>) -> Result<Vec<ArrayRef>, ArrowError> {
+    /// Takes the rows and writes them as columns, in the order of [`gwcore::COMMON`].
+    pub(crate) fn write(&mut self, names: Names<'_>, to: &mut Group<'_>) -> io::Result<()> {
         let CommonBuf { ts, frames, flows, constants, .. } = std::mem::take(self);
         let c = Constants { flows: &flows, constants: &constants };
-        let mut arrays = moments(&ts, None);
-        arrays.extend([
-            c.words(|e| e.uid, |u| u.to_string())?,
-            c.words(|e| e.src_ip, |a| a.to_string())?,
-            c.numbers::<UInt16Type>(|e| e.src_port),
-            c.words(|e| e.dst_ip, |a| a.to_string())?,
-            c.numbers::<UInt16Type>(|e| e.dst_port),
-            c.words(|e| e.src_mac, |m| m.to_string())?,
-            c.words(|e| e.dst_mac, |m| m.to_string())?,
-            c.numbers::<UInt16Type>(|e| e.vlan),
-            c.numbers::<UInt16Type>(|e| e.inner_vlan),
-            c.numbers::<UInt8Type>(|e| e.ip_proto),
-            c.words(|e| e.file_name(names), |n| n.to_string())?,
-        ]);
+        for array in moments(&ts, None) {
+            to.write(Values::Array(array))?;
+        }
+        to.write(c.words(|e| e.uid, |u| u.to_string()))?;
+        to.write(c.words(|e| e.src_ip, |a| a.to_string()))?;
+        to.write(c.numbers(|e| e.src_port))?;
+        to.write(c.words(|e| e.dst_ip, |a| a.to_string()))?;
+        to.write(c.numbers(|e| e.dst_port))?;
+        to.write(c.words(|e| e.src_mac, |m| m.to_string()))?;
+        to.write(c.words(|e| e.dst_mac, |m| m.to_string()))?;
+        to.write(c.numbers(|e| e.vlan))?;
+        to.write(c.numbers(|e| e.inner_vlan))?;
+        to.write(c.numbers(|e| e.ip_proto))?;
+        to.write(c.words(|e| e.file_name(names), |n| n.to_string()))?;
         let known: BooleanBuffer = frames.iter().map(|f| *f != 0).collect();
-        arrays.push(plain::<UInt64Type>(frames, nulls(known)));
-        arrays.push(c.words(|e| e.interface_name(names), |n| n.to_string())?);
-        Ok(arrays)
+        to.write(Values::Array(plain::<UInt64Type>(frames, nulls(known))))?;
+        to.write(c.words(|e| e.interface_name(names), |n| n.to_string()))
     }
 }
 
@@ -113,40 +121,37 @@ struct Constants<'a> {
 }
 
 impl Constants<'_> {
-    /// A dictionary column: each flow is looked at once, each value written once.
-    fn words<T: Copy + Eq + Hash>(
-        &self,
-        get: impl Fn(&Ends) -> Option<T>,
-        text: impl Fn(&T) -> String,
-    ) -> Result<ArrayRef, ArrowError> {
-        let (mut values, mut known) = (Vec::new(), Table::<T, i32>::default());
-        let keys = self.constants.iter().map(|ends| {
-            get(ends).map(|value| {
-                let next = i32::try_from(values.len()).unwrap_or(i32::MAX);
+    fn words<T: Copy + Eq + Hash>(&self, get: impl Fn(&Ends) -> Option<T>, text: impl Fn(&T) -> String) -> Values {
+        let (column, values) = self.coded(get);
+        Values::Coded(column.texts(values.iter().map(text)))
+    }
+
+    fn numbers<T: Copy + Eq + Hash + Into<i32>>(&self, get: impl Fn(&Ends) -> Option<T>) -> Values {
+        let (column, values) = self.coded(get);
+        Values::Coded(column.numbers(values.into_iter().map(Into::into)))
+    }
+
+    /// Each flow is looked at once; each different value stands once, in the order of the flows.
+    fn coded<T: Copy + Eq + Hash>(&self, get: impl Fn(&Ends) -> Option<T>) -> (Coded, Vec<T>) {
+        let (mut values, mut known) = (Vec::new(), Table::<T, u32>::default());
+        let keys: Vec<Option<u32>> = self
+            .constants
+            .iter()
+            .map(|ends| {
+                let value = get(ends)?;
+                let next = u32::try_from(values.len()).unwrap_or(u32::MAX);
                 let key = *known.entry(value).or_insert(next);
                 if key == next {
                     values.push(value);
                 }
-                key
+                Some(key)
             })
-        });
-        let keys: Vec<Option<i32>> = keys.collect();
-        let (keys, nulls) = self.gather(&keys);
-        dictionary(keys, values.iter().map(text), nulls)
-    }
-
-    fn numbers<T: ArrowPrimitiveType>(&self, get: impl Fn(&Ends) -> Option<T::Native>) -> ArrayRef {
-        let values: Vec<_> = self.constants.iter().map(get).collect();
-        let (values, nulls) = self.gather(&values);
-        plain::<T>(values, nulls)
-    }
-
-    /// From a value a flow to a value a row.
-    fn gather<T: Copy + Default>(&self, values: &[Option<T>]) -> (Vec<T>, Option<NullBuffer>) {
-        let at = |flow: &u32| values.get(*flow as usize).copied().flatten();
-        let any_null = values.iter().any(Option::is_none);
+            .collect();
+        let at = |flow: &u32| keys.get(*flow as usize).copied().flatten();
+        let any_null = keys.iter().any(Option::is_none);
         let known = any_null.then(|| self.flows.iter().map(|f| at(f).is_some()).collect::<BooleanBuffer>());
-        (self.flows.iter().map(|f| at(f).unwrap_or_default()).collect(), known.and_then(nulls))
+        let rows = self.flows.iter().map(|f| at(f).unwrap_or_default()).collect();
+        (Coded::new(rows, known.and_then(nulls)), values)
     }
 }
 

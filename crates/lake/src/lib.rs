@@ -5,8 +5,10 @@
 //! counted in the order of the merged stream, so that row groups do not depend on how the stream was cut into batches.
 #![deny(missing_docs)]
 
+mod coded;
 mod column;
 mod common;
+mod group;
 mod schema;
 mod sink;
 pub mod size;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType as Arrow, Field as ArrowField, Fields, Schema, SchemaRef, TimeUnit};
 use gwcore::{COMMON, DataType, Field, Kind};
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+
+use crate::coded::zstd_level;
 
 /// Version of the files' layout, in their metadata under `gridwarden.format_version`.
 pub const FORMAT_VERSION: u32 = 1;
@@ -89,9 +91,8 @@ pub fn file_metadata(kind: &Kind) -> Vec<(String, String)> {
 /// How a kind's file is written. A small one is not compressed: the compressors of its columns would cost more than all else.
 pub(crate) fn properties(kind: &Kind, small: bool) -> WriterProperties {
     let metadata = file_metadata(kind).into_iter().map(|(k, v)| KeyValue::new(k, v)).collect();
-    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
     let mut props = WriterProperties::builder()
-        .set_compression(if small { Compression::UNCOMPRESSED } else { zstd })
+        .set_compression(if small { Compression::UNCOMPRESSED } else { zstd_level() })
         .set_data_page_size_limit(PAGE_BYTES)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::Chunk)

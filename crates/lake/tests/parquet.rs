@@ -249,3 +249,52 @@ fn small_files_are_plain_and_large_ones_compressed() {
         assert_eq!(text(last.column_by_name("raw").unwrap(), n), Some(format!("{:04x}", rows - 2)));
     }
 }
+
+#[test]
+fn keys_of_many_pages_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 60_000, 5_000, usize::MAX);
+    let (batches, reader) = read(dir.path(), "every");
+    assert_eq!(reader.metadata().num_row_groups(), 1);
+    let rows: Vec<u64> = (0..60_000).filter(|n| n % 4 != 3).collect();
+    let mut at = 0;
+    for batch in &batches {
+        let strings = |name: &str| cast(batch.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+        let columns = ["uid", "dst_mac", "word", "peer", "file"].map(strings);
+        let ports = batch.column_by_name("dst_port").unwrap().as_primitive::<UInt16Type>().clone();
+        for row in 0..batch.num_rows() {
+            let n = rows[at];
+            let some = n % 2 == 0;
+            let expect = [
+                Some(Uid(u128::from(n % FLOWS) + 1).to_string()),
+                (!some).then(|| format!("02:00:00:00:00:{:02x}", n % FLOWS)),
+                Some(if some { "even" } else { "odd" }.to_owned()),
+                some.then(|| format!("1.2.3.{}", n as u8)),
+                Some("a.pcap".to_owned()),
+            ];
+            for (column, expect) in columns.iter().zip(expect) {
+                let column = column.as_string::<i32>();
+                assert_eq!(column.is_valid(row).then(|| column.value(row)), expect.as_deref(), "row {n}");
+            }
+            assert_eq!(ports.value(row), if some { 502 } else { 1000 });
+            at += 1;
+        }
+    }
+    assert_eq!(at, rows.len());
+}
+
+#[test]
+fn numbers_of_flows_have_statistics() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 100, 100, usize::MAX);
+    let (_, reader) = read(dir.path(), "every");
+    let group = reader.metadata().row_group(0);
+    let statistics = |name: &str| {
+        let column = group.columns().iter().find(|c| c.column_path().string() == name).unwrap();
+        let s = column.statistics().unwrap();
+        let number = |b: Option<&[u8]>| b.map(|b| i32::from_le_bytes(b.try_into().unwrap()));
+        (number(s.min_bytes_opt()), number(s.max_bytes_opt()), s.null_count_opt())
+    };
+    assert_eq!(statistics("src_port"), (Some(502), Some(1000), Some(0)));
+    assert_eq!(statistics("inner_vlan"), (None, None, Some(75)), "no row has one");
+}

@@ -9,11 +9,21 @@ pub(crate) fn is_right(bytes: &[u8]) -> bool {
 
 /// The same under the pseudo header of RFC 9293 §3.1 or RFC 8200 §8.1, whose sums agree for the same addresses.
 pub(crate) fn is_right_under(src: &Addr, dst: &Addr, proto: u8, segment: &[u8]) -> bool {
-    let pair = match (src.as_v4(), dst.as_v4()) {
+    fold(pair(src, dst) + sum(segment) + u64::from(proto) + segment.len() as u64) == 0xffff
+}
+
+/// Whether a checksum field holds what a host leaves there for its network card: the sum of the pseudo header alone, with the length of the
+/// segment or, where the card is to cut it up, without.
+pub(crate) fn is_left_to_card(src: &Addr, dst: &Addr, proto: u8, len: usize, field: u16) -> bool {
+    let addresses = pair(src, dst) + u64::from(proto);
+    field == fold(addresses + len as u64) || field == fold(addresses)
+}
+
+fn pair(src: &Addr, dst: &Addr) -> u64 {
+    match (src.as_v4(), dst.as_v4()) {
         (Some(a), Some(b)) => sum(&a) + sum(&b),
         _ => sum(&src.0) + sum(&dst.0),
-    };
-    fold(pair + sum(segment) + u64::from(proto) + segment.len() as u64) == 0xffff
+    }
 }
 
 /// Sum of big-endian 32-bit words, which folds to the same 16 bits as that of 16-bit words (RFC 1071 §2); no overflow below 2^32 words.

@@ -28,6 +28,7 @@ mod transport;
 mod tunnel;
 mod twins;
 mod walk;
+mod wlan;
 
 pub use decoder::{Checksums, Decoder, Options};
 pub use fragments::{FragmentCounts, Incomplete};

@@ -23,6 +23,8 @@ impl Walk {
             LinkType::LINUX_SLL => self.cooked(c),
             LinkType::LINUX_SLL2 => self.cooked2(c),
             LinkType::RTAC_SERIAL => self.rtac(c),
+            LinkType::IEEE802_11 => self.wlan(c),
+            LinkType::RADIOTAP => self.radiotap(c),
             _ => Next::Undecoded("unsupported_link_type"),
         }
     }

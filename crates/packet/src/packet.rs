@@ -152,6 +152,9 @@ pub struct Packet {
     pub payload_len: u32,
     /// Whether the transport checksum is right; none where it was not computed (off, cut, or there is none).
     pub checksum_ok: Option<bool>,
+    /// The wrong checksum of a TCP segment is the sum of the pseudo header: the capturing host had merged it from others on receipt, or left
+    /// the checksum to its network card.
+    pub checksum_left_to_card: bool,
     /// A mirrored copy of a frame seen just before.
     pub twin: bool,
     /// Encapsulations that were taken off, 0 for none.

@@ -93,14 +93,19 @@ impl Walk {
     }
 
     fn verify_transport(&mut self, c: &Cursor<'_>, proto: u8) {
-        self.packet.checksum_ok = None;
+        (self.packet.checksum_ok, self.packet.checksum_left_to_card) = (None, false);
         if !self.verify || !c.is_whole() || !self.pseudo {
             return;
         }
-        self.packet.checksum_ok = Some(match proto {
+        let (src, dst) = (&self.packet.src, &self.packet.dst);
+        let right = match proto {
             1 => checksum::is_right(c.rest()),
-            _ => checksum::is_right_under(&self.packet.src, &self.packet.dst, proto, c.rest()),
-        });
+            _ => checksum::is_right_under(src, dst, proto, c.rest()),
+        };
+        self.packet.checksum_ok = Some(right);
+        let field = be16(c.rest(), 16).filter(|_| proto == 6 && !right);
+        self.packet.checksum_left_to_card =
+            field.is_some_and(|f| checksum::is_left_to_card(src, dst, proto, c.said(), f));
     }
 }
 

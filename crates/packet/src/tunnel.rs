@@ -94,7 +94,7 @@ impl Walk {
         };
         let Some((name, len, inside)) = found else { return Next::Done };
         c.skip(len);
-        self.packet.checksum_ok = None;
+        (self.packet.checksum_ok, self.packet.checksum_left_to_card) = (None, false);
         self.tunnel(name, inside)
     }
 }

@@ -104,6 +104,7 @@ impl Walk {
                 transport: Transport::None,
                 payload_len: 0,
                 checksum_ok: None,
+                checksum_left_to_card: false,
                 twin: false,
                 tunnels: 0,
                 tunnel: "",

@@ -12,6 +12,13 @@ pub mod tpkt;
 
 use gwcore::{Columns, Kind};
 
+/// What a protocol carries that no parser takes apart: protocol, code, name. Its octets are kept whole in the row.
+pub fn left_raw() -> Vec<(&'static str, String, &'static str)> {
+    let dnp3 = dnp3::left_raw().map(|(code, name)| ("dnp3", code, name));
+    let iec104 = iec104::left_raw().map(|(t, name)| ("iec104", format!("type {t}"), name));
+    dnp3.chain(iec104).chain(modbus::left_raw().map(|(code, name)| ("modbus", code, name))).collect()
+}
+
 /// Every record kind of this crate.
 pub fn kinds() -> Vec<&'static Kind> {
     vec![

@@ -4,79 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gwcore::{Body, Limit};
 
-use crate::{Carrier, Cx, Dir, Hint, Probe, Step};
-
-/// The set of parsers, one enum made by [`crate::protocols!`].
-pub trait ParserSet: Sized {
-    /// Number of parsers.
-    const COUNT: usize;
-    /// How sure parser `index` is of these bytes; `No` when the carrier does not fit.
-    fn probe(index: usize, head: &[u8], hint: &Hint) -> Probe;
-    /// A new parser.
-    fn start(index: usize) -> Option<Self>;
-    /// Name of the protocol.
-    fn name(&self) -> &'static str;
-    /// Whether it is a utility protocol.
-    fn is_ot(&self) -> bool;
-    /// See [`crate::Parser::feed`].
-    fn feed(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) -> Step;
-    /// See [`crate::Parser::gap`].
-    fn gap(&mut self, dir: Dir, missing: u64, cx: &mut Cx<'_>) -> Step;
-    /// See [`crate::Parser::resync`].
-    fn resync(&self, dir: Dir, data: &[u8], hint: &Hint) -> Option<usize>;
-    /// See [`crate::Parser::wake`].
-    fn wake(&mut self, cx: &mut Cx<'_>);
-    /// See [`crate::Parser::close`].
-    fn close(&mut self, cx: &mut Cx<'_>);
-}
-
-/// Makes the enum of parsers: one line a protocol, in probe order.
-#[macro_export]
-macro_rules! protocols {
-    ($(#[doc = $doc:literal])+ pub enum $set:ident { $($variant:ident: $parser:ty,)+ }) => {
-        $(#[doc = $doc])+
-        #[allow(clippy::large_enum_variant)]
-        pub enum $set { $(#[doc = concat!("`", stringify!($parser), "`")] $variant($parser),)+ }
-
-        impl $crate::ParserSet for $set {
-            const COUNT: usize = [$(stringify!($variant)),+].len();
-
-            fn probe(index: usize, head: &[u8], hint: &$crate::Hint) -> $crate::Probe {
-                const PROBES: &[(&[$crate::Carrier], fn(&[u8], &$crate::Hint) -> $crate::Probe)] =
-                    &[$((<$parser as $crate::Parser>::CARRIERS, <$parser as $crate::Parser>::probe)),+];
-                match PROBES.get(index) {
-                    Some((carriers, probe)) if carriers.contains(&hint.carrier) => probe(head, hint),
-                    _ => $crate::Probe::No,
-                }
-            }
-            fn start(index: usize) -> Option<Self> {
-                const STARTS: &[fn() -> $set] = &[$(|| $set::$variant(<$parser>::default())),+];
-                STARTS.get(index).map(|start| start())
-            }
-            fn name(&self) -> &'static str {
-                match self { $($set::$variant(_) => <$parser as $crate::Parser>::NAME),+ }
-            }
-            fn is_ot(&self) -> bool {
-                match self { $($set::$variant(_) => <$parser as $crate::Parser>::IS_OT),+ }
-            }
-            fn feed(&mut self, dir: $crate::Dir, data: &[u8], cx: &mut $crate::Cx<'_>) -> $crate::Step {
-                match self { $($set::$variant(p) => $crate::Parser::feed(p, dir, data, cx)),+ }
-            }
-            fn gap(&mut self, dir: $crate::Dir, missing: u64, cx: &mut $crate::Cx<'_>) -> $crate::Step {
-                match self { $($set::$variant(p) => $crate::Parser::gap(p, dir, missing, cx)),+ }
-            }
-            fn resync(&self, dir: $crate::Dir, data: &[u8], hint: &$crate::Hint) -> Option<usize> {
-                match self { $($set::$variant(p) => $crate::Parser::resync(p, dir, data, hint)),+ }
-            }
-            fn wake(&mut self, cx: &mut $crate::Cx<'_>) {
-                match self { $($set::$variant(p) => $crate::Parser::wake(p, cx)),+ }
-            }
-            fn close(&mut self, cx: &mut $crate::Cx<'_>) {
-                match self { $($set::$variant(p) => $crate::Parser::close(p, cx)),+ }
-            }
-        }
-    };
-}
+use crate::{Carrier, Cx, Dir, Hint, ParserSet, Probe, Step};
 
 /// Whether the protocol of a flow is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +31,8 @@ struct Side {
     lost: bool,
     gap_before: bool,
     best: Option<(usize, Probe)>,
+    /// Where in the buffer another protocol may begin.
+    late: Option<usize>,
 }
 
 /// The state of one flow above its transport. `Default` is a flow that has said nothing.
@@ -269,15 +199,42 @@ impl<P: ParserSet> App<P> {
     fn probe_stream(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
         let room = cx.limits.get(Limit::ProbeBytes).max(64);
         let side = &mut self.sides[dir.index()];
+        let before = side.buffer.len();
         side.buffer.extend_from_slice(data);
         if side.best.is_none_or(|b| b.1 < Probe::Maybe) {
             let head = std::mem::take(&mut self.sides[dir.index()].buffer);
             let best = self.best(dir, head.get(..room).unwrap_or(&head), cx);
+            let late = self.late(dir, &head, before, cx);
             let side = &mut self.sides[dir.index()];
             side.buffer = head;
             side.best = best;
+            if best.is_none_or(|b| b.1 < Probe::Maybe)
+                && let Some(index) = late
+            {
+                let begin = side.late.unwrap_or(before).min(side.buffer.len());
+                side.buffer.drain(..begin);
+                self.sides[dir.flip().index()] = Side::default();
+                return self.start_stream(index, cx);
+            }
         }
         self.settle(cx, false);
+    }
+
+    /// The protocol that certainly begins with the bytes just come, or with those before them that left it open.
+    fn late(&mut self, dir: Dir, head: &[u8], before: usize, cx: &Cx<'_>) -> Option<usize> {
+        let known = [0, 1].iter().any(|i| self.sides[*i].best.is_some_and(|b| b.1 >= Probe::Maybe));
+        if known || (before == 0 && self.sides[dir.flip().index()].buffer.is_empty()) {
+            return None;
+        }
+        let (hint, room) = (self.hint(dir, cx), cx.limits.get(Limit::ProbeBytes).max(64));
+        let from = self.sides[dir.index()].late.unwrap_or(before);
+        let bytes = head.get(from..).unwrap_or_default();
+        let bytes = bytes.get(..room).unwrap_or(bytes);
+        let probe = |index| contained(|| P::probe(index, bytes, &hint)).unwrap_or(Probe::No);
+        let mut probes = (0..P::COUNT).filter(|index| P::begins_late(*index)).map(|index| (index, probe(index)));
+        let sure = probes.by_ref().max_by_key(|p| p.1).filter(|p| p.1 > Probe::No);
+        self.sides[dir.index()].late = sure.map(|_| from);
+        sure.filter(|p| p.1 == Probe::Certain).map(|p| p.0)
     }
 
     /// Decides when one side is certain, or both agree, or no more is to come.
@@ -422,6 +379,10 @@ impl<P: ParserSet> App<P> {
                     self.give_up();
                     return 0;
                 }
+                Some(Step::Changed { consumed }) => {
+                    self.change(dir, rest.get(consumed..).unwrap_or_default(), cx);
+                    return 0;
+                }
                 Some(Step::Done) | None => {
                     self.sides[dir.index()].need = 0;
                     return 0;
@@ -433,9 +394,24 @@ impl<P: ParserSet> App<P> {
         0
     }
 
+    /// The parser has done its part: what follows is probed as if the stream began here.
+    fn change(&mut self, dir: Dir, rest: &[u8], cx: &mut Cx<'_>) {
+        self.call(cx, |p, cx| {
+            p.close(cx);
+            Step::Done
+        });
+        self.state = State::Probing;
+        for side in &mut self.sides {
+            *side = Side { buffer: std::mem::take(&mut side.buffer), gap_before: side.lost, ..Side::default() };
+        }
+        if !rest.is_empty() {
+            self.probe_stream(dir, rest, cx);
+        }
+    }
+
     fn after_single(&mut self, dir: Dir, step: Option<Step>, cx: &mut Cx<'_>) {
         match step {
-            Some(Step::Lost | Step::Need { .. }) => self.sides[dir.index()].lost = true,
+            Some(Step::Lost | Step::Need { .. } | Step::Changed { .. }) => self.sides[dir.index()].lost = true,
             Some(Step::NotMine) => {
                 cx.anomaly(self.service, "protocol_left", b"");
                 self.give_up();

@@ -10,11 +10,13 @@ mod cx;
 mod parser;
 mod record;
 mod repeat;
+mod set;
 pub mod testing;
 
-pub use app::{App, ParserSet, Verdict};
+pub use app::{App, Verdict};
 pub use cursor::Cursor;
 pub use cx::{At, ChildData, Cx, Effects, Folds, Mark};
 pub use parser::{Carrier, Dir, Hint, Parser, Probe, Step};
 pub use record::{Anomaly, AnomalyColumns};
 pub use repeat::Repeats;
+pub use set::ParserSet;

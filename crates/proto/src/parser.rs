@@ -85,6 +85,11 @@ pub enum Step {
     Lost,
     /// This is another protocol after all; the flow is left alone.
     NotMine,
+    /// After `consumed` bytes the stream speaks another protocol: the parser is closed, and what follows is probed anew.
+    Changed {
+        /// Bytes done with.
+        consumed: usize,
+    },
 }
 
 /// A protocol parser. One value lives in each flow that speaks the protocol.
@@ -99,6 +104,9 @@ pub trait Parser: Default {
     const CARRIERS: &'static [Carrier];
     /// Whether it is a utility protocol: its sessions are the last to be evicted, and idle ones are kept a day.
     const IS_OT: bool = false;
+    /// Whether it may begin within a stream of which no parser knows the beginning: after STARTTLS (RFC 3207 §4 and its like), or behind a
+    /// proxy (RFC 1928).
+    const BEGINS_LATE: bool = false;
 
     /// Whether the first bytes sent in one direction are this protocol's. Pure.
     fn probe(head: &[u8], hint: &Hint) -> Probe;

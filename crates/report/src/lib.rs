@@ -3,9 +3,11 @@
 #![deny(missing_docs)]
 
 mod html;
+mod overview;
 mod summary;
 mod terminal;
 
 pub use html::html;
+pub use overview::{Overview, PointSeen, Talk, Watch};
 pub use summary::{FileSummary, Summary};
 pub use terminal::{page, plain};

@@ -1,8 +1,8 @@
-//! The files that come out: a classic pcap and the labels beside it.
+//! The capture that comes out: a classic pcap.
 
 use std::io::{self, Write};
 
-use crate::time::{Micros, SECOND, rfc3339};
+use crate::time::{Micros, SECOND};
 
 /// A classic pcap file with microseconds, link type Ethernet, written frame by frame.
 pub(crate) struct Capture<W> {
@@ -36,39 +36,4 @@ impl<W: Write> Capture<W> {
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// A row of the label file: what one attack did.
-#[derive(Clone, Debug)]
-pub(crate) struct Label {
-    pub(crate) attack: &'static str,
-    pub(crate) actor: String,
-    pub(crate) target: String,
-    pub(crate) start: Micros,
-    pub(crate) end: Micros,
-    pub(crate) first_frame: u64,
-    pub(crate) last_frame: u64,
-    pub(crate) frames: u64,
-}
-
-impl Label {
-    /// Counts a frame of the attack.
-    pub(crate) fn see(&mut self, at: Micros, frame: u64) {
-        if self.frames == 0 {
-            (self.start, self.first_frame) = (at, frame);
-        }
-        (self.end, self.last_frame) = (at, frame);
-        self.frames += 1;
-    }
-}
-
-/// Writes the label file; an attack that sent nothing within the run has no row.
-pub(crate) fn write_labels(mut out: impl Write, labels: &[Label]) -> io::Result<()> {
-    writeln!(out, "start,end,attack,actor,target,first_frame,last_frame,frames")?;
-    for l in labels.iter().filter(|label| label.frames > 0) {
-        let (start, end) = (rfc3339(l.start), rfc3339(l.end));
-        let (first, last) = (l.first_frame, l.last_frame);
-        writeln!(out, "{start},{end},{},{},{},{first},{last},{}", l.attack, l.actor, l.target, l.frames)?;
-    }
-    out.flush()
 }

@@ -9,6 +9,7 @@ pub(crate) mod function {
     pub(crate) const WRITE: u8 = 2;
     pub(crate) const SELECT: u8 = 3;
     pub(crate) const OPERATE: u8 = 4;
+    #[allow(dead_code)]
     pub(crate) const DIRECT_OPERATE: u8 = 5;
     pub(crate) const ENABLE_UNSOLICITED: u8 = 20;
     pub(crate) const DISABLE_UNSOLICITED: u8 = 21;
@@ -31,7 +32,7 @@ pub(crate) mod iin {
 }
 
 /// One end of a DNP3 association, counting what its frames must count.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Station {
     /// Own link address.
     pub(crate) own: u16,

@@ -15,6 +15,7 @@ pub(crate) mod kind {
     pub(crate) const SINGLE_POINT: u8 = 1;
     pub(crate) const DOUBLE_POINT: u8 = 3;
     pub(crate) const MEASURED_FLOAT: u8 = 13;
+    pub(crate) const SINGLE_POINT_TIME: u8 = 30;
     pub(crate) const DOUBLE_POINT_TIME: u8 = 31;
     pub(crate) const MEASURED_FLOAT_TIME: u8 = 36;
     pub(crate) const SINGLE_COMMAND: u8 = 45;

@@ -13,19 +13,25 @@
 //! a GOOSE publisher, the switch …) has a random stream of its own, sleeps until its next moment, and then sends the frames of one
 //! exchange into the queue, each with its own time. The queue puts them in order and the writer takes them out; no clock is ever read.
 //!
-//! Invariants: the same options give the same bytes; a day needs no more memory than a minute; an attack changes no benign frame
-//! (what it commands are spare outputs that are wired to nothing), so the same seed without it is its twin.
+//! Attacks and traps are episodes (`episode`), which act beside the actors, order things of sessions, and see what others send.
+//!
+//! Invariants: the same options give the same bytes; a day needs no more memory than a minute; all days are days of the same site, whose
+//! devices, addresses and points do not depend on the seed; attacks and traps take nothing from the random streams of others, so a run
+//! without an attack is its twin: what the attack does not touch is the same byte for byte.
 #![deny(missing_docs)]
 
 mod actors;
 mod attack;
 mod capture;
+mod cx;
 mod dhcp;
 mod dnp3;
 mod dns;
+mod episode;
 mod goose;
 mod http;
 mod iec104;
+mod label;
 mod lldp;
 mod modbus;
 mod network;
@@ -34,23 +40,25 @@ mod plant;
 mod ptp;
 mod queue;
 mod rng;
+mod role;
+mod run;
+mod seal;
+mod site;
 mod stp;
 mod tcp;
 mod time;
 mod tls;
+mod trap;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::io::{self, Write};
 
-pub use attack::{Attack, UnknownAttack};
+pub use attack::Attack;
+pub use role::{Role, UnknownName};
+pub use trap::Trap;
 
-use actors::Actor;
-use capture::{Capture, Label};
-use plant::Plant;
-use queue::{Cx, Queue};
-use rng::Rng;
-use time::{DAY, HOUR, MINUTE, Micros, rfc3339};
+use capture::Capture;
+use run::Run;
+use time::rfc3339;
 
 /// What to simulate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +67,17 @@ pub struct Options {
     pub seed: u64,
     /// Length of the run in minutes; 1440 make a day.
     pub minutes: u32,
+    /// Benign events that fool detection; doubles count once.
+    pub traps: Vec<Trap>,
     /// What is laid over the benign run; doubles count once.
     pub attacks: Vec<Attack>,
+    /// Who acts in the attacks.
+    pub actor: Role,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { seed: 1, minutes: 60, attacks: Vec::new() }
+        Options { seed: 1, minutes: 60, traps: Vec::new(), attacks: Vec::new(), actor: Role::New }
     }
 }
 
@@ -96,28 +108,29 @@ pub fn substation(options: &Options) -> Simulation {
 }
 
 impl Simulation {
-    /// Writes the capture (classic pcap, microseconds), the labels of its attacks, and the labels of single frames.
+    /// Writes the capture (classic pcap, microseconds), the labels of its attacks and traps, and the labels of single frames.
     ///
-    /// `labels` gets `start,end,attack,actor,target,first_frame,last_frame,frames`, a row for each attack, several targets with
-    /// spaces between them; `frame_labels` gets `frame,label` for the frames of attacks, benign ones are not listed. Frames count from 1.
+    /// `labels` gets `start,end,attack,actor,target,first_frame,last_frame,frames`, a row for each attack and each trap, whose actor is
+    /// empty, several targets with spaces between them; `frame_labels` gets `frame,label` for their frames, benign ones are not listed.
+    /// Frames count from 1.
     pub fn write(&self, pcap: impl Write, labels: impl Write, mut frame_labels: impl Write) -> io::Result<Summary> {
-        let mut attacks = self.options.attacks.clone();
-        attacks.sort_unstable();
-        attacks.dedup();
-        let mut rows: Vec<Label> = attacks.iter().map(|attack| attack.label()).collect();
-        let mut run = Run::new(self.options.seed, self.options.minutes, &attacks);
+        let mut run = Run::new(&self.options);
+        let mut rows = run.rows();
         let mut capture = Capture::new(pcap)?;
         writeln!(frame_labels, "frame,label")?;
         while let Some(until) = run.step() {
             while let Some(frame) = run.queue.pop(until) {
                 capture.frame(frame.at, &frame.bytes)?;
-                let Some(attack) = frame.attack else { continue };
-                writeln!(frame_labels, "{},{attack}", capture.frames)?;
-                let row = rows.iter_mut().zip(&attacks).find(|(_, a)| **a == attack);
-                if let Some((row, _)) = row {
+                let Some(label) = frame.label else { continue };
+                writeln!(frame_labels, "{},{label}", capture.frames)?;
+                if let Some(row) = rows.iter_mut().find(|row| row.label == label) {
                     row.see(frame.at, capture.frames);
                 }
             }
+        }
+        // Some learn their target on the way.
+        for (row, now) in rows.iter_mut().zip(run.rows()) {
+            row.target = now.target;
         }
         let summary = Summary {
             frames: capture.frames,
@@ -128,53 +141,7 @@ impl Simulation {
         };
         capture.finish()?;
         frame_labels.flush()?;
-        capture::write_labels(labels, &rows)?;
+        label::write(labels, &rows)?;
         Ok(summary)
-    }
-}
-
-/// A run in progress.
-struct Run {
-    start: Micros,
-    end: Micros,
-    plant: Plant,
-    queue: Queue,
-    actors: Vec<(Option<Attack>, Box<dyn Actor>)>,
-    /// When each actor wakes next, by its place in `actors`.
-    wakes: BinaryHeap<Reverse<(Micros, usize)>>,
-    over: bool,
-}
-
-impl Run {
-    fn new(seed: u64, minutes: u32, attacks: &[Attack]) -> Run {
-        let mut rng = Rng::new(seed, "calendar");
-        // A morning between 2024-01-01 and 2025-12-30, at six o'clock and some minutes.
-        let start = 19_723 * DAY + rng.between(0, 730) * DAY + 6 * HOUR + rng.between(0, 20 * MINUTE);
-        let end = start + u64::from(minutes) * MINUTE;
-        let plant = Plant::new(seed, start, end);
-        let benign = actors::substation(seed, &plant).into_iter().map(|actor| (None, actor));
-        let hostile = attacks.iter().map(|attack| (Some(*attack), attack.actor(seed, start, end)));
-        let actors: Vec<_> = benign.chain(hostile).collect();
-        let wakes = actors.iter().enumerate().map(|(i, (_, actor))| Reverse((actor.begin(start), i))).collect();
-        Run { start, end, plant, queue: Queue::default(), actors, wakes, over: false }
-    }
-
-    /// Wakes the next actor; returns until when the frames in the queue are complete, none after the end.
-    fn step(&mut self) -> Option<Micros> {
-        if self.over {
-            return None;
-        }
-        if let Some(Reverse((now, i))) = self.wakes.pop().filter(|next| next.0.0 < self.end) {
-            let (attack, actor) = &mut self.actors[i];
-            let mut cx = Cx { plant: &self.plant, queue: &mut self.queue, attack: *attack };
-            if let Some(next) = actor.wake(now, &mut cx) {
-                self.wakes.push(Reverse((next.max(now + 1), i)));
-            }
-            if let Some(Reverse((next, _))) = self.wakes.peek() {
-                return Some(self.end.min(*next));
-            }
-        }
-        self.over = true;
-        Some(self.end)
     }
 }

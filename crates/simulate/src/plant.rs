@@ -2,6 +2,10 @@
 //!
 //! All of it is a function of the seed and of time, planned before the first frame, so actors need not agree with each other.
 
+use std::cell::Cell;
+
+use crate::Trap;
+use crate::label::Label;
 use crate::rng::{Rng, mix};
 use crate::time::{HOUR, MINUTE, MS, Micros, SECOND};
 
@@ -51,6 +55,7 @@ pub(crate) struct Operation {
     pub(crate) at: Micros,
     pub(crate) desk: Desk,
     pub(crate) action: Action,
+    pub(crate) label: Option<Label>,
 }
 
 /// A breaker that has moved.
@@ -59,28 +64,98 @@ pub(crate) struct Change {
     pub(crate) at: Micros,
     pub(crate) breaker: usize,
     pub(crate) closed: bool,
+    pub(crate) label: Option<Label>,
+    /// Whether protection moved it, not an order.
+    pub(crate) is_trip: bool,
 }
 
 /// The process over the whole run.
 #[derive(Debug)]
 pub(crate) struct Plant {
     seed: u64,
+    pub(crate) start: Micros,
+    pub(crate) end: Micros,
     operations: Vec<Operation>,
     changes: Vec<Change>,
+    /// Voltage set point in the PLC, tenths of a per cent.
+    pub(crate) set_point: Cell<u16>,
 }
 
 impl Plant {
     /// Plans the run: one action in its first third, then one every hour and a half on average; what is opened is closed again.
-    pub(crate) fn new(seed: u64, start: Micros, end: Micros) -> Plant {
+    pub(crate) fn new(seed: u64, start: Micros, end: Micros, traps: &[Trap]) -> Plant {
         let mut rng = Rng::new(seed, "operators");
         let span = end.saturating_sub(start);
         let mut at = start + span.min(MINUTE) / 2 + rng.between(0, (span / 3).min(20 * MINUTE));
-        let mut plant = Plant { seed, operations: Vec::new(), changes: Vec::new() };
+        let (operations, changes) = (Vec::new(), Vec::new());
+        let mut plant = Plant { seed, start, end, operations, changes, set_point: Cell::new(1_000) };
         while at < end {
             let next = plant.operate(&mut rng, at);
             at = next + 2 * MINUTE + rng.exponential(90 * MINUTE);
         }
+        if traps.contains(&Trap::Switching) {
+            plant.switching(span);
+        }
+        if traps.contains(&Trap::Fault) {
+            plant.fault(span);
+        }
+        plant.operations.sort_by_key(|operation| operation.at);
+        plant.changes.sort_by_key(|change| change.at);
         plant
+    }
+
+    /// A dispatcher's programme: each feeder opened, tap and set point moved, each feeder closed, a minute or so between.
+    fn switching(&mut self, span: Micros) {
+        let label = Some(Label::Trap(Trap::Switching));
+        let mut rng = Rng::new(self.seed, "trap switching");
+        let mut at = self.start + rng.between(span / 10, span * 5 / 10);
+        let pace = (span / 60).clamp(8 * SECOND, MINUTE);
+        for close in [false, true] {
+            for breaker in 0..BREAKERS {
+                at += pace + rng.between(0, pace / 2);
+                self.breaker(&mut rng, at, breaker, close, label);
+            }
+            at += pace;
+            self.operations.push(Operation {
+                at,
+                desk: Desk::Outstation,
+                action: Action::Tap { raise: !close },
+                label,
+            });
+            at += pace;
+            let value = if close { 1_000 } else { 990 };
+            self.operations.push(Operation { at, desk: Desk::Plc, action: Action::SetPoint { value }, label });
+        }
+    }
+
+    /// Protection trips a feeder, recloses onto the fault, trips again and then recloses for good.
+    fn fault(&mut self, span: Micros) {
+        let label = Some(Label::Trap(Trap::Fault));
+        let mut rng = Rng::new(self.seed, "trap fault");
+        let breaker = rng.between(0, 3) as usize;
+        let mut at = self.start + rng.between(span / 10, span * 9 / 10);
+        for closed in [false, true, false, true] {
+            self.changes.push(Change { at, breaker, closed, label, is_trip: true });
+            at += if closed { rng.between(60 * MS, 180 * MS) } else { rng.between(600 * MS, 1_500 * MS) };
+        }
+    }
+
+    /// A breaker that moves beyond the plan.
+    pub(crate) fn add(&mut self, change: Change) {
+        let place = self.changes.partition_point(|other| other.at <= change.at);
+        self.changes.insert(place, change);
+    }
+
+    /// A moment between these shares of the run (per cent) with no planned operation within `length` of it, if there is one.
+    pub(crate) fn quiet(&self, rng: &mut Rng, shares: (u64, u64), length: Micros) -> Micros {
+        let span = self.end.saturating_sub(self.start);
+        let mut draw = || self.start + rng.between(span * shares.0 / 100, span * shares.1 / 100);
+        let busy = |at: Micros| {
+            let near = |moment: Micros| moment + length > at && moment < at + length + MINUTE;
+            self.operations.iter().any(|o| near(o.at)) || self.changes.iter().any(|c| near(c.at))
+        };
+        let first = draw();
+        std::iter::once(first).chain((0..60).map(|_| draw())).find(|at| !busy(*at)).unwrap_or(first)
     }
 
     /// Adds one action, and for a breaker the way back; returns the time of the last order.
@@ -88,28 +163,32 @@ impl Plant {
         let breaker = match rng.between(0, 10) {
             0 => {
                 let action = Action::Tap { raise: rng.between(0, 2) == 0 };
-                self.operations.push(Operation { at, desk: Desk::Outstation, action });
+                self.operations.push(Operation { at, desk: Desk::Outstation, action, label: None });
                 return at;
             }
             1 | 2 => {
                 let action = Action::SetPoint { value: rng.between(980, 1_021) as u16 };
-                self.operations.push(Operation { at, desk: Desk::Plc, action });
+                self.operations.push(Operation { at, desk: Desk::Plc, action, label: None });
                 return at;
             }
             pick => pick as usize % BREAKERS,
         };
+        let back = at + 4 * MINUTE + rng.exponential(12 * MINUTE);
+        for (at, close) in [(at, false), (back, true)] {
+            self.breaker(rng, at, breaker, close, None);
+        }
+        back
+    }
+
+    fn breaker(&mut self, rng: &mut Rng, at: Micros, breaker: usize, close: bool, label: Option<Label>) {
         let desk = match breaker {
             0 | 1 => Desk::Rtu(breaker),
             2 => Desk::Outstation,
             _ => Desk::Plc,
         };
-        let back = at + 4 * MINUTE + rng.exponential(12 * MINUTE);
-        for (at, close) in [(at, false), (back, true)] {
-            self.operations.push(Operation { at, desk, action: Action::Breaker { breaker, close } });
-            let travel = rng.between(38 * MS, 75 * MS);
-            self.changes.push(Change { at: at + 20 * MS + travel, breaker, closed: close });
-        }
-        back
+        self.operations.push(Operation { at, desk, action: Action::Breaker { breaker, close }, label });
+        let at = at + 20 * MS + rng.between(38 * MS, 75 * MS);
+        self.changes.push(Change { at, breaker, closed: close, label, is_trip: false });
     }
 
     /// The actions from a desk, in order of time.
@@ -176,7 +255,7 @@ mod tests {
     #[test]
     fn an_open_breaker_carries_nothing_until_it_is_closed() {
         for seed in 0..20 {
-            let plant = Plant::new(seed, 0, 24 * HOUR);
+            let plant = Plant::new(seed, 0, 24 * HOUR, &[]);
             assert!(plant.operations.len() >= 3, "seed {seed}");
             let Some(opened) = plant.changes.iter().find(|c| !c.closed) else { continue };
             assert!(plant.value(Signal::Current, opened.breaker, opened.at - 1) > 10.0);
@@ -186,7 +265,7 @@ mod tests {
 
     #[test]
     fn values_are_plausible_and_continuous() {
-        let plant = Plant::new(3, 0, 0);
+        let plant = Plant::new(3, 0, 0, &[]);
         for minute in 0..1_440 {
             let at = minute * MINUTE;
             assert!((18.5..21.5).contains(&plant.value(Signal::Voltage, 1, at)));

@@ -3,10 +3,10 @@
 use testkit::flag::{ACK, FIN, PSH, RST, SYN};
 use testkit::{Ipv4, Stack, Tcp};
 
+use crate::cx::Cx;
 use crate::network::Host;
-use crate::queue::Cx;
 use crate::rng::Rng;
-use crate::time::Micros;
+use crate::time::{Micros, SECOND};
 
 /// Who sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,14 +86,36 @@ impl Conn {
         self.last
     }
 
-    /// Lets the outstanding acknowledgements pass; call it when the conversation pauses.
-    pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) {
-        self.acknowledge(cx, Micros::MAX);
+    /// Lets the acknowledgements pass that are due before the conversation goes on at `until`.
+    pub(crate) fn settle(&mut self, cx: &mut Cx<'_>, until: Micros) {
+        self.acknowledge(cx, until.saturating_sub(1));
+    }
+
+    /// Exchanges the connection's random stream, so that an inserted exchange takes nothing from it.
+    pub(crate) fn swap(&mut self, rng: &mut Rng) {
+        std::mem::swap(&mut self.rng, rng);
+    }
+
+    /// The client sends into the void: data, its retransmissions with doubling waits (RFC 6298), and a reset when it gives up.
+    pub(crate) fn forsake(&mut self, cx: &mut Cx<'_>, at: Micros, data: &[u8], until: Micros) {
+        self.acknowledge(cx, at);
+        let (mut at, mut wait) = (at, 210_000);
+        let seq = self.ends[Client as usize].seq;
+        for _ in 0..6 {
+            self.ends[Client as usize].seq = seq;
+            self.segment(cx, at, Client, PSH | ACK, data);
+            at += wait + self.rng.between(0, 4_000);
+            wait *= 2;
+            if at >= until {
+                break;
+            }
+        }
+        self.segment(cx, at, Client, RST | ACK, &[]);
     }
 
     /// An orderly close begun by `first`.
     pub(crate) fn close(&mut self, cx: &mut Cx<'_>, at: Micros, first: Side) {
-        self.settle(cx);
+        self.acknowledge(cx, Micros::MAX);
         let second = if first == Client { Server } else { Client };
         self.segment(cx, at, first, FIN | ACK, &[]);
         let answered = self.last + self.rng.between(200, 1_500);
@@ -140,6 +162,17 @@ impl Conn {
         let end = &mut self.ends[own];
         end.seq = end.seq.wrapping_add(data.len() as u32 + u32::from(flags & (SYN | FIN) != 0));
         end.ip_id = end.ip_id.wrapping_add(1);
+    }
+}
+
+/// A client that finds nobody: the same SYN after one, three and seven seconds.
+pub(crate) fn knock(cx: &mut Cx<'_>, at: Micros, client: (&Host, u16), server: (&Host, u16), rng: &mut Rng) {
+    let (seq, id) = (rng.word() as u32, rng.word() as u16);
+    for (i, second) in (0..).zip([0, 1, 3, 7]) {
+        let (flags, window) = (SYN, unscaled(client.0));
+        let options = client.0.syn_options.to_vec();
+        let tcp = Tcp { src: client.1, dst: server.1, seq, flags, window, options, ..Tcp::default() };
+        cx.send(at + second * SECOND + rng.between(0, 900), packet(client.0, server.0, id.wrapping_add(i), tcp));
     }
 }
 

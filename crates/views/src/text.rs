@@ -77,6 +77,19 @@ pub fn addr(out: &mut Vec<u8>, a: Addr) {
     }
 }
 
+/// Appends an IP address, IPv6 with all its digits, as Suricata writes it.
+pub fn long_addr(out: &mut Vec<u8>, a: Addr) {
+    if a.is_v4() {
+        return addr(out, a);
+    }
+    for (i, b) in a.0.into_iter().enumerate() {
+        if i > 0 && i % 2 == 0 {
+            out.push(b':');
+        }
+        out.extend_from_slice(&[digit(b >> 4), digit(b & 15)]);
+    }
+}
+
 /// Appends a MAC address.
 pub fn mac(out: &mut Vec<u8>, m: Mac) {
     for (i, b) in m.0.into_iter().enumerate() {

@@ -1,8 +1,9 @@
 //! A password sent readably. The user's name is kept, the password never.
 
-use gwcore::{Body, Fact, FlowConst, Limits, Severity};
+use gwcore::{Body, Fact, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -20,7 +21,7 @@ pub(super) static META: Meta = Meta {
 pub(super) struct CleartextPassword;
 
 impl CleartextPassword {
-    pub(super) fn new(_: &Limits) -> Self {
+    pub(super) fn new(_: &Setup) -> Self {
         CleartextPassword
     }
 }
@@ -30,21 +31,18 @@ impl Detector for CleartextPassword {
         let Body::Login { proto, user, cleartext: true, .. } = &fact.body else { return };
         let (src, dst) = ends(fact, flow);
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}>{}:{proto}:{user}", src.name(), dst.name()),
             severity: Severity::Info,
             attack: &[],
             proto,
             src,
             dst,
-            words: &|| {
-                let title = format!("Readable password for {user} on {}", dst.name());
-                let why = format!("{} logged in to {} as {user} over {proto} with a readable password.", src.name(), dst.name());
+            words: &|site| {
+                let title = format!("Readable password for {user} on {}", site.name(&dst));
+                let why = format!("{} logged in to {} as {user} over {proto} with a readable password.", site.name(&src), site.name(&dst));
                 (title, why, evidence(format!("user {user}"), None, None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
 }

@@ -1,8 +1,9 @@
 //! Restarts, mode changes, time sets, parameter, file and program transfers, reports switched off: facts worth an entry in the log.
 
-use gwcore::{Body, Fact, FlowConst, Limits, OpClass, Severity};
+use gwcore::{Body, Fact, FlowConst, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -20,7 +21,7 @@ pub(super) static META: Meta = Meta {
 pub(super) struct ConfigurationChange;
 
 impl ConfigurationChange {
-    pub(super) fn new(_: &Limits) -> Self {
+    pub(super) fn new(_: &Setup) -> Self {
         ConfigurationChange
     }
 }
@@ -47,21 +48,18 @@ impl Detector for ConfigurationChange {
         let Some((what, attack)) = words(op.class).filter(|_| !op.is_answer) else { return };
         let (src, dst) = ends(fact, flow);
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}>{}:{}:{}", src.name(), dst.name(), op.proto, op.name),
             severity: Severity::Info,
             attack,
             proto: op.proto,
             src,
             dst,
-            words: &|| {
-                let title = format!("{what}: {} from {} to {}", op.name, src.name(), dst.name());
-                let why = format!("{} asked {} for a {what} ({}).", src.name(), dst.name(), op.name);
+            words: &|site| {
+                let title = format!("{what}: {} from {} to {}", op.name, site.name(&src), site.name(&dst));
+                let why = format!("{} asked {} for a {what} ({}).", site.name(&src), site.name(&dst), op.name);
                 (title, why, evidence(format!("{} function {}", op.proto, op.function), None, None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
 }

@@ -1,9 +1,10 @@
 //! One IP address claimed by two MAC addresses.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Mac, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
+use crate::{Setup, oui};
 use crate::fold::{End, Sighting, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -27,21 +28,16 @@ pub(super) struct ContestedAddress {
 }
 
 impl ContestedAddress {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let claims = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
+    pub(super) fn new(setup: &Setup) -> Self {
+        let claims = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
         ContestedAddress { claims, hits: LimitHits::default() }
     }
-}
-
-/// Virtual router MACs (VRRP RFC 5798, HSRP, CARP) share an address by design.
-fn is_virtual(mac: Mac) -> bool {
-    matches!(mac.0, [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _] | [0x00, 0x00, 0x0c, 0x07, 0xac, _])
 }
 
 impl Detector for ContestedAddress {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Claim { addr, mac, source } = fact.body else { return };
-        if addr.is_none() || mac.is_none() || mac.is_group() || is_virtual(mac) || source == "lldp" {
+        if addr.is_none() || mac.is_none() || mac.is_group() || oui::virtual_router(mac).is_some() || source == "lldp" {
             return;
         }
         let Some((last, before)) = self.claims.get_mut(&addr) else {
@@ -65,21 +61,18 @@ impl Detector for ContestedAddress {
         let (src, dst) = (End { mac, addr, port: None }, End { mac: other, addr, port: None });
         let (low, high) = (mac.min(other), mac.max(other));
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{addr}:{low}:{high}"),
             severity: Severity::Medium,
             attack: &["T0830"],
             proto: source,
             src,
             dst,
-            words: &|| {
+            words: &|_| {
                 let title = format!("{addr} is claimed by two devices");
                 let why = format!("{addr} was claimed by {mac} and by {other} in turn within ten minutes.");
                 (title, why, evidence(mac.to_string(), Some(&other.to_string()), None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
     fn hits(&self) -> LimitHits {

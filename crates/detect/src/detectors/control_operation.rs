@@ -1,9 +1,11 @@
 //! Control commands and set points as they were sent: a fact for the operator's log, not an alarm.
 
-use gwcore::{Body, Fact, FlowConst, Limits, Op, OpClass, Severity};
+use gwcore::{Body, Fact, FlowConst, Op, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
-use crate::fold::{Sighting, ends, evidence};
+use crate::fold::{End, Sighting, ends, evidence};
+use crate::site::number;
+use crate::{Setup, Site};
 
 pub(super) static META: Meta = Meta {
     id: "control-operation",
@@ -20,7 +22,7 @@ pub(super) static META: Meta = Meta {
 pub(super) struct ControlOperation;
 
 impl ControlOperation {
-    pub(super) fn new(_: &Limits) -> Self {
+    pub(super) fn new(_: &Setup) -> Self {
         ControlOperation
     }
 }
@@ -34,39 +36,37 @@ impl Detector for ControlOperation {
         let (src, dst) = ends(fact, flow);
         let attack: &[&str] = if op.class == OpClass::Control { &["T1692.001"] } else { &["T0836"] };
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}>{}:{}:{}", src.name(), dst.name(), op.proto, op.name),
             severity: Severity::Info,
             attack,
             proto: op.proto,
             src,
             dst,
-            words: &|| {
+            words: &|site| {
                 let name = op.name.replace('_', " ");
-                let title = format!("{name} from {} to {}", src.name(), dst.name());
-                let why = format!("{} sent {name}{} to {}.", src.name(), point(op), dst.name());
-                (title, why, evidence(said(op), None, None))
+                let title = format!("{name} from {} to {}", site.name(&src), site.name(&dst));
+                let why = format!("{} sent {name}{} to {}.", site.name(&src), point(op, &dst, site), site.name(&dst));
+                (title, why, evidence(said(op, &dst, site), None, None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
 }
 
-/// The point in words, with the action.
-fn point(op: &Op) -> String {
+/// The point in the site's words, with the action.
+fn point(op: &Op, device: &End, site: &Site) -> String {
     let action = if op.action.is_empty() { String::new() } else { format!(" ({})", op.action) };
     match op.point {
-        Some(p) => format!("{action} for {} {} of unit {}", p.table.replace('_', " "), p.address, p.unit),
+        Some(p) => format!("{action} for {}", site.say_point(device, op.proto, p)),
         None => action,
     }
 }
 
-fn said(op: &Op) -> String {
+fn said(op: &Op, device: &End, site: &Site) -> String {
     let name = op.name.replace('_', " ");
+    let value = |v| op.point.map_or_else(|| number(v), |p| site.say_value(device, op.proto, p, v));
     match op.value {
-        Some(v) => format!("{name}{} = {v}", point(op)),
-        None => format!("{name}{}", point(op)),
+        Some(v) => format!("{name}{} = {}", point(op, device, site), value(v)),
+        None => format!("{name}{}", point(op, device, site)),
     }
 }

@@ -1,8 +1,9 @@
 //! Utility-protocol messages that do not follow their standard: damaged, cut, or made by hand.
 
-use gwcore::{Body, Fact, FlowConst, Limits, Severity};
+use gwcore::{Body, Fact, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -19,13 +20,13 @@ pub(super) static META: Meta = Meta {
 /// Protocols whose messages reach primary equipment.
 const UTILITY: &[&str] = &["modbus", "dnp3", "iec104", "goose", "s7comm", "cotp"];
 /// Reasons that are about the capture or the order of messages, not about the bytes of one.
-const NOT_MALFORMED: &[&str] = &["lost_position", "gap", "unanswered", "operate_without_select"];
+const NOT_MALFORMED: &[&str] = &["lost_position", "gap", "unanswered", "operate_without_select", "answer_without_request", "second_answer"];
 
 /// Stateless.
 pub(super) struct MalformedOt;
 
 impl MalformedOt {
-    pub(super) fn new(_: &Limits) -> Self {
+    pub(super) fn new(_: &Setup) -> Self {
         MalformedOt
     }
 }
@@ -33,26 +34,23 @@ impl MalformedOt {
 impl Detector for MalformedOt {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Anomaly { proto, reason } = fact.body else { return };
-        if !UTILITY.contains(&proto) || NOT_MALFORMED.contains(&reason) || super::goose_state::sentence(reason).is_some() {
+        if !UTILITY.contains(&proto) || NOT_MALFORMED.contains(&reason) || super::goose_state::is_about_state(reason) {
             return;
         }
         let (src, dst) = ends(fact, flow);
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}>{}:{proto}:{reason}", src.name(), dst.name()),
             severity: META.severity,
             attack: &[],
             proto,
             src,
             dst,
-            words: &|| {
-                let title = format!("{proto} message from {} breaks the standard: {}", src.name(), reason.replace('_', " "));
-                let why = format!("{} sent a {proto} message that breaks the standard ({}).", src.name(), reason.replace('_', " "));
+            words: &|site| {
+                let title = format!("{proto} message from {} breaks the standard: {}", site.name(&src), reason.replace('_', " "));
+                let why = format!("{} sent a {proto} message that breaks the standard ({}).", site.name(&src), reason.replace('_', " "));
                 (title, why, evidence(reason.replace('_', " "), None, None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
 }

@@ -1,9 +1,10 @@
 //! A series of refused requests: someone asks a device for functions or points that it does not have.
 
 use gwcore::time::MINUTE;
-use gwcore::{AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Severity, Ts};
+use gwcore::{AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{End, Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -37,8 +38,8 @@ pub(super) struct RefusedCommands {
 type End2 = (gwcore::Addr, gwcore::Addr);
 
 impl RefusedCommands {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let pairs = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
+    pub(super) fn new(setup: &Setup) -> Self {
+        let pairs = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
         RefusedCommands { pairs, hits: LimitHits::default() }
     }
 
@@ -65,26 +66,24 @@ impl Detector for RefusedCommands {
         let what = (op.function, op.point.map_or(0, |p| p.address));
         let Some((since, count, kinds)) = self.count(((source.addr, device.addr), op.proto), fact.ts, what) else { return };
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}>{}:{}", source.name(), device.name(), op.proto),
             severity: Severity::Medium,
             attack: &["T0861"],
             proto: op.proto,
             src: source,
             dst: device,
-            words: &|| {
-                let title = format!("{} refuses many requests of {}", device.name(), source.name());
+            words: &|site| {
+                let title = format!("{} refuses many requests of {}", site.name(&device), site.name(&source));
                 let why = format!(
                     "{} refused {count} requests of {} within a minute, {kinds} of them different, the last with {} ({code}).",
-                    device.name(),
-                    source.name(),
+                    site.name(&device),
+                    site.name(&source),
                     name.replace('_', " ")
                 );
                 (title, why, evidence(format!("{count} refusals of {kinds} kinds in a minute"), None, Some(f64::from(SERIES))))
             },
-            fact,
-            flow,
             since: Some(since),
+            ..Sighting::of(&META, fact, flow)
         });
     }
     fn hits(&self) -> LimitHits {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -29,6 +30,8 @@ const KEPT: usize = 256;
 struct Window {
     since: Ts,
     tried: BTreeSet<(Addr, u16)>,
+    hosts: BTreeSet<Addr>,
+    ports: BTreeSet<u16>,
     answered: u32,
 }
 
@@ -39,15 +42,16 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let sources = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
+    pub(super) fn new(setup: &Setup) -> Self {
+        let sources = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
         Scan { sources, hits: LimitHits::default() }
     }
 }
 
-/// Whether a connection state means that nobody served.
-fn unanswered(state: &str) -> bool {
-    matches!(state, "S0" | "REJ" | "RSTOS0" | "SH" | "RSTRH")
+/// Whether nobody served: no answer or a refusal, or a lone probe (FIN, ACK, Xmas) and its reset, without a byte of content.
+fn unanswered(state: &str, packets: [u64; 2], bytes: [u64; 2]) -> bool {
+    let probe = matches!(state, "RSTR" | "OTH") && packets[0] == 1 && packets[1] <= 1 && bytes == [0, 0];
+    probe || matches!(state, "S0" | "REJ" | "RSTOS0" | "SH" | "RSTRH")
 }
 
 fn counted(n: usize, what: &str) -> String {
@@ -56,32 +60,33 @@ fn counted(n: usize, what: &str) -> String {
 
 impl Detector for Scan {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
-        let Body::FlowEnd { state, start, packets, .. } = &fact.body else { return };
+        let Body::FlowEnd { state, start, packets, bytes, .. } = &fact.body else { return };
         if flow.src.is_none() || flow.dst.is_multicast() || !matches!(flow.ip_proto, 6 | 17) || packets[0] == 0 {
             return;
         }
         let stale = self.sources.get(&flow.src).is_none_or(|w| start.since(w.since) > WINDOW);
-        if !unanswered(state) {
+        if !unanswered(state, *packets, *bytes) {
             if let (Some(w), false) = (self.sources.get_mut(&flow.src), stale) {
                 w.answered += 1;
             }
             return;
         }
         if stale {
-            let window = Window { since: *start, tried: BTreeSet::new(), answered: 0 };
+            let (tried, hosts, ports) = Default::default();
+            let window = Window { since: *start, tried, hosts, ports, answered: 0 };
             if self.sources.insert(flow.src, window).is_some() {
                 self.hits.hit(Limit::DetectorSources);
             }
         }
         let Some(w) = self.sources.get_mut(&flow.src) else { return };
-        if w.tried.len() < KEPT {
-            w.tried.insert((flow.dst, flow.dst_port));
+        if w.tried.len() < KEPT && w.tried.insert((flow.dst, flow.dst_port)) {
+            w.hosts.insert(flow.dst);
+            w.ports.insert(flow.dst_port);
         }
         if w.tried.len() < TARGETS || w.answered as usize > w.tried.len() {
             return;
         }
-        let hosts: BTreeSet<Addr> = w.tried.iter().map(|t| t.0).collect();
-        let ports: BTreeSet<u16> = w.tried.iter().map(|t| t.1).collect();
+        let (hosts, ports) = (&w.hosts, &w.ports);
         if hosts.len().max(ports.len()) < TARGETS {
             return;
         }
@@ -89,19 +94,18 @@ impl Detector for Scan {
         let (src, dst) = ends(fact, flow);
         let vertical = ports.len() > hosts.len();
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}:{}", src.name(), if vertical { "ports" } else { "hosts" }),
             severity: Severity::Medium,
             attack: if vertical { &["T0846.001"] } else { &["T0846.001", "T0846"] },
             proto: if flow.ip_proto == 6 { "tcp" } else { "udp" },
             src,
             dst,
-            words: &|| {
+            words: &|site| {
                 let of = if vertical { "ports" } else { "hosts" };
-                let title = format!("{} tries many {of}", src.name());
+                let title = format!("{} tries many {of}", site.name(&src));
                 let why = format!(
                     "{} tried {} on {} within five minutes; {tried} of these did not answer.",
-                    src.name(),
+                    site.name(&src),
                     counted(ports.len(), "port"),
                     counted(hosts.len(), "host")
                 );
@@ -110,9 +114,8 @@ impl Detector for Scan {
                 e.more.insert("ports".into(), listed.join(" ").into());
                 (title, why, e)
             },
-            fact,
-            flow,
             since: Some(since),
+            ..Sighting::of(&META, fact, flow)
         });
     }
     fn hits(&self) -> LimitHits {

@@ -1,8 +1,9 @@
 //! A utility protocol on a port that is not its own.
 
-use gwcore::{Body, Fact, FlowConst, Limits, Severity};
+use gwcore::{Body, Fact, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
+use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -20,7 +21,7 @@ pub(super) static META: Meta = Meta {
 pub(super) struct UnexpectedPort;
 
 impl UnexpectedPort {
-    pub(super) fn new(_: &Limits) -> Self {
+    pub(super) fn new(_: &Setup) -> Self {
         UnexpectedPort
     }
 }
@@ -48,21 +49,18 @@ impl Detector for UnexpectedPort {
         let (src, dst) = if server_is_responder { (orig, resp) } else { (resp, orig) };
         let port = dst.port.unwrap_or(0);
         look.see(&Sighting {
-            meta: &META,
             dedup_key: format!("{}:{proto}:{port}", dst.name()),
             severity: META.severity,
             attack: &["T0885"],
             proto,
             src,
             dst,
-            words: &|| {
-                let title = format!("{proto} on port {port} of {}", dst.name());
-                let why = format!("{} serves {proto} on port {port}, where {} is usual.", dst.name(), ports[0]);
+            words: &|site| {
+                let title = format!("{proto} on port {port} of {}", site.name(&dst));
+                let why = format!("{} serves {proto} on port {port}, where {} is usual.", site.name(&dst), ports[0]);
                 (title, why, evidence(format!("port {port}"), Some(&ports[0].to_string()), None))
             },
-            fact,
-            flow,
-            since: None,
+            ..Sighting::of(&META, fact, flow)
         });
     }
 }

@@ -1,8 +1,12 @@
 //! Detectors and devices on facts made by hand: what fires, what nearly does, and what limits do.
 
+mod baseline;
+mod decoded;
+mod inventory;
+
 use std::sync::Arc;
 
-use detect::{Detectors, Devices};
+use detect::{Detectors, Devices, Maintenance, Setup, Site};
 use gwcore::time::{HOUR, MINUTE, SECOND};
 use gwcore::{
     Addr, Body, Fact, Finding, FlowConst, FlowRef, Key, Limit, Limits, Mac, Op, OpClass, PointId, Severity, Ts,
@@ -46,13 +50,27 @@ impl Story {
         self
     }
 
+    /// A second of packet time begins.
+    fn tick(&mut self, at: i64) -> &mut Self {
+        self.tell(at, (0, 0), 0, Body::Tick { frames: 1 });
+        if let (Some(flow), Some(fact)) = (self.flows.last_mut(), self.facts.last_mut()) {
+            *flow = FlowConst { vlans: [0xffff; 2], ..FlowConst::default() };
+            fact.frame = 0;
+        }
+        self
+    }
+
     fn findings_with(&self, limits: &Limits) -> Vec<Finding> {
-        let mut detectors = Detectors::new(limits, &[], &[]);
-        let mut devices = Devices::new(limits);
+        self.findings_under(&Setup::new(limits))
+    }
+
+    fn findings_under(&self, setup: &Setup) -> Vec<Finding> {
+        let mut detectors = Detectors::new(setup, &[], &[]);
+        let mut devices = Devices::new(&setup.limits);
         let file: Arc<str> = Arc::from("a.pcap");
         detectors.batch(&self.facts, &self.flows, &|_| file.clone());
         devices.batch(&self.facts, &self.flows);
-        detectors.finish(&devices.finish())
+        detectors.finish(&devices.finish(), &|_| file.clone())
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -81,6 +99,49 @@ fn twenty_refused_ports_are_a_scan_and_nineteen_are_not() {
     assert_eq!((found[0].detector, found[0].severity), ("scan", Severity::Medium));
     assert_eq!((found[0].ts, found[0].raised), (START, START.plus(19 * SECOND)));
     assert!(found[0].src.asset.is_some() && found[0].packets[0].frame == 20);
+}
+
+#[test]
+fn evidence_that_comes_late_is_raised_late() {
+    let mut s = scan(19, SECOND);
+    s.tick(60 * SECOND).tell(19 * SECOND, (1, 2), 1_019, refused_attempt(START.plus(19 * SECOND)));
+    let found = s.findings();
+    assert_eq!((found[0].ts_end, found[0].raised), (START.plus(19 * SECOND), START.plus(60 * SECOND)));
+}
+
+#[test]
+fn declared_work_speaks_one_step_lower_for_its_device_only() {
+    let severity = |asset: &str| {
+        let csv = format!("{START},{},{asset},relay test", START.plus(MINUTE));
+        let maintenance = Arc::new(Maintenance::parse(&csv).unwrap());
+        let found = scan(20, SECOND).findings_under(&Setup { maintenance, ..Setup::default() });
+        (found[0].severity, found[0].evidence.more.get("maintenance").cloned())
+    };
+    assert_eq!(severity("10.0.0.2"), (Severity::Low, Some("relay test".into())));
+    assert_eq!(severity("10.0.0.3"), (Severity::Medium, None));
+    assert_eq!(severity("").0, Severity::Low);
+}
+
+#[test]
+fn findings_speak_the_site_s_names() {
+    let text = "[[device]]\nname = \"RTU North\"\naddresses = [\"10.0.0.2\"]";
+    let site = Arc::new(Site::parse(text, &|_| Err(String::new())).unwrap());
+    let found = scan(20, SECOND).findings_under(&Setup { site, ..Setup::default() });
+    assert_eq!(found[0].dst.name.as_deref(), Some("RTU North"));
+    assert_eq!(found[0].dedup_key, "10.0.0.1:ports");
+}
+
+#[test]
+fn lone_probes_and_their_resets_are_a_scan_and_cut_sessions_are_not() {
+    let probes = |packets: [u64; 2]| {
+        let mut s = Story::default();
+        for port in 0..30 {
+            let end = Body::FlowEnd { state: "RSTR", packets, bytes: [0, 0], start: START, service: "" };
+            s.tell(0, (1, 2), 1_000 + port, end);
+        }
+        s.findings().iter().filter(|f| f.detector == "scan").count()
+    };
+    assert_eq!((probes([1, 1]), probes([3, 2])), (1, 0));
 }
 
 #[test]
@@ -160,7 +221,7 @@ fn findings_beyond_the_limit_are_counted() {
         s.tell(0, (1, target), 502, op(OpClass::Control, 1, None));
     }
     assert_eq!(s.findings_with(&limits).len(), 2);
-    let mut detectors = Detectors::new(&limits, &[], &[]);
+    let mut detectors = Detectors::new(&Setup::new(&limits), &[], &[]);
     detectors.batch(&s.facts, &s.flows, &|_| Arc::from("a"));
     assert_eq!(detectors.hits().count(Limit::Findings), 3);
 }

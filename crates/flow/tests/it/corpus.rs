@@ -5,22 +5,30 @@ use std::net::IpAddr;
 use gwcore::FlowConst;
 
 #[test]
-fn community_ids_are_those_of_the_baseline() {
+fn community_ids_are_those_of_the_baselines() {
     let Some(folder) = testkit::corpus() else {
         return println!("not checked: no corpus");
     };
-    let text = std::fs::read_to_string(folder.join("fingerprints/community-id/baseline_deflt.json")).unwrap();
-    let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
-    for row in &rows {
-        let ip = |name: &str| row[name].as_str().unwrap().parse::<IpAddr>().unwrap().into();
-        let port = |name: &str| row[name].as_u64().unwrap_or(0) as u16;
-        let (src, dst) = (ip("saddr"), ip("daddr"));
-        let ip_proto = row["proto"].as_u64().unwrap() as u8;
-        let flow =
-            FlowConst { src, dst, src_port: port("sport"), dst_port: port("dport"), ip_proto, ..FlowConst::default() };
-        assert_eq!(flow::community_id(&flow, 0).as_deref(), row["communityid"].as_str(), "{row}");
+    for (name, seed) in [("baseline_deflt", 0), ("baseline_seed1", 1)] {
+        let text = std::fs::read_to_string(folder.join(format!("fingerprints/community-id/{name}.json"))).unwrap();
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        for row in &rows {
+            let ip = |name: &str| row[name].as_str().unwrap().parse::<IpAddr>().unwrap().into();
+            let port = |name: &str| row[name].as_u64().unwrap_or(0) as u16;
+            let (src, dst) = (ip("saddr"), ip("daddr"));
+            let ip_proto = row["proto"].as_u64().unwrap() as u8;
+            let flow = FlowConst {
+                src,
+                dst,
+                src_port: port("sport"),
+                dst_port: port("dport"),
+                ip_proto,
+                ..FlowConst::default()
+            };
+            assert_eq!(flow::community_id(&flow, seed).as_deref(), row["communityid"].as_str(), "{row}");
+        }
+        assert!(rows.len() > 20);
     }
-    assert!(rows.len() > 20);
 }
 
 #[test]

@@ -213,6 +213,39 @@ fn flags_that_carry_data() {
 }
 
 #[test]
+fn segments_merged_on_receipt_are_read_once_acknowledged() {
+    let mut s = Session::new(START, 502);
+    s.open().client(b"ask").server(b"first").client(b"more").server(b"second").client(b"most").close();
+    let leave = |with_length: bool, spoil_answers: bool, cut_at: usize, error: u8| {
+        let mut frames = s.frames.clone();
+        let at = frames.iter().position(|(_, f)| f.ends_with(b"second")).unwrap();
+        let f = &mut frames[at].1;
+        let ip = |at: usize| std::net::IpAddr::from([f[at], f[at + 1], f[at + 2], f[at + 3]]);
+        let zeros = vec![0; if with_length { f.len() - 34 } else { 0 }];
+        let sum = !testkit::transport_checksum(ip(26), ip(30), 6, &zeros);
+        f[50..52].copy_from_slice(&sum.to_be_bytes());
+        f[51] ^= error;
+        if spoil_answers {
+            for (_, f) in frames.iter_mut().filter(|(_, f)| f[6..12] == s.client.mac) {
+                f[50] ^= 0x55;
+            }
+        }
+        frames.truncate(at + cut_at);
+        let mut rig = Rig::new();
+        rig.frames(&frames).finish();
+        rig.told
+    };
+    let read = ["Orig ask", "Resp first", "Orig more", "Resp second", "Orig most"];
+    assert_eq!(leave(true, false, 9, 0).events[..5], read);
+    assert_eq!(leave(false, false, 9, 0).events[..5], read, "where the card cuts segments up, the length is left out");
+    assert_eq!(leave(true, false, 1, 0).events[..4], read[..4], "the end of the capture hides the acknowledgement");
+    let both = leave(true, true, 9, 0);
+    assert_eq!(both.streams[0].each_ref().map(|s| s.as_slice()), [&b"askmoremost"[..], b"firstsecond"]);
+    let damaged = leave(true, false, 9, 1);
+    assert!(!damaged.events.contains(&"Resp second".to_owned()), "{:?}", damaged.events);
+}
+
+#[test]
 fn short_sessions_of_an_offloading_host_are_read() {
     let mut s = Session::new(START, 502);
     s.open().client(b"ask").server(b"answer").client(b"more").close();

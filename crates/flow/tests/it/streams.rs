@@ -205,3 +205,17 @@ fn a_lost_fin_is_no_missing_byte() {
     let told = run(&s);
     assert_eq!((only(&told).missed, only(&told).bytes), (0, Some((3, 0))));
 }
+
+#[test]
+fn bytes_before_the_first_number_seen_go_up_while_others_wait() {
+    let mut s = Session::new(START, 502);
+    s.client.seq = 1_000;
+    s.segment(true, ACK, b"");
+    for (seq, data) in [(900, b"abcd"), (1_050, b"late"), (904, b"efgh")] {
+        s.client.seq = seq;
+        s.segment(true, PSH | ACK, data);
+    }
+    let told = run(&s);
+    assert_eq!(told.streams[0].concat(), b"abcdefgh#late");
+    assert_eq!(only(&told).missed, 142);
+}

@@ -4,7 +4,10 @@
 mod csv;
 mod edges;
 mod findings;
+mod goose;
 mod inputs;
+mod learn;
 mod program;
 mod truth;
 mod truth_columns;
+mod truth_columns_it;

@@ -2,27 +2,55 @@
 
 use serde_json::Value;
 
+use crate::csv;
+use crate::truth::cells;
+
 /// A protocol: how tshark names it in the first column, our kind, and its columns.
 pub struct Protocol {
     pub name: &'static str,
     /// Truth rows whose first column begins with one of these belong to it.
     pub labels: &'static [&'static str],
     pub kind: &'static str,
-    /// The column whose cells count messages.
-    pub primary: &'static str,
-    /// Frame numbers of our row that tshark shows it in, and for each column the words; none where tshark shows nothing.
+    /// The columns whose cells count messages.
+    pub primary: &'static [&'static str],
+    /// Words of those columns that are compared, where not all are: messages of other types have no record.
+    pub only: &'static [&'static str],
+    /// The messages of our row, each with the frame that tshark shows it in.
+    pub parts: fn(Value) -> Vec<(u64, Value)>,
+    /// For each column the words of a message; none where tshark shows nothing.
     pub columns: &'static [(&'static str, fn(&Value) -> Vec<String>)],
 }
 
-fn num(v: &Value, field: &str) -> Vec<String> {
+impl Protocol {
+    /// Messages of this protocol in a truth row.
+    pub fn messages_in(&self, row: &csv::Row) -> u64 {
+        if !self.labels.iter().any(|l| row["protocol"].starts_with(l)) {
+            return 0;
+        }
+        let counted = |column: &&str| cells(row, column).0.iter().filter(|w| self.counts(column, w)).count();
+        self.primary.iter().map(counted).sum::<usize>() as u64
+    }
+
+    /// Whether a word of a column is of a message that is compared.
+    pub fn counts(&self, column: &str, word: &str) -> bool {
+        self.only.is_empty() || !self.primary.contains(&column) || self.only.contains(&word)
+    }
+}
+
+/// A row that is one message.
+pub fn one(row: Value) -> Vec<(u64, Value)> {
+    vec![(row["frame"].as_u64().unwrap_or(0), row)]
+}
+
+pub fn num(v: &Value, field: &str) -> Vec<String> {
     v[field].as_u64().map(|n| n.to_string()).into_iter().collect()
 }
 
-fn hex(v: &Value, field: &str, width: usize) -> Vec<String> {
+pub fn hex(v: &Value, field: &str, width: usize) -> Vec<String> {
     v[field].as_u64().map(|n| format!("0x{n:0width$x}")).into_iter().collect()
 }
 
-fn text(v: &Value, field: &str) -> Vec<String> {
+pub fn text(v: &Value, field: &str) -> Vec<String> {
     v[field].as_str().map(str::to_owned).into_iter().collect()
 }
 
@@ -61,13 +89,15 @@ fn user_function(v: &Value, primary: bool) -> Vec<String> {
     if v["prm"].as_bool() == Some(primary) { num(v, "link_function") } else { Vec::new() }
 }
 
-/// The protocols compared.
-pub const PROTOCOLS: &[Protocol] = &[
+/// The protocols of control that are compared.
+pub const OT: &[Protocol] = &[
     Protocol {
         name: "modbus",
         labels: &["Modbus"],
         kind: "modbus",
-        primary: "modbus.func_code",
+        primary: &["modbus.func_code"],
+        only: &[],
+        parts: one,
         columns: &[
             ("modbus.func_code", |v| num(v, "function_code")),
             ("mbtcp.trans_id", |v| num(v, "transaction_id")),
@@ -89,7 +119,9 @@ pub const PROTOCOLS: &[Protocol] = &[
         name: "dnp3",
         labels: &["DNP 3.0"],
         kind: "dnp3",
-        primary: "dnp3.src",
+        primary: &["dnp3.src"],
+        only: &[],
+        parts: one,
         columns: &[
             ("dnp3.src", |v| num(v, "link_src")),
             ("dnp3.dst", |v| num(v, "link_dst")),
@@ -107,7 +139,9 @@ pub const PROTOCOLS: &[Protocol] = &[
         name: "iec104",
         labels: &["IEC 60870-5"],
         kind: "iec104",
-        primary: "iec60870_104.type",
+        primary: &["iec60870_104.type"],
+        only: &[],
+        parts: one,
         columns: &[
             ("iec60870_104.type", |v| {
                 let code = match v["apci"].as_str() {
@@ -130,7 +164,9 @@ pub const PROTOCOLS: &[Protocol] = &[
         name: "goose",
         labels: &["GOOSE"],
         kind: "goose",
-        primary: "goose.stNum",
+        primary: &["goose.stNum"],
+        only: &[],
+        parts: one,
         columns: &[
             ("goose.stNum", |v| num(v, "st_num")),
             ("goose.sqNum", |v| num(v, "sq_num")),
@@ -141,6 +177,49 @@ pub const PROTOCOLS: &[Protocol] = &[
             ("goose.timeAllowedtoLive", |v| num(v, "ttl_ms")),
             ("goose.confRev", |v| num(v, "conf_rev")),
             ("goose.numDatSetEntries", |v| num(v, "num_entries")),
+        ],
+    },
+    Protocol {
+        name: "s7comm",
+        labels: &["S7COMM"],
+        kind: "s7comm",
+        primary: &["s7comm.header.rosctr"],
+        only: &[],
+        parts: one,
+        columns: &[
+            ("s7comm.header.rosctr", |v| num(v, "rosctr")),
+            ("s7comm.header.pduref", |v| num(v, "pdu_ref")),
+            ("s7comm.param.func", |v| hex(v, "function_code", 2)),
+            ("s7comm.header.errcls", |v| hex(v, "error_class", 2)),
+            ("s7comm.header.errcod", |v| hex(v, "error_code", 2)),
+        ],
+    },
+    Protocol {
+        name: "ptp",
+        labels: &["PTPv2"],
+        kind: "ptp",
+        primary: &["ptp.v2.messagetype"],
+        only: &[],
+        parts: one,
+        columns: &[
+            ("ptp.v2.messagetype", |v| {
+                let code = match v["message_type"].as_str() {
+                    Some("sync") => 0,
+                    Some("delay_req") => 1,
+                    Some("pdelay_req") => 2,
+                    Some("pdelay_resp") => 3,
+                    Some("follow_up") => 8,
+                    Some("delay_resp") => 9,
+                    Some("pdelay_resp_follow_up") => 10,
+                    Some("announce") => 11,
+                    Some("signaling") => 12,
+                    Some("management") => 13,
+                    _ => return Vec::new(),
+                };
+                vec![format!("0x{code:02x}")]
+            }),
+            ("ptp.v2.sequenceid", |v| num(v, "sequence_id")),
+            ("ptp.v2.domainnumber", |v| num(v, "domain")),
         ],
     },
 ];

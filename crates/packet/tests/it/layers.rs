@@ -130,8 +130,43 @@ fn frames_without_station_or_ip_are_undecoded() {
     check(LinkType::LINUX_SLL, &[0; 15], "truncated_cooked");
     check(LinkType::LINUX_SLL2, &[0; 19], "truncated_cooked");
     check(LinkType::RTAC_SERIAL, &[0; 11], "truncated_rtac");
+    check(LinkType::RADIOTAP, &[0, 0, 9, 0, 0, 0, 0, 0], "truncated_radiotap");
+    check(LinkType::IEEE802_11, &[8; 23], "truncated_wlan");
     check(LinkType::RAW, &[0x10; 40], "bad_ip_version");
     check(LinkType::PPP, &[0xc0, 0x21, 1, 1], "no_address");
+}
+
+#[test]
+fn wireless_data_is_read_where_it_is_in_the_clear() {
+    let ip = Stack::new().ipv4(IP1, IP2).udp(1, 2).payload(b"x").bytes();
+    let frame = |control: [u8; 2], more: &[u8]| {
+        let llc = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+        [&control[..], &[0, 0], &[1; 6], &[2; 6], &[3; 6], &[0, 0], more, &llc, &ip].concat()
+    };
+    let check = |link, bytes: &[u8], addresses: Option<(u8, u8)>| {
+        let mut decoder = decoder();
+        let d = decoder.decode(&frame_of(link, 0, bytes));
+        let stations = (d.packet.link.src, d.packet.link.dst);
+        match addresses {
+            Some((src, dst)) => {
+                assert_eq!((stations, d.payload), ((Mac([src; 6]), Mac([dst; 6])), &b"x"[..]));
+            }
+            None => assert!(matches!(d.outcome, Outcome::Undecoded(_)), "{:?}", d.outcome),
+        }
+    };
+    let wlan = LinkType::IEEE802_11;
+    check(wlan, &frame([0x08, 0], &[]), Some((2, 1)));
+    check(wlan, &frame([0x08, 1], &[]), Some((2, 3)));
+    check(wlan, &frame([0x08, 2], &[]), Some((3, 1)));
+    check(wlan, &frame([0x08, 3], &[4; 6]), Some((4, 3)));
+    check(wlan, &frame([0x88, 0], &[0, 0]), Some((2, 1)));
+    check(wlan, &frame([0x88, 0x80], &[0; 6]), Some((2, 1)));
+    check(wlan, &frame([0x88, 0], &[0x80, 0]), None);
+    check(wlan, &frame([0x08, 0x40], &[]), None);
+    check(wlan, &frame([0x48, 0], &[]), None);
+    check(wlan, &frame([0x80, 0], &[]), None);
+    let radiotap = [&[0, 0, 9, 0, 0, 0, 0, 0, 7][..], &frame([0x08, 2], &[])].concat();
+    check(LinkType::RADIOTAP, &radiotap, Some((3, 1)));
 }
 
 #[test]

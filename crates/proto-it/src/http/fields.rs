@@ -4,7 +4,7 @@ use gwcore::Limit;
 
 use super::body::Coding;
 use super::parse::{Fields, content_length};
-use super::table::{PROXY_FIELDS, SECRET_KEYS};
+use super::table::{DEFAULT_PASSWORDS, PROXY_FIELDS, SECRET_KEYS};
 
 /// Where a message's body ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,15 +160,29 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|w| w == what)
 }
 
-/// User of a Basic credential (RFC 7617); what follows the colon is never decoded into anything that is kept.
-pub fn basic_user(value: &[u8]) -> Option<Box<[u8]>> {
+/// User and password of Basic authentication (RFC 7617).
+fn basic(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (scheme, credential) = value.split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let decoded = base64(credential.trim_ascii().get(..4_096).unwrap_or(credential.trim_ascii()))?;
-    let colon = decoded.iter().position(|b| *b == b':')?;
-    Some(keep(decoded.get(..colon)?))
+    let mut user = base64(credential.trim_ascii().get(..4_096).unwrap_or(credential.trim_ascii()))?;
+    let colon = user.iter().position(|b| *b == b':')?;
+    let password = user.split_off(colon + 1);
+    user.truncate(colon);
+    Some((user, password))
+}
+
+/// User of Basic authentication; the password is not kept.
+pub fn basic_user(value: &[u8]) -> Option<Box<[u8]>> {
+    basic(value).map(|(user, _)| keep(&user))
+}
+
+/// Whether user and password are a pair that makers ship.
+pub fn has_default_password(value: &[u8]) -> bool {
+    let pair =
+        |(u, p): (Vec<u8>, Vec<u8>)| DEFAULT_PASSWORDS.iter().any(|d| (d.0.as_bytes(), d.1.as_bytes()) == (&u, &p));
+    basic(value).is_some_and(pair)
 }
 
 fn base64(text: &[u8]) -> Option<Vec<u8>> {

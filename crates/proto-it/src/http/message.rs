@@ -4,7 +4,7 @@ use gwcore::Limit;
 use proto::{Cx, Mark, Parser};
 
 use super::body::{BodyReader, BodySummary};
-use super::fields::{Framing, basic_user, coding, framing, keep, keep_uri, names, proxied};
+use super::fields::{Framing, basic_user, coding, framing, has_default_password, keep, keep_uri, names, proxied};
 use super::parse::{Fields, StartLine, fields, head_end, is_version, line, line_from, request_line, status_line};
 use super::state::{Request, Response};
 use super::{Http, Phase, Progress, head_limit};
@@ -234,6 +234,7 @@ fn request(method: &[u8], target: &[u8], version: Option<&[u8]>, fields: &Fields
         user_agent: text("user-agent"),
         origin: text("origin"),
         username: fields.get("authorization").and_then(basic_user),
+        has_default_password: fields.get("authorization").is_some_and(has_default_password),
         proxied: proxied(fields),
         names: names(fields),
         is_form: form.get(..33).is_some_and(|f| f.eq_ignore_ascii_case(b"application/x-www-form-urlencoded")),

@@ -2,7 +2,7 @@
 //!
 //! Limits: a head is read up to a sixteenth of [`Limit::ParserBytes`] (64 KiB) and 100 fields; requests wait for their responses up to
 //! [`Limit::Pending`] and [`Limit::ParserBytes`]; compressed bodies are decoded up to [`Limit::InflatedBytes`]. Bodies are never held.
-//! After CONNECT was accepted or the protocol was switched, the flow is passed over unread.
+//! After CONNECT was accepted or the protocol was switched, the flow is another protocol's.
 
 mod body;
 mod fields;
@@ -31,7 +31,7 @@ pub struct Http {
     /// Client and server.
     sides: [Side; 2],
     exchanges: Exchanges,
-    /// The flow became something else; it is not looked at any more.
+    /// What follows is another protocol.
     tunnel: bool,
 }
 
@@ -82,6 +82,7 @@ const CHUNK_LINE: usize = 4_096;
 impl Parser for Http {
     const NAME: &'static str = "http";
     const CARRIERS: &'static [Carrier] = &[Carrier::Stream];
+    const BEGINS_LATE: bool = true;
 
     fn probe(head: &[u8], hint: &Hint) -> Probe {
         // Empty lines before a request are to be ignored (RFC 9112 §2.2).
@@ -100,7 +101,10 @@ impl Parser for Http {
         let mut at = 0;
         loop {
             let rest = data.get(at..).unwrap_or_default();
-            if rest.is_empty() || self.tunnel {
+            if self.tunnel {
+                return Step::Changed { consumed: at };
+            }
+            if rest.is_empty() {
                 return Step::Done;
             }
             match self.step(server, rest, cx) {
@@ -115,9 +119,6 @@ impl Parser for Http {
     }
 
     fn gap(&mut self, dir: Dir, missing: u64, cx: &mut Cx<'_>) -> Step {
-        if self.tunnel {
-            return Step::Done;
-        }
         let server = usize::from(self.client.unwrap_or_default() != dir);
         let side = &mut self.sides[server];
         (side.searched, side.in_fields) = (0, false);

@@ -239,7 +239,10 @@ const LONG_LINE: usize = 64;
 /// What `data` begins with.
 pub fn start(data: &[u8]) -> Start {
     let window = data.get(..2_048).unwrap_or(data);
-    if let Some((text, _)) = line(window) {
+    let has_line = line(window);
+    // Half of a line's end.
+    let window = window.strip_suffix(b"\r").unwrap_or(window);
+    if let Some((text, _)) = has_line {
         return match (status_line(text), request_line(text)) {
             (Some(_), _) => Start::Response,
             (_, Some(StartLine::Request { target: b"*", version: Some(b"2.0"), .. })) => Start::No,

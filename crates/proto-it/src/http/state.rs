@@ -21,6 +21,8 @@ pub struct Request {
     pub user_agent: Option<Box<[u8]>>,
     pub origin: Option<Box<[u8]>>,
     pub username: Option<Box<[u8]>>,
+    /// The password of Basic authentication is one that makers ship; the password itself is not kept.
+    pub has_default_password: bool,
     pub proxied: Texts,
     pub names: Texts,
     /// The body is a form.
@@ -217,6 +219,10 @@ fn facts_of_login(exchange: &Exchange, cx: &mut Cx<'_>) {
             _ => None,
         };
         cx.fact_at(*mark, Body::Login { proto: "http", user: fact_text(user).into(), cleartext: true, accepted });
+        if request.has_default_password && accepted != Some(false) {
+            let value = fact_text(user).into();
+            cx.fact_at(*mark, Body::Stated { proto: "http", field: "default_password", value });
+        }
     }
     if let Some(user) = request.is_form.then(|| super::fields::form_user(&exchange.request.body.head)).flatten() {
         let user = fact_text(&user).into();

@@ -182,6 +182,38 @@ fn connect_and_upgrade_end_the_reading() {
 }
 
 #[test]
+fn what_follows_connect_is_read_as_if_the_stream_began_there() {
+    let connect = b"CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n";
+    let established = b"HTTP/1.1 200 Connection established\r\n\r\n";
+    for cut in 1..GET.len() {
+        let (a, b) = GET.split_at(cut);
+        let told =
+            rows(&[(Dir::Orig, connect), (Dir::Resp, established), (Dir::Orig, a), (Dir::Orig, b), (Dir::Resp, OK)]);
+        assert_eq!(told.len(), 2, "{cut}");
+        check(&told[0], &["trans_depth=1", "method=CONNECT", "status_code=200"]);
+        check(&told[1], &["trans_depth=1", "method=GET", "uri=/a?x=1", "status_code=200"]);
+    }
+}
+
+#[test]
+fn exchanges_behind_a_proxy_that_nobody_reads() {
+    let (greeting, choice) = (b"\x05\x01\x00", b"\x05\x00");
+    let ask = b"\x05\x01\x00\x01\x0a\x00\x00\x09\x00\x50";
+    let socks = [(Dir::Orig, &greeting[..]), (Dir::Resp, choice), (Dir::Orig, ask), (Dir::Resp, ask)];
+    for cut in 1..GET.len() {
+        let (a, b) = GET.split_at(cut);
+        let told = rows(&[&socks[..], &[(Dir::Orig, a), (Dir::Orig, b), (Dir::Resp, OK)]].concat());
+        assert_eq!(told.len(), 1, "{cut}");
+        check(&told[0], &["method=GET", "status_code=200"]);
+    }
+    let inside = rows(&[(Dir::Orig, b"\x05\x01\x00 GET / HTTP/1.1\r\n\r\n"), (Dir::Resp, choice)]);
+    assert!(inside.is_empty(), "it begins where a segment does");
+    let unknown =
+        |n: usize| rows(&[(Dir::Orig, &vec![0; n]), (Dir::Resp, choice), (Dir::Orig, GET), (Dir::Resp, OK)]).len();
+    assert_eq!((unknown(2_047), unknown(2_048)), (1, 0), "nothing is looked for once the flow was given up");
+}
+
+#[test]
 fn passwords_are_never_kept() {
     let request = b"POST http://op:s3cret@h/x?user=op&password=s3cret&y=2 HTTP/1.1\r\nHost: h\r\nAuthorization: Basic b3A6czNjcmV0\r\n\
         Referer: http://op:s3cret@h/\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 29\r\n\r\nusername=o%70+1&passwd=s3cret";
@@ -412,4 +444,24 @@ fn probes_are_strict() {
     for (head, port, expect) in cases {
         assert_eq!(super::Http::probe(head, &hint(*port)), *expect, "{}", head.escape_ascii());
     }
+}
+
+#[test]
+fn passwords_that_makers_ship_are_told_without_the_password() {
+    let told = |credential: &str, status: &str| {
+        let mut b = bench();
+        let request = format!("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic {credential}\r\n\r\n");
+        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+        b.client(request.as_bytes()).server(answer.as_bytes()).close();
+        let facts = b.facts().iter().filter_map(|f| match &f.body {
+            Body::Stated { field: "default_password", value, .. } => Some(value.to_string()),
+            _ => None,
+        });
+        facts.collect::<Vec<_>>()
+    };
+    // admin:admin, admin:adminx, and a credential without a colon.
+    assert_eq!(told("YWRtaW46YWRtaW4=", "200"), ["admin"]);
+    assert!(told("YWRtaW46YWRtaW4=", "401").is_empty(), "refused");
+    assert!(told("YWRtaW46YWRtaW54", "200").is_empty());
+    assert!(told("YWRtaW4=", "200").is_empty());
 }

@@ -10,7 +10,7 @@ mod tests;
 
 pub use record::{NtpColumns, NtpRow};
 
-use gwcore::Body;
+use gwcore::{Body, PointId, Sample};
 use parse::{CONTROL_BYTES, Control, PRIVATE_BYTES, Private, TIME_BYTES, Time, first_byte, moment};
 use proto::{Carrier, Cx, Dir, Hint, Parser, Probe, Step};
 
@@ -102,6 +102,11 @@ fn time(head: &Head, m: &Time<'_>, cx: &mut Cx<'_>) {
     let [ref_time, org_time, rec_time, xmt_time] = m.times.map(|t| moment(t, cx.now()));
     let [poll, precision] = m.exponents.map(|e| 2f64.powi(i32::from(e)));
     let sent = xmt_time.filter(|_| matches!(head.mode, SERVER | BROADCAST));
+    if let Some(sent) = sent.filter(|_| (1..=15).contains(&m.stratum)) {
+        let point = PointId { table: "offset", unit: 0, address: 0 };
+        let value = sent.since(cx.now()) as f64 / 1e9;
+        cx.sample(Sample { proto: Ntp::NAME, point, value, discrete: false, good: head.leap != 3, write: false });
+    }
     let ref_id = reference(m.stratum, m.ref_id);
     cx.emit(NtpRow {
         leap: Some(head.leap),

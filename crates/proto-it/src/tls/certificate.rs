@@ -1,6 +1,7 @@
 //! What is told of an X.509 certificate (RFC 5280).
 
 use gwcore::Ts;
+use x509_parser::asn1_rs::Tag;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
@@ -59,7 +60,8 @@ fn distinguished_name(name: &X509Name<'_>) -> String {
     for set in sets.iter().rev() {
         let attributes = set.iter().map(|a| {
             let oid = a.attr_type().to_id_string();
-            let value = a.as_str().map_or_else(|_| format!("#{}", super::fingerprint::hex(a.as_slice())), escaped);
+            let text = a.as_str().ok().map(str::to_owned).or_else(|| other_text(a.attr_value().tag(), a.as_slice()));
+            let value = text.map_or_else(|| format!("#{}", super::fingerprint::hex(a.as_slice())), |t| escaped(&t));
             format!("{}={value}", short_name(&oid).unwrap_or(&oid))
         });
         let part = attributes.collect::<Vec<_>>().join("+");
@@ -70,6 +72,18 @@ fn distinguished_name(name: &X509Name<'_>) -> String {
         }
     }
     parts.join(",")
+}
+
+/// Teletex strings, which are Latin-1 in practice, and those of two bytes a character (X.680 §41).
+fn other_text(tag: Tag, bytes: &[u8]) -> Option<String> {
+    match tag {
+        Tag::T61String => Some(bytes.iter().map(|b| char::from(*b)).collect()),
+        Tag::BmpString => {
+            let units = bytes.chunks_exact(2).map(|pair| pair.iter().fold(0, |n, b| n << 8 | u16::from(*b)));
+            Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+        }
+        _ => None,
+    }
 }
 
 fn escaped(value: &str) -> String {

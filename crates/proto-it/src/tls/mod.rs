@@ -70,6 +70,7 @@ const MAX_SSL2_HELLO: usize = 2_048;
 impl Parser for Tls {
     const NAME: &'static str = "tls";
     const CARRIERS: &'static [Carrier] = &[Carrier::Stream];
+    const BEGINS_LATE: bool = true;
 
     fn probe(head: &[u8], hint: &Hint) -> Probe {
         if let Some(length) = ssl2_length(head) {

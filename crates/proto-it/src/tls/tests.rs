@@ -104,16 +104,24 @@ fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn attribute(last: u8, text: &str) -> Vec<u8> {
-    der(0x31, &[&der(0x30, &[&der(6, &[&[0x55, 4, last]]), &der(0x0c, &[text.as_bytes()])])])
+    attribute_as(0x0c, last, text.as_bytes())
+}
+
+fn attribute_as(tag: u8, last: u8, text: &[u8]) -> Vec<u8> {
+    der(0x31, &[&der(0x30, &[&der(6, &[&[0x55, 4, last]]), &der(tag, &[text])])])
 }
 
 /// A certificate with an RSA key of 1,024 bits; valid 2024-01-01 to 2025-01-01.
 fn certificate() -> Vec<u8> {
+    certificate_of(&[&attribute(10, "Water, Ltd"), &attribute(3, "plc")])
+}
+
+fn certificate_of(subject: &[&[u8]]) -> Vec<u8> {
     let rsa = der(0x30, &[&der(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1]]), &[5, 0]]);
     let key = der(0x30, &[&der(2, &[&[0], &[0xc1; 128]]), &der(2, &[&[1, 0, 1]])]);
     let names = der(0x30, &[&der(0x82, &[b"plc.example"]), &der(0x82, &[b"rtu.example"])]);
     let san = der(0x30, &[&der(6, &[&[0x55, 0x1d, 0x11]]), &der(4, &[&names])]);
-    let subject = der(0x30, &[&attribute(10, "Water, Ltd"), &attribute(3, "plc")]);
+    let subject = der(0x30, subject);
     let validity = der(0x30, &[&der(0x17, &[b"240101000000Z"]), &der(0x17, &[b"250101000000Z"])]);
     let tbs = der(
         0x30,
@@ -329,6 +337,19 @@ fn ja4_of_odd_hellos() {
     }
     let hello = parse::ClientHello { version: 0x0300, ciphers: vec![5; 120], ..Default::default() };
     assert!(super::fingerprint::ja4(&hello).starts_with("ts3i990000_"));
+}
+
+#[test]
+fn names_of_all_string_types_are_text() {
+    let check = |tag: u8, bytes: &[u8], expect: &str| {
+        let read = super::certificate::certificate(&certificate_of(&[&attribute_as(tag, 3, bytes)])).unwrap();
+        assert_eq!(read.subject, expect);
+    };
+    check(0x0c, "Zürich".as_bytes(), "CN=Zürich");
+    check(0x14, b"Z\xfcrich", "CN=Zürich"); // TeletexString
+    check(0x1e, &[0, b'Z', 0, 0xfc], "CN=Zü"); // BMPString
+    check(0x1e, &[0xd8, 0, 0, b'a'], "CN=\u{fffd}a");
+    check(0x04, &[0xfc], "CN=#fc");
 }
 
 #[test]

@@ -54,16 +54,16 @@ fn fields<'a>(list: &[F], c: &mut Cursor<'a>, o: &mut Dnp3Object<'a>, occurrence
             F::F32 => o.value = Some(f64::from(f32::from_bits(c.u32_le()?))),
             F::F64 => o.value = Some(f64::from_bits(c.u64_le()?)),
             F::Bcd(n) => bcd(c.take(*n)?, o),
-            F::Time => o.time = Some(time(&mut c)?),
+            F::Time => o.time = millis(time(&mut c)?),
             F::Occurrence => {
                 let at = time(&mut c)?;
-                o.time = Some(at);
-                *occurrence = Some(at.0 / MILLI);
+                o.time = millis(at);
+                *occurrence = Some(at);
             }
             F::Relative => {
                 let delay = c.u16_le()?;
                 o.delay_ms = Some(u32::from(delay));
-                o.time = occurrence.map(|base| millis(base.saturating_add(i64::from(delay))));
+                o.time = occurrence.and_then(|base| millis(base.saturating_add(i64::from(delay))));
             }
             F::Delay(unit) => o.delay_ms = Some(u32::from(c.u16_le()?).saturating_mul(*unit)),
             F::Skip(n) => {
@@ -75,12 +75,13 @@ fn fields<'a>(list: &[F], c: &mut Cursor<'a>, o: &mut Dnp3Object<'a>, occurrence
 }
 
 /// DNP3 time: 48 bits of milliseconds since 1970 UTC, §11.3.3.
-fn time(c: &mut Cursor<'_>) -> Option<Ts> {
-    Some(millis(i64::try_from(c.u48_le()?).unwrap_or(i64::MAX)))
+fn time(c: &mut Cursor<'_>) -> Option<i64> {
+    i64::try_from(c.u48_le()?).ok()
 }
 
-fn millis(ms: i64) -> Ts {
-    Ts(ms.saturating_mul(MILLI))
+/// The moment; none beyond the year 2262, where nanoseconds end and only a broken clock points.
+fn millis(ms: i64) -> Option<Ts> {
+    ms.checked_mul(MILLI).map(Ts)
 }
 
 fn set_flags(o: &mut Dnp3Object<'_>, flags: u8) {
@@ -151,13 +152,13 @@ fn attribute<'a>(c: &mut Cursor<'a>, o: &mut Dnp3Object<'a>) -> Option<()> {
         },
         4 if length == 4 => o.value = Cursor::new(bytes).u32_le().map(|v| f64::from(f32::from_bits(v))),
         4 if length == 8 => o.value = Cursor::new(bytes).u64_le().map(f64::from_bits),
-        7 => o.time = time(&mut Cursor::new(bytes)),
+        7 => o.time = time(&mut Cursor::new(bytes)).and_then(millis),
         _ => o.value_bytes = Some(bytes),
     }
     Some(())
 }
 
-/// g70, §A.25: variation 1 is obsolete and kept raw.
+/// g70, §A.25.
 fn file<'a>(c: &mut Cursor<'a>, o: &mut Dnp3Object<'a>) -> Option<()> {
     let whole = c.rest();
     match o.variation {
@@ -168,7 +169,7 @@ fn file<'a>(c: &mut Cursor<'a>, o: &mut Dnp3Object<'a>) -> Option<()> {
         }
         3 => {
             let (at, size) = (c.u16_le()?, c.u16_le()?);
-            o.time = Some(time(c)?);
+            o.time = millis(time(c)?);
             c.take(6)?;
             o.file_size = Some(c.u32_le()?);
             o.file_mode = Some(c.u16_le()?);
@@ -198,7 +199,7 @@ fn file<'a>(c: &mut Cursor<'a>, o: &mut Dnp3Object<'a>) -> Option<()> {
             let (at, size) = (c.u16_le()?, c.u16_le()?);
             c.take(2)?;
             o.file_size = Some(c.u32_le()?);
-            o.time = Some(time(c)?);
+            o.time = millis(time(c)?);
             c.take(2)?;
             o.file_request_id = Some(c.u16_le()?);
             o.file_name = text_at(whole, at, size);
@@ -224,10 +225,10 @@ fn auth<'a>(c: &mut Cursor<'a>, o: &mut Dnp3Object<'a>) -> Option<()> {
         _ => c.take(c.left())?,
     };
     let mut head = Cursor::new(body);
-    if matches!(o.variation, 1 | 2 | 3 | 5 | 6 | 7) {
+    if matches!(o.variation, 1 | 2 | 3 | 5 | 6 | 7 | 12 | 13) {
         o.challenge_seq = head.u32_le();
     }
-    if matches!(o.variation, 1..=7) {
+    if matches!(o.variation, 1..=7 | 12 | 13) {
         o.user_number = head.u16_le();
     }
     if o.variation == 7 {

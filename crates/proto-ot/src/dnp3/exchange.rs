@@ -1,15 +1,31 @@
 //! Exchanges: requests with their answers, reports with their confirmations, and what became of operations.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use gwcore::{Op, OpClass};
 use proto::{Cx, Parser};
 
 use super::app::{self, Fragment, function};
 use super::emit::{self, Pairing};
 use super::facts::Digest;
-use super::state::{Envelope, Held, Key};
+use super::state::{Answer, Envelope, Held, Key};
 use super::{BROADCAST, Dnp3, table};
 
 const NAME: &str = Dnp3::NAME;
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What is wrong with an answer that no request waits for: the same answer again is a copy.
+fn unasked(before: Option<&Answer>, seq: u8, content: u64) -> Option<&'static str> {
+    match before {
+        Some(a) if a.seq == seq => (a.content != content).then_some("second_answer"),
+        _ => Some("answer_without_request"),
+    }
+}
 
 impl Dnp3 {
     /// A request waits for its answer, unless none is to come.
@@ -49,8 +65,16 @@ impl Dnp3 {
         let op = self.operation(request.as_ref(), (master, outstation), fragment.function, cx);
         self.outcome(op.as_ref(), fragment.function, refused, cx);
         let frame = cx.at.frame;
-        let answer =
-            self.pairs.with((master, outstation), cx.limits, |last| last.answered(fragment, request.as_ref(), frame));
+        let content = hash(bytes.get(1..).unwrap_or_default());
+        let before = self.pairs.with((master, outstation), cx.limits, |last| last.answer);
+        if let (None, true) = (&request, self.master_seen && fragment.fir())
+            && let Some(reason) = unasked(before.as_ref(), seq, content)
+        {
+            cx.anomaly(NAME, reason, b"");
+        }
+        let answer = self
+            .pairs
+            .with((master, outstation), cx.limits, |last| last.answered(fragment, request.as_ref(), frame, content));
         let command = request.as_ref().is_some_and(|r| r.bytes.get(1) != Some(&function::READ));
         let asked = (master, outstation, answer.request_hash, answer.ordinal);
         let written =
@@ -172,5 +196,19 @@ impl Dnp3 {
                 self.unanswered(held, cx);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_answer_again_is_a_copy_and_another_one_is_told() {
+        let before = Answer { frame: 1, seq: 3, fin: true, request: None, request_hash: 0, ordinal: 0, content: 7 };
+        assert_eq!(unasked(Some(&before), 3, 7), None);
+        assert_eq!(unasked(Some(&before), 3, 8), Some("second_answer"));
+        assert_eq!(unasked(Some(&before), 4, 7), Some("answer_without_request"));
+        assert_eq!(unasked(None, 4, 7), Some("answer_without_request"));
     }
 }

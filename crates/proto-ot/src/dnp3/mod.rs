@@ -32,6 +32,15 @@ use link::Scan;
 use state::{Envelope, Pairs, Waiting};
 use transport::{Octet, Segment, Transport};
 
+/// Code and name of the objects whose octets stay whole.
+pub(crate) fn left_raw() -> impl Iterator<Item = (String, &'static str)> {
+    let code = |(group, variations, name): &(u8, &[u8], &'static str)| {
+        let list: Vec<String> = variations.iter().map(|v| format!("g{group}v{v}")).collect();
+        (if list.is_empty() { format!("g{group}, any variation") } else { list.join(", ") }, *name)
+    };
+    table::LEFT_RAW.iter().map(code)
+}
+
 /// The registered port.
 const PORT: u16 = 20_000;
 /// Link addresses from here on reach every outstation; none answers (§9.2.4.5).

@@ -104,7 +104,7 @@ gwcore::record! {
         flags: Option<u8>,
         /// Quality is good: flags are online and nothing else that spoils a value; absent without flags.
         good: Option<bool>,
-        /// Time of the object; for relative times, added to the common time of occurrence before it.
+        /// Time of the object; for relative times, added to the common time of occurrence before it; absent beyond the year 2262.
         time: Option<Ts>,
         /// Relative time or delay, in milliseconds.
         delay_ms: Option<u32> ["ms"],
@@ -142,7 +142,7 @@ gwcore::record! {
         user_name: Option<Text>,
         /// User number of secure authentication.
         user_number: Option<u16>,
-        /// Challenge sequence number of secure authentication.
+        /// Challenge or key change sequence number of secure authentication.
         challenge_seq: Option<u32>,
     }
 }

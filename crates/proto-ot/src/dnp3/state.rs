@@ -114,6 +114,8 @@ pub struct Answer {
     pub request_hash: u64,
     /// How many fragments there were before it.
     pub ordinal: u32,
+    /// Hash of what it says.
+    pub content: u64,
 }
 
 struct Select {
@@ -134,7 +136,7 @@ pub struct Last {
 
 impl Last {
     /// Takes note of an answer: whose it is, or which fragment of the answer before it.
-    pub fn answered(&mut self, fragment: &Fragment<'_>, request: Option<&Held>, frame: u64) -> Answer {
+    pub fn answered(&mut self, fragment: &Fragment<'_>, request: Option<&Held>, frame: u64, content: u64) -> Answer {
         let (seq, fin) = (fragment.seq(), fragment.fin());
         let before = self.answer.filter(|a| !fragment.fir() && !a.fin && a.seq.wrapping_add(1) & 15 == seq);
         let (request, request_hash, ordinal) = match (request, before) {
@@ -142,7 +144,7 @@ impl Last {
             (None, Some(a)) => (a.request, a.request_hash, a.ordinal.saturating_add(1)),
             (None, None) => (None, 0, 0),
         };
-        *self.answer.insert(Answer { frame, seq, fin, request, request_hash, ordinal })
+        *self.answer.insert(Answer { frame, seq, fin, request, request_hash, ordinal, content })
     }
 
     /// Takes note of a request. Any request but the OPERATE right after it ends a selection (§4.4.4); a repeated OPERATE does not.

@@ -120,22 +120,37 @@ pub fn layout(group: u8, variation: u8) -> Layout {
         (51, 1 | 2) => Fields(&[Occurrence]),
         (52, 1) => Fields(&[Delay(1_000)]),
         (52, 2) => Fields(&[Delay(1)]),
-        (60, _) => Layout::None,
-        (70, 1..=8) => Layout::File,
+        (60, 1..=4) => Layout::None,
+        (70, 2..=8) => Layout::File,
         (81, 1) => Fields(&[U8, Skip(2)]),
         (86, 2) => Fields(&[Flags]),
-        (82 | 83 | 85 | 86 | 87 | 88 | 90 | 91 | 114 | 115, _) => Layout::Sized,
         (101, 1) => Fields(&[Bcd(2)]),
         (101, 2) => Fields(&[Bcd(4)]),
         (101, 3) => Fields(&[Bcd(8)]),
         (102, 1) => Fields(&[U8]),
         (110..=113, _) => Layout::Octets,
-        (120, _) => Layout::Auth,
+        (120, 1..=15) => Layout::Auth,
         (121 | 122, 1) => Fields(&[Flags, Skip(2), U32]),
         (122, 2) => Fields(&[Flags, Skip(2), U32, Time]),
+        _ if LEFT_RAW.iter().any(|(g, v, _)| *g == group && (v.is_empty() || v.contains(&variation))) => Layout::Sized,
         _ => Layout::Unknown,
     }
 }
+
+/// Objects whose octets stay whole in `value_bytes`: group, variations (none named: all), name in annex A.
+pub const LEFT_RAW: &[(u8, &[u8], &str)] = &[
+    (70, &[1], "file identifier (obsolete)"),
+    (82, &[1], "device profile"),
+    (83, &[1, 2], "private registration object and its descriptor"),
+    (85, &[0, 1], "data set prototype"),
+    (86, &[0, 1, 3], "data set descriptor: contents, point index attributes"),
+    (87, &[0, 1], "data set, present value"),
+    (88, &[0, 1], "data set, snapshot"),
+    (90, &[1], "application identifier"),
+    (91, &[1], "status of requested operation"),
+    (114, &[], "extended octet string"),
+    (115, &[], "extended octet string event"),
+];
 
 /// Counters, frozen counters and their events; the delta variations (3, 4, 7, 8, 11, 12) are obsolete but laid out alike.
 fn counter(group: u8, variation: u8) -> Layout {

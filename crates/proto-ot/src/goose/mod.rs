@@ -14,7 +14,7 @@ mod value;
 
 use std::ops::Range;
 
-use gwcore::{Body, Limit, PointId, Sample};
+use gwcore::{Body, Limit, PointId, Published, Sample};
 use proto::{Carrier, Cx, Dir, Hint, Parser, Probe, Repeats, Step};
 
 pub use record::{GooseColumns, GooseMessage};
@@ -91,6 +91,7 @@ impl Goose {
         let fault = m.fault.or_else(|| entries_fault(m)).or((!sound).then_some("bad_value"));
         tell(m, state, before, changes, fault, cx);
         if state != State::Copy {
+            published(m, cx);
             samples(m, cx);
         }
         let plain = fault.is_none() && changes == Changes::default() && state.is_regular();
@@ -138,6 +139,23 @@ fn tell(
     for (_, reason) in told.iter().filter(|(so, _)| *so) {
         cx.anomaly(NAME, reason, reference);
     }
+}
+
+/// Hands on what a subscriber judges a message by; none without its numbers.
+fn published(m: &Message<'_>, cx: &mut Cx<'_>) {
+    let (Some(state), Some(sequence)) = (m.st_num, m.sq_num) else { return };
+    cx.fact(Body::Published(Box::new(Published {
+        proto: NAME,
+        stream: String::from_utf8_lossy(m.gocb_ref.unwrap_or_default()).into(),
+        state,
+        sequence,
+        changed: m.t.map(value::utc_time).filter(|t| t.0 != 0),
+        ttl: state::ttl_of(m),
+        values: state::values_of(m),
+        data_set: state::data_set_of(m),
+        revision: m.conf_rev.unwrap_or(0),
+        simulated: state::is_simulated(m),
+    })));
 }
 
 /// Hands on the value of each entry; the quality that follows a value in the data set is its own.

@@ -111,8 +111,19 @@ pub fn values_of(m: &Message<'_>) -> u64 {
     hash(m.all_data)
 }
 
-fn ttl_of(m: &Message<'_>) -> i64 {
+/// Time allowed to live in nanoseconds, 0 for none.
+pub fn ttl_of(m: &Message<'_>) -> i64 {
     m.ttl_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(0).saturating_mul(MILLI)
+}
+
+/// A hash of the data set's reference and its number of entries.
+pub fn data_set_of(m: &Message<'_>) -> u64 {
+    hash((m.data_set, m.num_entries))
+}
+
+/// Whether one of the two simulation bits is set.
+pub fn is_simulated(m: &Message<'_>) -> bool {
+    m.simulation == Some(true) || m.header_simulation
 }
 
 impl Block {
@@ -121,7 +132,7 @@ impl Block {
             gocb_ref: m.gocb_ref.unwrap_or_default().into(),
             recent: Vec::with_capacity(RECENT),
             conf_rev: m.conf_rev,
-            data_set: hash((m.data_set, m.num_entries)),
+            data_set: data_set_of(m),
             simulation: false,
             values: values_of(m),
             ttl: 0,
@@ -215,10 +226,10 @@ impl Block {
 
     fn changes(&mut self, m: &Message<'_>, state: State) -> Changes {
         let known = state != State::First;
-        let data_set = std::mem::replace(&mut self.data_set, hash((m.data_set, m.num_entries)));
+        let data_set = std::mem::replace(&mut self.data_set, data_set_of(m));
         let values = std::mem::replace(&mut self.values, values_of(m));
         let conf_rev = std::mem::replace(&mut self.conf_rev, m.conf_rev);
-        let simulation = m.simulation == Some(true) || m.header_simulation;
+        let simulation = is_simulated(m);
         let before = std::mem::replace(&mut self.simulation, simulation);
         Changes {
             conf_rev: known && conf_rev != self.conf_rev,

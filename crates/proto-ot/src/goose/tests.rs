@@ -286,3 +286,19 @@ fn flipped_and_cut_messages_are_survived() {
         assert_eq!((b.panics(), reasons(&b).len()), (0, told), "cut at {at}");
     }
 }
+
+#[test]
+fn a_subscriber_is_told_of_each_message_but_not_of_its_copies() {
+    let mut b = bench();
+    let simulated = Say { simulation: true, conf_rev: 4, ..Say::at(5, 1) };
+    b.client(&Say::at(5, 0).bytes()).client(&Say::at(5, 0).bytes()).client(&simulated.bytes());
+    let told: Vec<_> = b
+        .facts()
+        .iter()
+        .filter_map(|f| if let Body::Published(p) = &f.body { Some(p.clone()) } else { None })
+        .collect();
+    let numbers: Vec<_> = told.iter().map(|p| (p.state, p.sequence, p.revision, p.simulated)).collect();
+    assert_eq!(numbers, [(5, 0, 3, false), (5, 1, 4, true)]);
+    assert_eq!((&*told[0].stream, told[0].ttl), (SAY.block, 2_000 * MILLI));
+    assert_eq!((told[0].values, told[0].data_set), (told[1].values, told[1].data_set));
+}

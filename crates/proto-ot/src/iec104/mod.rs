@@ -32,6 +32,12 @@ use state::{Key, Phase, Place, Request, Side, Waiting};
 
 const NAME: &str = "iec104";
 
+/// Number and name of the types whose body stays whole: those of IEC TS 60870-5-7 for authentication and key maintenance.
+pub(crate) fn left_raw() -> impl Iterator<Item = (u8, &'static str)> {
+    let raw = |t: u8| table::type_of(t).filter(|info| info.element == table::Element::Raw).map(|info| (t, info.name));
+    (0..=255).filter_map(raw)
+}
+
 /// The parser of one flow.
 #[derive(Default)]
 pub struct Iec104 {

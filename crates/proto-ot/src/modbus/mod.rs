@@ -24,6 +24,14 @@ use parse::{Pdu, parse};
 use record::{Lists, Pair};
 use state::{Request, Sides, Waiting};
 
+/// Function codes and names of what stays whole.
+pub(crate) fn left_raw() -> impl Iterator<Item = (String, &'static str)> {
+    table::LEFT_RAW.iter().map(|(codes, name)| match (codes.start(), codes.end()) {
+        (a, b) if a == b => (format!("function {a}"), *name),
+        (a, b) => (format!("functions {a}–{b}"), *name),
+    })
+}
+
 /// The registered port.
 const PORT: u16 = 502;
 
@@ -51,6 +59,8 @@ pub struct Modbus {
     variant: Option<Variant>,
     sides: Sides,
     waiting: Waiting,
+    /// A request was seen: from then on answers have one, unless the capture missed it.
+    asked: bool,
     repeats: Repeats,
     lists: Lists,
     roles: [bool; 2],
@@ -187,6 +197,7 @@ impl Modbus {
         self.lists.fill(pdu, None);
         facts::request(header.unit, pdu, &self.lists, cx);
         let request = Request { mark: cx.mark(), header: *header, pdu: bytes.into() };
+        self.asked = true;
         let (gone, full) = self.waiting.push(request, cx.limits.get(Limit::Pending));
         if full {
             cx.hit(Limit::Pending);
@@ -204,6 +215,9 @@ impl Modbus {
         let asked = waited.as_ref().and_then(|w| parse(true, &w.pdu));
         if asked.as_ref().is_some_and(|r| pdu.fault.is_none() && !state::is_answer_to(pdu, r)) {
             cx.anomaly(Self::NAME, "answer_mismatch", b"");
+        }
+        if waited.is_none() && self.asked && !self.waiting.asks(header.unit, pdu.function) {
+            cx.anomaly(Self::NAME, "answer_without_request", b"");
         }
         let mark = cx.mark();
         let written = self.is_written(waited.as_ref(), asked.as_ref(), Some((header, pdu)), cx);

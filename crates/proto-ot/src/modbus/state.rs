@@ -120,6 +120,12 @@ impl Waiting {
         self.take_at(fitting.or(oldest)?)
     }
 
+    /// Whether a request of this function waits for this unit, whatever its transaction: some masters send a number and expect another.
+    pub fn asks(&self, unit: u8, function: u8) -> bool {
+        let same = |r: &Request| r.header.unit == unit && r.pdu.first().is_some_and(|f| f & 0x7f == function);
+        self.queue.iter().any(same)
+    }
+
     /// Takes out the oldest request when it has waited too long.
     pub fn expired(&mut self, now: Ts) -> Option<Request> {
         let late = now.since(self.queue.front()?.mark.ts) >= TIMEOUT;

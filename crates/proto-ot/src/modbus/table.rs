@@ -40,6 +40,21 @@ pub fn function_name(function: u8) -> &'static str {
     }
 }
 
+/// Functions of makers whose octets stay whole in `data`; of UMAS the code is named as well.
+pub const LEFT_RAW: &[(std::ops::RangeInclusive<u8>, &str)] = &[
+    (9..=10, "program and poll 484"),
+    (13..=14, "program and poll a controller"),
+    (18..=18, "program 884"),
+    (19..=19, "reset communication link"),
+    (40..=40, "program Concept"),
+    (65..=72, "user-defined"),
+    (90..=90, "UMAS"),
+    (100..=110, "user-defined"),
+    (125..=125, "firmware replacement"),
+    (126..=126, "program 584"),
+    (127..=127, "report local address"),
+];
+
 /// Name of an exception code (§7).
 pub fn exception_name(code: u8) -> &'static str {
     match code {

@@ -72,6 +72,8 @@ impl Ptp {
             if !std::mem::replace(&mut side.told, true) {
                 cx.fact(Body::Role("time_source"));
             }
+            let value = format!("{} domain {}", clock(&announce.grandmaster), m.header.domain).into();
+            cx.fact(Body::Stated { proto: NAME, field: "grandmaster", value });
         }
         let offset_s = side.offset(m, cx.now());
         if let Some(value) = offset_s {

@@ -3,9 +3,9 @@
 use testkit::{Eth, Stack};
 
 use super::{Actor, Periodic};
-use crate::network::{CLOCK, HISTORIAN, HMI, Host, METER, RELAYS, SCADA, WORKSTATION};
+use crate::cx::Cx;
+use crate::network::{BACKUP, CLOCK, HISTORIAN, HMI, Host, JUMP, METER, RELAYS, SCADA, SITE_SCANNER, WORKSTATION};
 use crate::ptp::{GROUP, Kind, grandmaster, message, port_identity};
-use crate::queue::Cx;
 use crate::rng::Rng;
 use crate::time::{MS, Micros, SECOND};
 use crate::{ntp, ptp};
@@ -15,7 +15,7 @@ pub(crate) fn actors(seed: u64) -> Vec<Box<dyn Actor>> {
     for (i, relay) in RELAYS.iter().enumerate() {
         out.push(Box::new(slave(seed, i, relay)));
     }
-    for client in [&SCADA, &HMI, &WORKSTATION, &HISTORIAN, &METER] {
+    for client in [&SCADA, &BACKUP, &HMI, &WORKSTATION, &JUMP, &HISTORIAN, &SITE_SCANNER, &METER] {
         out.push(Box::new(ntp_client(seed, client)));
     }
     out

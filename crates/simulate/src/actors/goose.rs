@@ -2,11 +2,12 @@
 
 use testkit::{Stack, Vlan};
 
-use super::{Actor, Plan};
+use super::{Actor, News, Plan};
+use crate::cx::Cx;
 use crate::goose::{Message, Value};
+use crate::label::Label;
 use crate::network::RELAYS;
 use crate::plant::{Change, Plant, Signal};
-use crate::queue::Cx;
 use crate::rng::Rng;
 use crate::time::{MS, Micros, SECOND};
 
@@ -21,6 +22,10 @@ pub(crate) struct Publisher {
     wait: Micros,
     next: Micros,
     changes: Plan<Change>,
+    /// Carried by the burst after a change.
+    label: Option<Label>,
+    /// Whether protection opened the breaker.
+    tripped: bool,
 }
 
 impl Publisher {
@@ -42,7 +47,17 @@ impl Publisher {
         };
         // The relay's input filter sees the auxiliary contact some milliseconds after the breaker moved.
         let changes = plant.changes(relay).into_iter().map(|c| (c.at + rng.between(2 * MS, 5 * MS), c)).collect();
-        Publisher { relay, rng, message, steady, wait: steady, next: 0, changes: Plan::new(changes) }
+        Publisher {
+            relay,
+            rng,
+            message,
+            steady,
+            wait: steady,
+            next: 0,
+            changes: Plan::new(changes),
+            label: None,
+            tripped: false,
+        }
     }
 }
 
@@ -56,16 +71,21 @@ impl Actor for Publisher {
             self.message.changed = now - self.rng.between(3_600 * SECOND, 900_000 * SECOND);
         }
         if let Some((_, change)) = self.changes.take(now) {
+            (self.label, self.tripped) = (change.label, change.is_trip && !change.closed);
             self.message.st_num += 1;
             self.message.sq_num = 0;
             self.message.changed = change.at;
             self.wait = T1;
         }
+        if self.wait >= self.steady {
+            self.label = None;
+        }
+        cx.label = self.label;
         let closed = cx.plant.closed(self.relay, now);
         let current = cx.plant.value(Signal::Current, self.relay, self.message.changed) as f32;
         let position = Value::Position(if closed { 2 } else { 1 });
         self.message.values =
-            vec![position, Value::Good, Value::Boolean(false), Value::Good, Value::Float(current), Value::Good];
+            vec![position, Value::Good, Value::Boolean(self.tripped), Value::Good, Value::Float(current), Value::Good];
         // A receiver may miss one message before the publisher counts as lost.
         self.message.ttl_ms = ((self.wait * 2 / MS) as u32).max(20);
         let host = &RELAYS[self.relay % 3];
@@ -76,5 +96,15 @@ impl Actor for Publisher {
         self.next = now + self.wait + self.rng.between(0, 300);
         self.wait = (self.wait * 2).min(self.steady);
         Some(self.next.min(self.changes.due()))
+    }
+
+    fn news(&mut self, news: News) -> Option<Micros> {
+        let News::Change(change) = news else { return None };
+        if change.breaker != self.relay {
+            return None;
+        }
+        let at = change.at + 3 * MS;
+        self.changes.insert(at, change);
+        Some(at)
     }
 }

@@ -3,11 +3,11 @@
 use testkit::{Arp, Eth, Llc, Stack};
 
 use super::{Actor, Periodic};
+use crate::cx::Cx;
 use crate::network::{
-    BROADCAST, CLOCK, DNS, GATEWAY, HISTORIAN, HMI, Host, METER, OUTSTATION, PLC, RELAYS, RTUS, SCADA, SWITCH,
-    WORKSTATION,
+    BACKUP, BROADCAST, CLOCK, DNS, GATEWAY, HISTORIAN, HMI, Host, JUMP, METER, OUTSTATION, PLC, RELAYS, RTUS, SCADA,
+    SITE_SCANNER, SWITCH, WORKSTATION,
 };
-use crate::queue::Cx;
 use crate::rng::Rng;
 use crate::time::{MINUTE, MS, Micros, SECOND};
 use crate::{dhcp, dns, lldp, stp};
@@ -26,17 +26,12 @@ pub(crate) fn actors(seed: u64) -> Vec<Box<dyn Actor>> {
     }
     for (asker, sought) in ARP_PAIRS {
         let name = format!("arp {} {}", asker.name, sought.name);
-        out.push(Box::new(Periodic::new(
-            seed,
-            &name,
-            3 * MINUTE,
-            4 * MINUTE,
-            move |now, cx: &mut Cx<'_>, rng: &mut Rng| {
-                arp(cx, now, asker, sought, rng);
-            },
-        )));
+        let ask = move |now, cx: &mut Cx<'_>, rng: &mut Rng| arp(cx, now, asker, sought, rng);
+        let mut asks = Periodic::new(seed, &name, 4 * SECOND, 66 * SECOND, ask);
+        asks.memoryless = true;
+        out.push(Box::new(asks));
     }
-    for client in [&HMI, &WORKSTATION] {
+    for client in [&HMI, &WORKSTATION, &JUMP] {
         out.push(Box::new(renewal(seed, client)));
         let name = format!("dns {}", client.name);
         out.push(Box::new(Periodic::new(
@@ -59,7 +54,7 @@ pub(crate) fn actors(seed: u64) -> Vec<Box<dyn Actor>> {
     out
 }
 
-static ARP_PAIRS: [(&Host, &Host); 12] = [
+static ARP_PAIRS: [(&Host, &Host); 16] = [
     (&SCADA, &RTUS[0]),
     (&SCADA, &RTUS[1]),
     (&SCADA, &METER),
@@ -72,6 +67,10 @@ static ARP_PAIRS: [(&Host, &Host); 12] = [
     (&WORKSTATION, &GATEWAY),
     (&METER, &CLOCK),
     (&RTUS[0], &SCADA),
+    (&BACKUP, &SCADA),
+    (&BACKUP, &CLOCK),
+    (&JUMP, &GATEWAY),
+    (&SITE_SCANNER, &CLOCK),
 ];
 
 /// A broadcast question for a host's hardware address and its answer.

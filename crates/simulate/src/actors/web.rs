@@ -2,9 +2,9 @@
 
 use super::services::lookup;
 use super::{Actor, Periodic};
+use crate::cx::Cx;
 use crate::network::{HISTORIAN, HMI, Host, RELAYS};
 use crate::plant::Signal;
-use crate::queue::Cx;
 use crate::rng::Rng;
 use crate::tcp::{Conn, Side};
 use crate::time::{MINUTE, MS, Micros, SECOND};
@@ -43,19 +43,36 @@ fn poll(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng, port: u16) {
 fn browse(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng, port: u16) {
     let relay = &RELAYS[rng.between(0, 3) as usize % 3];
     let at = lookup(cx, now, &HMI, relay.name, Some(relay), rng) + MS;
-    let mut conn = Conn::open(cx, at, (&HMI, port), (relay, 80), rng);
-    let mut at = conn.last() + MS;
     let pages = ["/", "/status.html", "/events.html", "/meter.html", "/settings.html"];
-    for path in &pages[..rng.between(2, 6) as usize] {
-        let rows = rng.between(4, 60);
-        let lines = (0..rows).map(|row| format!("<tr><td>{row}</td><td>{}</td></tr>\n", rng.between(0, 10_000)));
-        let body = format!(
-            "<html><head><title>{}</title></head><body><table>\n{}</table></body></html>\n",
-            relay.name,
-            lines.collect::<String>()
-        );
-        at = page(cx, &mut conn, at, relay, path, ("text/html", &body), rng) + rng.between(SECOND, 14 * SECOND);
-        conn.settle(cx);
+    visit(cx, at, (&HMI, port), relay, &pages[..rng.between(2, 6) as usize], rng);
+}
+
+/// Somebody reads pages of a relay, one after the other on one connection; what is under `/files` is a file of records.
+pub(crate) fn visit(
+    cx: &mut Cx<'_>,
+    at: Micros,
+    (client, port): (&'static Host, u16),
+    relay: &'static Host,
+    pages: &[&str],
+    rng: &mut Rng,
+) {
+    let mut conn = Conn::open(cx, at, (client, port), (relay, 80), rng);
+    let mut at = conn.last() + MS;
+    for path in pages {
+        let is_file = path.starts_with("/files");
+        let rows = if is_file { rng.between(200, 900) } else { rng.between(4, 60) };
+        let lines = (0..rows).map(|row| match is_file {
+            true => format!("{row},{},{},{}\r\n", rng.between(0, 4_000), rng.between(0, 4_000), rng.between(0, 4_000)),
+            false => format!("<tr><td>{row}</td><td>{}</td></tr>\n", rng.between(0, 10_000)),
+        });
+        let lines: String = lines.collect();
+        let page_of = |lines| {
+            let name = relay.name;
+            format!("<html><head><title>{name}</title></head><body><table>\n{lines}</table></body></html>\n")
+        };
+        let (media, body) = if is_file { ("application/octet-stream", lines) } else { ("text/html", page_of(lines)) };
+        at = page(cx, &mut conn, at, relay, path, (media, &body), rng) + rng.between(SECOND, 14 * SECOND);
+        conn.settle(cx, at);
     }
     conn.close(cx, at, Side::Client);
 }
@@ -69,7 +86,7 @@ fn page(
     (media, body): (&str, &str),
     rng: &mut Rng,
 ) -> Micros {
-    let agent = if media == "text/html" { "Mozilla/5.0 (Windows NT 10.0; Win64; x64)" } else { "historian/3.1" };
+    let agent = if media != "application/json" { "Mozilla/5.0 (Windows NT 10.0; Win64; x64)" } else { "historian/3.1" };
     let asked = conn.send(cx, at, Side::Client, &http::get(&host.ip().to_string(), path, agent));
     let answered = asked + rng.between(4 * MS, 30 * MS);
     conn.send(cx, answered, Side::Server, &http::ok(answered, media, body))
@@ -95,7 +112,7 @@ fn sealed(now: Micros, cx: &mut Cx<'_>, rng: &mut Rng, port: u16) {
         let asked = conn.send(cx, at, Side::Client, &tls::sealed(rng.between(180, 420) as usize, rng));
         let size = rng.between(300, 9_000) as usize;
         let answered = conn.send(cx, asked + rng.between(3 * MS, 40 * MS), Side::Server, &tls::sealed(size, rng));
-        conn.settle(cx);
+        conn.settle(cx, Micros::MAX);
         at = answered + rng.between(SECOND, 12 * SECOND);
     }
     let at = conn.send(cx, at, Side::Client, &tls::sealed(2, rng)) + 300;

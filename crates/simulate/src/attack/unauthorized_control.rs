@@ -1,118 +1,60 @@
-//! A host that never commanded sends control to three devices, which obey as devices do.
-//!
-//! What it commands are spare outputs, wired to nothing in the plant, so the benign frames stay those of the twin.
+//! Somebody who never commanded, or the master without a reason, trips three breakers by three protocols.
 
-use crate::actors::Actor;
-use crate::actors::services::arp;
-use crate::dnp3::{self, FIR_FIN, Station, crob, function};
-use crate::iec104::{Numbers, asdu, cause, kind, unnumbered, unnumbered_frame};
-use crate::modbus::{adu, words, write_registers};
-use crate::network::{Host, INTRUDER, OUTSTATION, PLC, RTUS};
-use crate::queue::Cx;
+use super::{Cast, moment};
+use crate::actors::order::{Session, Task};
+use crate::cx::Cx;
+use crate::episode::Episode;
+use crate::label::Label;
+use crate::network::Host;
+use crate::plant::{Action, Plant};
 use crate::rng::Rng;
-use crate::tcp::{Conn, Side};
-use crate::time::{MS, Micros, SECOND};
+use crate::time::{Micros, SECOND};
 
-/// Who is commanded, in this order.
-pub(crate) static TARGETS: [&Host; 3] = [&RTUS[0], &PLC, &OUTSTATION];
-
-/// The spare outputs by protocol.
-const POINT: u16 = 20;
-const COIL: u16 = 30;
-const REGISTER: u16 = 90;
-const OBJECT: u32 = 6_100;
+/// Over which sessions, in this order.
+const SESSIONS: [Session; 3] = [Session::Rtu1, Session::Plc, Session::Rtu3];
 
 pub(crate) struct Control {
+    cast: Cast,
     rng: Rng,
     begin: Micros,
+    /// How long an own session lasts around its command.
+    stay: Micros,
     done: usize,
 }
 
 impl Control {
-    /// Between two thirds and eight tenths of the run.
-    pub(crate) fn new(seed: u64, start: Micros, end: Micros) -> Control {
-        let mut rng = Rng::new(seed, "attack unauthorized-control");
-        let span = end.saturating_sub(start);
-        let begin = start + rng.between(span * 2 / 3, span * 8 / 10);
-        Control { rng, begin, done: 0 }
-    }
-
-    /// A conversation of questions and answers on a new connection.
-    fn talk(&mut self, cx: &mut Cx<'_>, now: Micros, target: &'static Host, port: u16, turns: Vec<(Side, Vec<u8>)>) {
-        arp(cx, now, &INTRUDER, target, &mut self.rng);
-        let source = self.rng.port();
-        let mut conn = Conn::open(cx, now + 2 * MS, (&INTRUDER, source), (target, port), &mut self.rng);
-        let mut at = conn.last() + 4 * MS;
-        for (side, bytes) in turns {
-            at = conn.send(cx, at, side, &bytes) + self.rng.between(5 * MS, 30 * MS);
-        }
-        conn.close(cx, at + 400 * MS, Side::Client);
+    /// Between half and seven tenths of the run.
+    pub(crate) fn new(cast: Cast, mut rng: Rng, plant: &Plant) -> Control {
+        let begin = moment(&mut rng, plant, 50, 70);
+        let stay = ((plant.end - plant.start) / 40).clamp(8 * SECOND, 90 * SECOND);
+        Control { cast, rng, begin, stay, done: 0 }
     }
 }
 
-/// Direct operate with trip, the outstation's echo, twice.
-fn dnp3_turns() -> Vec<(Side, Vec<u8>)> {
-    // The outstation knows one master only, so the intruder uses its address.
-    let mut master = Station { own: 1, peer: 10, is_master: true, transport: 0 };
-    let mut outstation = Station { own: 10, peer: 1, is_master: false, transport: 0 };
-    let mut turns = Vec::new();
-    for (sequence, index) in [(0, POINT), (1, POINT + 1)] {
-        let block = crob(index, 0x81, 250, 0);
-        let ask = dnp3::request(FIR_FIN | sequence, function::DIRECT_OPERATE, &block);
-        let answer = dnp3::response(FIR_FIN | sequence, function::RESPONSE, 0, &block);
-        turns.push((Side::Client, master.frames(&ask)));
-        turns.push((Side::Server, outstation.frames(&answer)));
+impl Episode for Control {
+    fn label(&self) -> Label {
+        self.cast.label()
     }
-    turns
-}
 
-/// Single coil, single register, several registers; each write is answered.
-fn modbus_turns() -> Vec<(Side, Vec<u8>)> {
-    let writes = [
-        (words(5, COIL, 0xff00), words(5, COIL, 0xff00)),
-        (words(6, REGISTER, 0), words(6, REGISTER, 0)),
-        (write_registers(REGISTER, &[0, 9_999]), words(16, REGISTER, 2)),
-    ];
-    let turns = (1u16..).zip(writes);
-    turns
-        .flat_map(|(id, (ask, answer))| [(Side::Client, adu(id, 1, &ask)), (Side::Server, adu(id, 1, &answer))])
-        .collect()
-}
+    fn parties(&self) -> (&'static Host, Vec<&'static Host>) {
+        (self.cast.host, SESSIONS.iter().map(|session| session.server()).collect())
+    }
 
-/// Start, single command without selection, confirmation, termination, acknowledgement.
-fn iec104_turns() -> Vec<(Side, Vec<u8>)> {
-    let command = |cause| asdu(kind::SINGLE_COMMAND, cause, OUTSTATION.last.into(), &[(OBJECT, vec![1])]);
-    let (mut client, mut server) = (Numbers::default(), Numbers::default());
-    let activation = client.numbered(&command(cause::ACTIVATION));
-    server.receive();
-    let confirmation = server.numbered(&command(cause::CONFIRMATION));
-    let termination = server.numbered(&command(cause::TERMINATION));
-    client.receive();
-    client.receive();
-    vec![
-        (Side::Client, unnumbered_frame(unnumbered::START_ACT)),
-        (Side::Server, unnumbered_frame(unnumbered::START_CON)),
-        (Side::Client, activation),
-        (Side::Server, confirmation),
-        (Side::Server, termination),
-        (Side::Client, client.supervisory()),
-    ]
-}
-
-impl Actor for Control {
-    fn begin(&self, _: Micros) -> Micros {
+    fn begin(&self) -> Micros {
         self.begin
     }
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
-        let target = TARGETS.get(self.done)?;
-        let (port, turns) = match self.done {
-            0 => (20_000, dnp3_turns()),
-            1 => (502, modbus_turns()),
-            _ => (2_404, iec104_turns()),
-        };
-        self.talk(cx, now, target, port, turns);
+        let session = *SESSIONS.get(self.done)?;
         self.done += 1;
-        Some(now + 2 * SECOND + self.rng.exponential(8 * SECOND).min(30 * SECOND))
+        let rng = &mut self.rng;
+        let (handle, up) = self.cast.session(session, now, cx, rng);
+        let at = up + rng.between(0, self.stay);
+        if let Some(breaker) = session.breaker() {
+            cx.order(handle, at, Task::Operate(Action::Breaker { breaker, close: false }), rng);
+        }
+        let left = at + 6 * SECOND + rng.between(0, self.stay);
+        self.cast.leave(handle, left, cx, rng);
+        Some(now + self.stay / 2 + rng.exponential(self.stay / 2).min(self.stay))
     }
 }

@@ -1,10 +1,16 @@
 //! What a simulation promises: sameness, twins, labels, and frames in which a second reader finds no fault.
 
+mod leak;
+mod packet;
 mod reader;
+mod tree;
 mod tshark;
+mod twins;
 
-use reader::{Frame, frames};
-use simulate::{Attack, Options, Summary, substation};
+use std::collections::BTreeSet;
+
+use reader::frames;
+use simulate::{Attack, Options, Summary, Trap, substation};
 
 /// The capture, the labels, the labels of frames.
 fn written(options: &Options) -> (Vec<u8>, String, String, Summary) {
@@ -14,7 +20,7 @@ fn written(options: &Options) -> (Vec<u8>, String, String, Summary) {
 }
 
 fn options(seed: u64, minutes: u32, attacks: &[Attack]) -> Options {
-    Options { seed, minutes, attacks: attacks.to_vec() }
+    Options { seed, minutes, attacks: attacks.to_vec(), ..Options::default() }
 }
 
 /// Numbers and names of the labelled frames.
@@ -49,55 +55,31 @@ fn frames_are_in_order_of_time_within_the_run() {
     assert!((230_000_000..240_000_000).contains(&span), "{span}");
 }
 
-/// The promise of twins, for each attack alone, both, and none.
-#[test]
-fn attacks_leave_the_benign_frames_as_they_are() {
-    for seed in [1, 8, 9] {
-        let (pcap, labels, frame_labels, _) = written(&options(seed, 5, &[]));
-        assert_eq!((labels.lines().count(), frame_labels.as_str()), (1, "frame,label\n"));
-        let twin = frames(&pcap);
-        for attacks in [&[Attack::Scan][..], &[Attack::UnauthorizedControl], &Attack::ALL] {
-            let (pcap, _, frame_labels, _) = written(&options(seed, 5, attacks));
-            let all = frames(&pcap);
-            let hostile = labelled(&frame_labels);
-            let mut numbers = hostile.iter().map(|(number, _)| *number).peekable();
-            let benign: Vec<Frame> =
-                (1..).zip(all).filter(|(n, _)| numbers.next_if_eq(n).is_none()).map(|(_, frame)| frame).collect();
-            assert!(!hostile.is_empty());
-            assert!(benign == twin, "seed {seed}, {attacks:?}");
-        }
-    }
-}
-
-#[test]
-fn labels_point_to_the_frames_of_their_actor() {
-    let (pcap, labels, frame_labels, summary) = written(&options(4, 6, &Attack::ALL));
-    let frames = frames(&pcap);
-    let hostile = labelled(&frame_labels);
-    assert_eq!(hostile.len() as u64, summary.labelled_frames);
-    let mut rows = labels.lines();
-    assert_eq!(rows.next(), Some("start,end,attack,actor,target,first_frame,last_frame,frames"));
-    for (row, (name, actor, mac)) in rows.zip([
-        ("scan", "10.20.1.199", [0x00, 0xe0, 0x4c, 0x68, 0x0b, 0xc7]),
-        ("unauthorized-control", "10.20.1.177", [0x00, 0xe0, 0x4c, 0x36, 0x1d, 0xb1]),
-    ]) {
-        let fields: Vec<&str> = row.split(',').collect();
-        assert_eq!((fields[2], fields[3]), (name, actor));
-        // Exactly the frames from or to the actor's hardware address carry its label.
-        let its = |frame: &Frame| frame.bytes[..6] == mac || frame.bytes[6..12] == mac;
-        let found: Vec<u64> = (1..).zip(&frames).filter(|(_, frame)| its(frame)).map(|(n, _)| n).collect();
-        let named: Vec<u64> = hostile.iter().filter(|(_, label)| *label == name).map(|(n, _)| *n).collect();
-        assert_eq!(found, named);
-        let ends: Vec<u64> = fields[5..8].iter().map(|field| field.parse().unwrap()).collect();
-        assert_eq!(ends, [found[0], found[found.len() - 1], found.len() as u64]);
-        let micros = frames[found[0] as usize - 1].at % 1_000_000;
-        assert!(fields[0].ends_with(&format!(".{micros:06}Z")), "{row}");
-    }
-}
-
 #[test]
 fn a_run_without_minutes_is_an_empty_capture() {
     let (pcap, labels, frame_labels, summary) = written(&options(1, 0, &Attack::ALL));
     assert_eq!((pcap.len(), summary.frames), (24, 0));
     assert_eq!((labels.lines().count(), frame_labels.lines().count()), (1, 1));
+}
+
+#[test]
+fn eight_hours_with_every_trap_have_all_rows() {
+    let options = Options { seed: 12, minutes: 480, traps: Trap::ALL.to_vec(), ..Options::default() };
+    let (pcap, labels, _, summary) = written(&options);
+    assert_eq!(labels.lines().count(), 1 + Trap::ALL.len(), "{labels}");
+    let frames = frames(&pcap);
+    assert!(frames.is_sorted_by_key(|frame| frame.at));
+    assert!((100_000..1_000_000).contains(&summary.frames), "{} frames", summary.frames);
+}
+
+/// Two days are days of one site: whoever speaks on one of them speaks on the other.
+#[test]
+fn the_site_does_not_depend_on_the_seed() {
+    let speakers = |seed| {
+        let frames = frames(&written(&options(seed, 60, &[])).0);
+        frames.iter().map(|frame| frame.bytes[6..12].to_vec()).collect::<BTreeSet<_>>()
+    };
+    let (one, other) = (speakers(1), speakers(2));
+    assert_eq!(one, other, "{:02x?}", one.symmetric_difference(&other).collect::<Vec<_>>());
+    assert_eq!(one.len(), 19);
 }

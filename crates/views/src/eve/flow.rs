@@ -1,11 +1,11 @@
 //! `flow` events, from the `conn` kind; their time is the flow's last packet.
 
-use gwcore::Value;
+use gwcore::{Ts, Value};
 
 use super::{End, Event};
 use crate::bind::{
     Common,
-    Source::{Common as C, Field, Missing, With},
+    Source::{self, Common as C, Field, Missing, With},
     ViewField, When, field, later,
 };
 use crate::cell::Cell;
@@ -29,8 +29,8 @@ const FIELDS: &[ViewField] = &[
     field("flow.bytes_toclient", "", Field("resp_ip_bytes")),
     field("flow.start", "", C(Common::Ts)),
     field("flow.end", "", With(&[C(Common::Ts), Field("duration")], end)),
-    field("flow.age", "", With(&[Field("duration")], age)),
-    field("flow.state", "", With(&[Field("conn_state")], state)),
+    field("flow.age", "", With(&[C(Common::Ts), Field("duration")], age)),
+    field("flow.state", "", With(STATE, state)),
     field("flow.reason", "", With(&[Field("end_reason")], reason)),
     field("flow.alerted", "", Missing("signatures are a matter of findings")),
     field("flow.tx_cnt", "", Missing("transactions are not counted by flow")),
@@ -57,20 +57,24 @@ fn end(values: &[Value<'_>], cell: &mut Cell<'_>) {
     }
 }
 
-/// Whole seconds.
+/// From the second of the first packet to that of the last.
 fn age(values: &[Value<'_>], cell: &mut Cell<'_>) {
-    match values {
-        [Value::Span(s)] => cell.uint(u64::try_from(s.0 / gwcore::time::SECOND).unwrap_or(0)),
-        _ => cell.uint(0),
-    }
+    let [Value::Ts(ts), duration] = values else { return };
+    let second = |at: Ts| at.0.div_euclid(gwcore::time::SECOND);
+    cell.uint(u64::try_from(second(later(*ts, *duration)) - second(*ts)).unwrap_or(0));
 }
 
+const STATE: &[Source] = &[Field("proto"), Field("conn_state"), Field("orig_pkts"), Field("resp_pkts")];
+
+/// Without TCP a flow is established once both sides spoke, and never closed.
 fn state(values: &[Value<'_>], cell: &mut Cell<'_>) {
-    let [Value::Text(state)] = values else { return };
-    cell.text(match *state {
-        "S0" | "SH" => "new",
-        "S1" | "OTH" => "established",
-        _ => "closed",
+    cell.text(match values {
+        [Value::Text("tcp"), Value::Text("S0" | "SH"), ..] => "new",
+        [Value::Text("tcp"), Value::Text("S1" | "S2" | "S3" | "OTH"), ..] => "established",
+        [Value::Text("tcp"), Value::Text(_), ..] => "closed",
+        [Value::Text(_), _, Value::U64(1..), Value::U64(1..)] => "established",
+        [Value::Text(_), ..] => "new",
+        _ => return,
     });
 }
 
@@ -102,4 +106,36 @@ fn tcp_state(values: &[Value<'_>], cell: &mut Cell<'_>) {
         "S3" => "close_wait",
         _ => "closed",
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shown;
+    use super::*;
+
+    #[test]
+    fn only_tcp_flows_close() {
+        let check = |proto, conn_state, pkts: [u64; 2], expect: &str| {
+            let [to, from] = pkts.map(Value::U64);
+            assert_eq!(shown(state, &[Value::Text(proto), Value::Text(conn_state), to, from]), format!("{expect:?}"));
+        };
+        check("tcp", "S0", [1, 0], "new");
+        check("tcp", "S1", [3, 2], "established");
+        check("tcp", "S3", [3, 2], "established");
+        check("tcp", "SF", [3, 2], "closed");
+        check("udp", "SF", [1, 1], "established");
+        check("udp", "S0", [2, 0], "new");
+        check("icmp", "OTH", [1, 0], "new");
+    }
+
+    #[test]
+    fn age_counts_the_seconds_that_begin() {
+        let check = |ts, duration, expect: &str| {
+            let span = Value::Span(gwcore::Span(duration));
+            assert_eq!(shown(age, &[Value::Ts(Ts(ts)), span]), expect);
+        };
+        check(1_999_999_999, 1, "1");
+        check(1_000_000_000, 999_999_999, "0");
+        check(0, 0, "0");
+    }
 }

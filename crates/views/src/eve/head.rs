@@ -65,7 +65,7 @@ fn vlans(to: &mut Vec<u8>, ends: &Ends) {
 fn address(to: &mut Vec<u8>, name: &str, value: Option<gwcore::Addr>) {
     if let Some(a) = value {
         key(to, name);
-        text::quoted(to, |to| text::addr(to, a));
+        text::quoted(to, |to| text::long_addr(to, a));
     }
 }
 

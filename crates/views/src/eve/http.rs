@@ -60,9 +60,10 @@ fn split_host(host: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// In lower case, as Suricata does.
 fn hostname(values: &[Value<'_>], cell: &mut Cell<'_>) {
     if let [Value::Text(host)] = values {
-        cell.text(split_host(host).0);
+        cell.text(&split_host(host).0.to_lowercase());
     }
 }
 

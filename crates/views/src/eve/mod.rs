@@ -61,3 +61,11 @@ pub static EVENTS: &[&Event] = &[
     &ntp::EVENT,
     &tls::EVENT,
 ];
+
+/// What a field of an event shows of some values.
+#[cfg(test)]
+fn shown(write: crate::bind::Write, values: &[gwcore::Value<'_>]) -> String {
+    let (mut out, mut clock) = (Vec::new(), crate::text::Clock::default());
+    write(values, &mut crate::cell::Cell { out: &mut out, style: crate::cell::Style::Eve, clock: &mut clock });
+    String::from_utf8(out).unwrap()
+}

@@ -1,11 +1,14 @@
 //! dhcp.log of Zeek 8.
 
+use gwcore::Value;
+
 use super::Log;
 use crate::bind::{
     Common,
-    Source::{Common as C, Field, Missing},
+    Source::{Common as C, Field, Missing, With},
     ViewField, When, field,
 };
+use crate::cell::Cell;
 
 pub(super) static LOG: Log =
     Log { path: "dhcp", origin: "Zeek 8", kind: "dhcp", when: When::Always, fields: &[FIELDS] };
@@ -24,8 +27,17 @@ const FIELDS: &[ViewField] = &[
     field("requested_addr", "addr", Field("requested_addr")),
     field("assigned_addr", "addr", Field("assigned_addr")),
     field("lease_time", "interval", Field("lease_time")),
-    field("client_message", "string", Missing("option 56 is not kept")),
-    field("server_message", "string", Missing("option 56 is not kept")),
+    field("client_message", "string", With(&[Field("is_reply"), Field("message")], |v, c| message(v, c, false))),
+    field("server_message", "string", With(&[Field("is_reply"), Field("message")], |v, c| message(v, c, true))),
     field("msg_types", "vector[string]", Field("msg_type")),
     field("duration", "interval", Missing("one line a message, not one an exchange")),
 ];
+
+/// Option 56 where that side sent it.
+fn message(values: &[Value<'_>], cell: &mut Cell<'_>, by_server: bool) {
+    if let [Value::Bool(reply), text] = values
+        && *reply == by_server
+    {
+        cell.value(*text);
+    }
+}

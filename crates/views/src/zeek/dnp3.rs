@@ -2,6 +2,7 @@
 
 use gwcore::Value;
 
+use super::modbus::name_of;
 use super::{HEAD, Log, SENDER};
 use crate::bind::{
     Common,
@@ -21,8 +22,8 @@ const FIELDS: &[ViewField] = &[
     field("id.orig_p", "port", C(Common::OrigP)),
     field("id.resp_h", "addr", C(Common::RespH)),
     field("id.resp_p", "port", C(Common::RespP)),
-    field("fc_request", "string", With(&[Pair("function_code"), Pair("function_name")], function)),
-    field("fc_reply", "string", With(&[Field("function_code"), Field("function_name")], function)),
+    field("fc_request", "string", With(&[Pair("function_code")], function)),
+    field("fc_reply", "string", With(&[Field("function_code")], function)),
     field("iin", "count", Field("iin")),
 ];
 
@@ -34,7 +35,7 @@ pub(super) static CONTROL: Log = Log {
     fields: &[HEAD, SENDER, CONTROL_FIELDS],
 };
 
-const PARENT_FUNCTION: crate::bind::Source = With(&[Parent("function_code"), Parent("function_name")], function);
+const PARENT_FUNCTION: crate::bind::Source = With(&[Parent("function_code")], function);
 
 const CONTROL_FIELDS: &[ViewField] = &[
     field("block_type", "string", With(&[Field("variation")], block_type)),
@@ -70,7 +71,7 @@ const OBJECTS_FIELDS: &[ViewField] = &[
     field("flags", "count", Field("flags")),
 ];
 
-/// Zeek's names of function codes (its `DNP3::function_codes`); ours where it has none.
+/// Zeek's names of function codes (its `DNP3::function_codes`).
 const FUNCTIONS: &[(u64, &str)] = &[
     (0, "CONFIRM"),
     (1, "READ"),
@@ -112,11 +113,8 @@ const FUNCTIONS: &[(u64, &str)] = &[
 ];
 
 fn function(values: &[Value<'_>], cell: &mut Cell<'_>) {
-    let Some(Value::U64(code)) = values.first() else { return };
-    match (FUNCTIONS.iter().find(|(c, _)| c == code), values.get(1)) {
-        (Some((_, name)), _) => cell.text(name),
-        (None, Some(Value::Text(name))) => cell.text(name),
-        _ => {}
+    if let Some(Value::U64(code)) = values.first() {
+        cell.text(&name_of(FUNCTIONS, *code));
     }
 }
 

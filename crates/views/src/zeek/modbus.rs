@@ -1,5 +1,7 @@
 //! modbus.log of Zeek 8: one line a PDU.
 
+use std::borrow::Cow;
+
 use gwcore::Value;
 
 use super::{HEAD, Log};
@@ -15,12 +17,12 @@ pub(super) static LOG: Log =
 const FIELDS: &[ViewField] = &[
     field("tid", "count", Field("transaction_id")),
     field("unit", "count", Field("unit_id")),
-    field("func", "string", With(&[Field("function_code"), Field("function_name"), Field("exception_code")], function)),
+    field("func", "string", With(&[Field("function_code"), Field("exception_code")], function)),
     field("pdu_type", "string", With(&[Field("is_request")], pdu_type)),
-    field("exception", "string", With(&[Field("exception_code"), Field("exception_name")], exception)),
+    field("exception", "string", With(&[Field("exception_code")], exception)),
 ];
 
-/// Zeek's names of function codes (its `Modbus::function_codes`); ours where it has none.
+/// Zeek's names of function codes (its `Modbus::function_codes`).
 const FUNCTIONS: &[(u64, &str)] = &[
     (1, "READ_COILS"),
     (2, "READ_DISCRETE_INPUTS"),
@@ -30,17 +32,30 @@ const FUNCTIONS: &[(u64, &str)] = &[
     (6, "WRITE_SINGLE_REGISTER"),
     (7, "READ_EXCEPTION_STATUS"),
     (8, "DIAGNOSTICS"),
+    (9, "PROGRAM_484"),
+    (10, "POLL_484"),
     (11, "GET_COMM_EVENT_COUNTER"),
     (12, "GET_COMM_EVENT_LOG"),
+    (13, "PROGRAM_584_984"),
+    (14, "POLL_584_984"),
     (15, "WRITE_MULTIPLE_COILS"),
     (16, "WRITE_MULTIPLE_REGISTERS"),
     (17, "REPORT_SLAVE_ID"),
+    (18, "PROGRAM_884_U84"),
+    (19, "RESET_COMM_LINK_884_U84"),
     (20, "READ_FILE_RECORD"),
     (21, "WRITE_FILE_RECORD"),
     (22, "MASK_WRITE_REGISTER"),
     (23, "READ_WRITE_MULTIPLE_REGISTERS"),
     (24, "READ_FIFO_QUEUE"),
+    (40, "PROGRAM_CONCEPT"),
+    (41, "MULTIPLE_FUNCTION_CODES"),
     (43, "ENCAP_INTERFACE_TRANSPORT"),
+    (90, "PROGRAM_UNITY"),
+    (91, "OBJECT_MESSAGING"),
+    (125, "FIRMWARE_REPLACEMENT"),
+    (126, "PROGRAM_584_984_2"),
+    (127, "REPORT_LOCAL_ADDRESS"),
 ];
 
 /// Zeek's names of exceptions (its `Modbus::exception_codes`).
@@ -59,15 +74,18 @@ const EXCEPTIONS: &[(u64, &str)] = &[
 /// Function code as a word, `_EXCEPTION` behind it for a refusal.
 pub(super) fn function(values: &[Value<'_>], cell: &mut Cell<'_>) {
     let Some(Value::U64(code)) = values.first() else { return };
-    let known = FUNCTIONS.iter().find(|(c, _)| c == code).map(|(_, name)| *name);
-    let own = match values.get(1) {
-        Some(Value::Text(name)) => name,
-        _ => "unknown",
-    };
-    let name = known.unwrap_or(own);
-    match values.get(2) {
-        Some(Value::U64(_)) => cell.text(&[name, "_EXCEPTION"].concat()),
-        _ => cell.text(name),
+    let name = name_of(FUNCTIONS, *code);
+    match values.get(1) {
+        Some(Value::U64(_)) => cell.text(&[&name, "_EXCEPTION"].concat()),
+        _ => cell.text(&name),
+    }
+}
+
+/// Zeek's word for a code, `unknown-7` where it has none.
+pub(super) fn name_of(names: &[(u64, &'static str)], code: u64) -> Cow<'static, str> {
+    match names.iter().find(|(c, _)| *c == code) {
+        Some((_, name)) => Cow::Borrowed(name),
+        None => Cow::Owned(format!("unknown-{code}")),
     }
 }
 
@@ -81,10 +99,7 @@ fn pdu_type(values: &[Value<'_>], cell: &mut Cell<'_>) {
 
 /// Exception code as a word.
 pub(super) fn exception(values: &[Value<'_>], cell: &mut Cell<'_>) {
-    let Some(Value::U64(code)) = values.first() else { return };
-    match (EXCEPTIONS.iter().find(|(c, _)| c == code), values.get(1)) {
-        (Some((_, name)), _) => cell.text(name),
-        (None, Some(Value::Text(name))) => cell.text(name),
-        _ => {}
+    if let Some(Value::U64(code)) = values.first() {
+        cell.text(&name_of(EXCEPTIONS, *code));
     }
 }

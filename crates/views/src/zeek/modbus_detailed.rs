@@ -11,7 +11,7 @@ use crate::bind::{
 use crate::cell::Cell;
 
 const NO_LINK: &str = "uid, tid and time link the lines";
-const FUNCTION: Source = With(&[Field("function_code"), Field("function_name")], function);
+const FUNCTION: Source = With(&[Field("function_code")], function);
 
 pub(super) static LOG: Log = Log {
     path: "modbus_detailed",
@@ -39,14 +39,7 @@ const FIELDS: &[ViewField] = &[
     ),
     field("request_data", "string", With(&[Field("is_request"), Field("data")], of_request)),
     field("response_data", "string", With(&[Field("is_request"), Field("data"), Pair("data")], of_answer)),
-    field(
-        "exception_code",
-        "string",
-        With(
-            &[Field("exception_code"), Field("exception_name"), Pair("exception_code"), Pair("exception_name")],
-            either_exception,
-        ),
-    ),
+    field("exception_code", "string", With(&[Field("exception_code"), Pair("exception_code")], either_exception)),
     field("mei_type", "string", Field("mei_type")),
 ];
 
@@ -137,7 +130,7 @@ fn matched(values: &[Value<'_>], cell: &mut Cell<'_>) {
 }
 
 fn either_exception(values: &[Value<'_>], cell: &mut Cell<'_>) {
-    let (own, pair) = values.split_at(values.len().min(2));
+    let (own, pair) = values.split_at(values.len().min(1));
     exception(if matches!(own, [Value::Null, ..]) { pair } else { own }, cell);
 }
 

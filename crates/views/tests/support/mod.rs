@@ -61,6 +61,8 @@ gwcore::record! {
         index: Option<u32>,
         /// Value.
         value: Option<f64>,
+        /// Flags.
+        flags: Option<u8>,
     }
 }
 
@@ -78,9 +80,7 @@ gwcore::record! {
         /// Name.
         query: Option<Text>,
         /// Type.
-        qtype_name: Option<Sym>,
-        /// Name.
-        rcode_name: Option<Sym>,
+        qtype: Option<u16>,
         /// Flags.
         query_flags: Option<u16>,
         /// Flags.
@@ -151,7 +151,7 @@ pub fn modbus(is_request: bool, transaction_id: u16, pair: Option<u64>) -> Modbu
         function_name: "read holding registers",
         address: Some(100),
         quantity: Some(2),
-        values: Some(if is_request { &[1, 2] } else { &[3, 4] }),
+        values: Some(if is_request { &[1, 2] } else { &[3, 200] }),
         exception_code: (!is_request).then_some(2),
         exception_name: (!is_request).then_some("illegal data address"),
         pair,
@@ -166,7 +166,7 @@ pub fn dnp3(function: u8, is_request: bool) -> Dnp3<'static> {
 
 /// An object.
 pub fn object(header: u16, group: u8, index: Option<u32>, value: Option<f64>) -> Object<'static> {
-    Object { header, group, variation: 1, qualifier: 0x28, index, value }
+    Object { header, group, variation: 1, qualifier: 0x28, index, value, flags: index.map(|_| 0x81) }
 }
 
 /// A question, and where wanted its answer 2 ms later, five frames on.
@@ -177,8 +177,7 @@ pub fn dns(answered: bool) -> Dns<'static> {
         response_frame: answered.then_some(6),
         rtt: answered.then_some(Span(2_000_000)),
         query: Some(b"relay.example"),
-        qtype_name: Some("A"),
-        rcode_name: answered.then_some("NOERROR"),
+        qtype: Some(1),
         query_flags: Some(0x0100),
         response_flags: answered.then_some(0x8180),
         answers: if answered { &[b"10.0.0.9", b"x"] } else { &[] },

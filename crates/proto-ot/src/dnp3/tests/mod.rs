@@ -3,6 +3,7 @@
 mod exchange;
 mod objects;
 mod stream;
+mod vectors;
 
 use proto::{Carrier, testing::Bench};
 

@@ -192,3 +192,16 @@ fn the_summary_leaves_out_repeated_reads_only() {
     assert_eq!(run(false, "03 0000 0001", ["03 02 0001", "83 02", "03 02 0001", "03 02 0001"]), 6);
     assert_eq!(run(false, "06 0000 0001", ["06 0000 0001"; 4]), 8);
 }
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_told_once_requests_were_seen() {
+    let mut b = bench();
+    b.server(&registers(9, &[1])).close();
+    assert_eq!(reasons(&b), Vec::<String>::new(), "one side only");
+    let mut b = bench();
+    b.client(&read(1, 0, 1)).server(&registers(1, &[5])).server(&registers(2, &[6])).close();
+    assert_eq!(reasons(&b), ["answer_without_request"]);
+    let mut b = bench();
+    b.client(&read(1, 0, 1)).server(&registers(7, &[5])).close();
+    assert_eq!(reasons(&b), Vec::<String>::new(), "another number, but somebody waits");
+}

@@ -5,6 +5,7 @@ mod flow;
 mod functions;
 mod hostile;
 mod serial;
+mod vectors;
 
 use proto::Carrier;
 use proto::testing::Bench;

@@ -1,0 +1,121 @@
+//! A command, set point, program or mode change from a source that never commanded this device.
+
+use gwcore::{Addr, Basis, Body, Fact, FlowConst, Op, Severity, Table};
+
+use super::{Detector, Look, Meta};
+use crate::baseline::{Class, Thing, is_command, things};
+use crate::fold::{Sighting, evidence};
+use crate::novelty::{Novelty, sources_by_server, technique};
+use crate::{Setup, Site};
+
+pub(super) static META: Meta = Meta {
+    id: "control-from-unusual-source",
+    number: 46,
+    finds: "A command, set point, parameter, program, mode change or restart came from a source that never commanded this device.",
+    innocent: "Maintenance from an engineering station, a backup front end in charge, a local panel that is seldom used.",
+    call: "the control room, at once, with the time, the point and the source",
+    attack: &["T1692.001", "T0836", "T0816", "T0858", "T0843", "T0809"],
+    needs: "a baseline or declared masters, decoded utility protocol",
+    severity: Severity::High,
+};
+
+/// Compares commands with the baseline and the declaration.
+pub(super) struct ControlFromUnusualSource {
+    novelty: Option<Novelty>,
+    /// Sources that command each device.
+    by_device: Table<(Addr, u16), u32>,
+    /// Masters of each outstation: a further one is told as a new master.
+    masters: Table<(Addr, u16), u32>,
+    /// Devices that each source commands.
+    by_source: Table<(Addr, u16), u32>,
+    site: std::sync::Arc<Site>,
+}
+
+impl ControlFromUnusualSource {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let mut by_source: Table<(Addr, u16), u32> = Table::default();
+        let (mut by_device, mut masters) = (Table::default(), Table::default());
+        if let Some(b) = setup.baseline.as_deref() {
+            by_device = sources_by_server(b, Class::Command);
+            masters = sources_by_server(b, Class::Master);
+            for k in b.keys.keys().filter(|k| k.class == Class::Command) {
+                *by_source.entry((k.a, k.proto)).or_default() += 1;
+            }
+        }
+        let novelty = Novelty::new(setup, Class::Command);
+        ControlFromUnusualSource { novelty, by_device, masters, by_source, site: setup.site.clone() }
+    }
+
+    /// How grave it is, and by whose word the source is unusual; none when it is not, or when the new master is the finding.
+    fn judge(&self, t: &Thing) -> Option<(Severity, Basis)> {
+        let critical = self.site.device(&t.to).is_some_and(|d| d.critical);
+        let high = if critical { Severity::Critical } else { Severity::High };
+        match self.site.may_command(&t.from, &t.to) {
+            Some(true) => return None,
+            Some(false) => return (!crate::baseline::has_masters(t.proto)).then_some((high, Basis::Declared)),
+            None => {}
+        }
+        let novelty = self.novelty.as_ref().filter(|n| n.is_new(t))?;
+        let (a, b) = t.pair();
+        let Some(word) = novelty.baseline.words.find(t.proto) else {
+            return Some((novelty.weigh(high, &t.to), Basis::Learned));
+        };
+        let new_master = novelty.is_new_as(Class::Master, (a, b), t) && self.masters.contains_key(&(b, word));
+        if new_master {
+            return None;
+        }
+        // The device's own client, which commands others and has no rival here, does what its role is: it is its first command there.
+        let its_role = !novelty.is_new_as(Class::Conversation, (a, b), t)
+            && !self.by_device.contains_key(&(b, word))
+            && self.by_source.contains_key(&(a, word));
+        let severity = if its_role { Severity::Low } else { novelty.weigh(high, &t.to) };
+        Some((severity, Basis::Learned))
+    }
+}
+
+impl Detector for ControlFromUnusualSource {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let Body::Op(op) = &fact.body else { return };
+        if op.is_answer || !is_command(op.class) {
+            return;
+        }
+        things(fact, flow, &mut |t| {
+            if t.class != Class::Command {
+                return;
+            }
+            let Some((severity, basis)) = self.judge(&t) else { return };
+            look.see(&Sighting {
+                dedup_key: format!("{}:{}", t.from.name(), t.proto),
+                severity,
+                basis,
+                attack: technique(op.class),
+                proto: t.proto,
+                src: t.from,
+                dst: t.to,
+                words: &|site| self.words(&t, op, basis, site),
+                ..Sighting::of(&META, fact, flow)
+            });
+        });
+    }
+}
+
+impl ControlFromUnusualSource {
+    fn words(&self, t: &Thing, op: &Op, basis: Basis, site: &Site) -> (String, String, gwcore::Evidence) {
+        let (from, to) = (site.name(&t.from), site.name(&t.to));
+        let at = op.point.map(|p| format!(" for {}", site.say_point(&t.to, op.proto, p))).unwrap_or_default();
+        let action = if op.action.is_empty() { String::new() } else { format!(" ({})", op.action) };
+        let what = format!("{}{action}{at}", op.name.replace('_', " "));
+        let title = format!("Command from {from}, which never commanded {to}");
+        let Some(novelty) = self.novelty.as_ref().filter(|_| basis == Basis::Learned) else {
+            let masters = site.device(&t.to).map(|d| d.masters.iter().cloned().collect::<Vec<_>>().join(", "));
+            let why = format!("{from} sent {what} to {to}, and is not declared as one of its masters.");
+            return (title, why, evidence(what, masters.as_deref(), None));
+        };
+        let known = novelty.known_sources(&t.to, t.proto);
+        let why = match &known {
+            Some(k) => format!("{from} sent {what} to {to}; in {} only {k} did.", novelty.learned()),
+            None => format!("{from} sent {what} to {to}; in {} nobody did.", novelty.learned()),
+        };
+        (title, why, novelty.evidence(what, known))
+    }
+}

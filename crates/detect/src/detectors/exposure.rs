@@ -1,0 +1,104 @@
+//! Utility devices that talk to the internet, to remote-access tools or by office protocols: facts of the network's borders.
+
+use std::collections::BTreeSet;
+
+use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Severity};
+
+use super::{Detector, Look, Meta};
+use crate::Setup;
+use crate::fold::{Sighting, ends, evidence};
+
+pub(super) static META: Meta = Meta {
+    id: "exposure",
+    number: 30,
+    finds: "A device that speaks a utility protocol talked to an internet address, or was reached by a remote-access or office protocol.",
+    innocent: "A utility that uses public addresses inside, engineering access, updates, a jump host.",
+    call: "the network engineer",
+    attack: &["T0883", "T0886", "T0822"],
+    needs: "connections in both directions, and the utility protocol seen before",
+    severity: Severity::Info,
+};
+
+/// Ports of remote access and file sharing by IANA's registry and their makers' manuals.
+fn remote(port: u16) -> Option<&'static str> {
+    Some(match port {
+        22 => "SSH",
+        23 => "Telnet",
+        445 | 139 => "SMB",
+        3389 => "RDP",
+        5900..=5906 => "VNC",
+        5938 => "TeamViewer",
+        7070 => "AnyDesk",
+        5985 | 5986 => "WinRM",
+        _ => return None,
+    })
+}
+
+/// Utility protocols by the name of their service.
+pub(super) fn is_utility(service: &str) -> bool {
+    matches!(service, "modbus" | "dnp3" | "iec104" | "s7comm" | "cotp" | "tpkt" | "enip" | "mms" | "bacnet")
+}
+
+/// Addresses that spoke a utility protocol.
+pub(super) struct Exposure {
+    utility: BTreeSet<Addr>,
+    limit: usize,
+    hits: LimitHits,
+}
+
+impl Exposure {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let limit = setup.limits.get(Limit::DetectorSources);
+        Exposure { utility: BTreeSet::new(), limit, hits: LimitHits::default() }
+    }
+}
+
+impl Detector for Exposure {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        if let Body::Service { proto, .. } = fact.body {
+            for addr in [flow.src, flow.dst] {
+                if is_utility(proto) && !addr.is_none() && !self.utility.contains(&addr) {
+                    if self.utility.len() >= self.limit {
+                        return self.hits.hit(Limit::DetectorSources);
+                    }
+                    self.utility.insert(addr);
+                }
+            }
+            return;
+        }
+        let Body::FlowEnd { packets, service, .. } = fact.body else { return };
+        let known = |a: &Addr| self.utility.contains(a);
+        if packets.contains(&0) || flow.src.is_none() || !(known(&flow.src) || known(&flow.dst)) {
+            return;
+        }
+        let (public, tool) = ([flow.src, flow.dst].into_iter().find(Addr::is_internet), remote(flow.dst_port));
+        let (kind, severity, attack, said): (_, _, &[&str], _) = match (public, tool) {
+            (Some(a), _) if is_utility(service) && [flow.src, flow.dst].iter().any(Addr::is_local) => {
+                ("utility protocol", Severity::Medium, &["T0883"], format!("speaks {service} with the internet address {a}"))
+            }
+            (Some(_), _) if is_utility(service) => return,
+            (Some(a), _) => ("internet", Severity::Info, &["T0883"], format!("talks to the internet address {a}")),
+            (None, Some(tool)) if known(&flow.dst) => ("remote", Severity::Info, &["T0886"], format!("is reached by {tool}")),
+            _ => return,
+        };
+        let (src, dst) = ends(fact, flow);
+        let device = if let Some(public) = public {
+            if src.addr == public { dst } else { src }
+        } else if known(&flow.dst) && (kind == "remote" || !known(&flow.src)) { dst } else { src };
+        look.see(&Sighting {
+            dedup_key: format!("{}>{}:{kind}:{}", src.name(), dst.name(), tool.unwrap_or_default()),
+            severity,
+            attack,
+            proto: if service.is_empty() { "ip" } else { service },
+            words: &|site| {
+                let a = site.name(&device);
+                let why = format!("{a}, which speaks a utility protocol, {said} (port {}).", flow.dst_port);
+                (format!("{a} {said}"), why, evidence(format!("port {}", flow.dst_port), None, None))
+            },
+            ..Sighting::of(&META, fact, flow)
+        });
+    }
+    fn hits(&self) -> LimitHits {
+        self.hits.clone()
+    }
+}

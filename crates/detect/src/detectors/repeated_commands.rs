@@ -1,0 +1,104 @@
+//! A point switched back and forth, or many points switched in a row, faster than plant is ever operated.
+
+use gwcore::time::MINUTE;
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Op, OpClass, PointId, Severity, Ts};
+
+use super::{Detector, Look, Meta};
+use crate::Setup;
+use crate::fold::{Sighting, ends, evidence};
+use crate::window::Windows;
+
+pub(super) static META: Meta = Meta {
+    id: "repeated-commands",
+    number: 20,
+    finds: "A point was commanded back and forth, or many points of a device one after the other, within a minute.",
+    innocent: "A test of outputs during commissioning, a sequence of switching operations, an automatic control that cycles.",
+    call: "the control room, with the time and the points",
+    attack: &["T0806"],
+    needs: "decoded utility protocol",
+    severity: Severity::Medium,
+};
+
+/// Reversals of one point within a minute. A breaker's rated sequence O-0.3s-CO-3min-CO (IEC 62271-100) has two in that time.
+const REVERSALS: u32 = 4;
+/// Different points of one device commanded within a minute: a dispatcher selects, checks and operates one in about ten seconds.
+const POINTS: usize = 10;
+/// Different points kept of a window.
+const KEPT: usize = 64;
+
+type Pair = (Addr, Addr, &'static str);
+
+/// How often a point was reversed since when, and what it was commanded to last.
+struct Reversals {
+    since: Ts,
+    count: u32,
+    value: u64,
+}
+
+/// Reversals by point, and points by device.
+pub(super) struct RepeatedCommands {
+    points: AgedTable<(Pair, PointId), Reversals>,
+    devices: Windows<Pair, PointId>,
+    hits: LimitHits,
+}
+
+impl RepeatedCommands {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let points = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
+        RepeatedCommands { points, devices: Windows::new(setup, MINUTE, KEPT), hits: LimitHits::default() }
+    }
+
+    /// Notes a command; gives back the reversals of its point when there are too many.
+    fn reversed(&mut self, key: (Pair, PointId), op: &Op, ts: Ts) -> Option<(Ts, u32)> {
+        let value = op.value?.to_bits();
+        let Some(r) = self.points.get_mut(&key) else {
+            if self.points.insert(key, Reversals { since: ts, count: 0, value }).is_some() {
+                self.hits.hit(Limit::DetectorSources);
+            }
+            return None;
+        };
+        if ts.since(r.since) > MINUTE {
+            (r.since, r.count) = (ts, 0);
+        }
+        if std::mem::replace(&mut r.value, value) != value {
+            r.count = r.count.saturating_add(1);
+        }
+        (r.count >= REVERSALS).then_some((r.since, r.count))
+    }
+}
+
+impl Detector for RepeatedCommands {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let Body::Op(op) = &fact.body else { return };
+        let Some(point) = op.point.filter(|_| op.class == OpClass::Control && !op.is_answer) else { return };
+        let (src, dst) = ends(fact, flow);
+        let pair = (src.addr, dst.addr, op.proto);
+        let reversed = self.reversed((pair, point), op, fact.ts);
+        let many = self.devices.count(pair, fact.ts, point).filter(|w| w.kinds.len() >= POINTS);
+        let many = many.map(|w| (w.since, w.kinds.len()));
+        let (kind, since, count, threshold) = match (reversed, many) {
+            (Some((since, n)), _) => ("reversals of one point", since, n as usize, REVERSALS as usize),
+            (None, Some((since, n))) => ("different points commanded", since, n, POINTS),
+            _ => return,
+        };
+        look.see(&Sighting {
+            dedup_key: format!("{}>{}:{}:{kind}", src.name(), dst.name(), op.proto),
+            attack: &["T0806"],
+            proto: op.proto,
+            words: &|site| {
+                let (a, b) = (site.name(&src), site.name(&dst));
+                let title = format!("{a} commands {b} in quick succession");
+                let at = format!("{} {}", point.table.replace('_', " "), point.address);
+                let why = format!("{a} sent {b} {count} {kind} within a minute, the last for {at}.");
+                (title, why, evidence(format!("{count} {kind} in a minute"), None, Some(threshold as f64)))
+            },
+            since: Some(since),
+            ..Sighting::of(&META, fact, flow)
+        });
+    }
+    fn hits(&self) -> LimitHits {
+        let mut hits = self.hits.clone();
+        hits.add(&self.devices.hits);
+        hits
+    }
+}

@@ -1,0 +1,100 @@
+//! Reports switched off and not on again while the conversation goes on: the control room no longer hears of events.
+
+use std::collections::BTreeMap;
+
+use gwcore::time::MINUTE;
+use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts};
+
+use super::{Detector, Look, Meta};
+use crate::Setup;
+use crate::fold::{Sighting, ends, evidence};
+
+pub(super) static META: Meta = Meta {
+    id: "reports-stay-off",
+    number: 21,
+    finds: "Unsolicited reports or data transfer were switched off in a running conversation and not switched on again.",
+    innocent: "A front end that polls only, a standby connection that was put to rest, work on the device.",
+    call: "the control room, then the automation engineer",
+    attack: &["T0878"],
+    needs: "decoded utility protocol",
+    severity: Severity::Medium,
+};
+
+/// Time after which what was switched off is taken to stay off: masters that start up switch on again after their integrity poll.
+const STAYS: i64 = 5 * MINUTE;
+/// Time after the first message of a conversation in which switching off belongs to starting up.
+const START_UP: i64 = MINUTE;
+
+type Pair = (Addr, Addr, &'static str);
+
+#[derive(Default)]
+struct State {
+    first: Option<Ts>,
+    off: Option<(Fact, FlowConst)>,
+}
+
+/// Conversations of master and outstation.
+pub(super) struct ReportsStayOff {
+    pairs: BTreeMap<Pair, State>,
+    limit: usize,
+    hits: LimitHits,
+}
+
+impl ReportsStayOff {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let limit = setup.limits.get(Limit::DetectorSources);
+        ReportsStayOff { pairs: BTreeMap::new(), limit, hits: LimitHits::default() }
+    }
+}
+
+impl Detector for ReportsStayOff {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        if let Body::FlowEnd { .. } = fact.body {
+            // A standby connection is put to rest and closed.
+            for (master, device) in [(flow.src, flow.dst), (flow.dst, flow.src)] {
+                let of = self.pairs.range_mut((master, device, "")..).take_while(|(p, _)| (p.0, p.1) == (master, device));
+                of.for_each(|(_, state)| state.off = None);
+            }
+            return;
+        }
+        let Body::Op(op) = &fact.body else { return };
+        if op.is_answer {
+            return;
+        }
+        let (src, dst) = ends(fact, flow);
+        let pair = (src.addr, dst.addr, op.proto);
+        if !self.pairs.contains_key(&pair) && self.pairs.len() >= self.limit {
+            return self.hits.hit(Limit::DetectorSources);
+        }
+        let state = self.pairs.entry(pair).or_default();
+        let first = *state.first.get_or_insert(fact.ts);
+        match op.class {
+            OpClass::ReportsOn => state.off = None,
+            OpClass::ReportsOff if fact.ts.since(first) > START_UP => {
+                state.off.get_or_insert_with(|| (fact.clone(), *flow));
+            }
+            _ => {}
+        }
+        let Some((off, off_flow)) = &state.off else { return };
+        if fact.ts.since(off.ts) < STAYS || look.seen.was_silent(off.ts, fact.ts) {
+            return;
+        }
+        let minutes = fact.ts.since(off.ts) / MINUTE;
+        look.see(&Sighting {
+            dedup_key: format!("{}>{}:{}", src.name(), dst.name(), op.proto),
+            attack: &["T0878"],
+            proto: op.proto,
+            words: &|site| {
+                let (a, b) = (site.name(&src), site.name(&dst));
+                let title = format!("{b} no longer reports to {a}");
+                let why = format!("{a} switched the reports of {b} off and still talks to it {minutes} minutes later without switching them on.");
+                (title, why, evidence(format!("off for {minutes} minutes"), Some("on again after start-up"), Some(5.0)))
+            },
+            ..Sighting::of(&META, off, off_flow)
+        });
+        state.off = None;
+    }
+    fn hits(&self) -> LimitHits {
+        self.hits.clone()
+    }
+}

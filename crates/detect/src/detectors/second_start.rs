@@ -1,0 +1,98 @@
+//! A second master that starts IEC 104 data transfer with a device while the first one's is running.
+
+use std::collections::BTreeMap;
+
+use gwcore::time::{MINUTE, SECOND};
+use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts};
+
+use super::{Detector, Look, Meta};
+use crate::Setup;
+use crate::fold::{Sighting, ends, evidence};
+
+pub(super) static META: Meta = Meta {
+    id: "second-start",
+    number: 24,
+    finds: "A second master started IEC 104 data transfer with a device whose first master is still at work.",
+    innocent: "A device with several redundancy groups, a failover between front ends, a commissioning laptop.",
+    call: "the control room: which master should be in charge",
+    attack: &["T0848"],
+    needs: "IEC 104 from before the second start",
+    severity: Severity::Medium,
+};
+
+/// How long the first master may go on after the second one started: a failover takes it back within seconds.
+const FAILOVER: i64 = 30 * SECOND;
+/// A master that was heard within this time is at work (t3, the idle test, is 20 s: IEC 60870-5-104 §9.6).
+const AT_WORK: i64 = MINUTE;
+
+#[derive(Default)]
+struct Device {
+    masters: BTreeMap<Addr, Ts>,
+    second: Option<(Addr, Fact, FlowConst)>,
+}
+
+/// Masters by device.
+pub(super) struct SecondStart {
+    devices: BTreeMap<Addr, Device>,
+    limit: usize,
+    hits: LimitHits,
+}
+
+/// Masters kept of a device.
+const MASTERS: usize = 16;
+
+impl SecondStart {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let limit = setup.limits.get(Limit::DetectorSources);
+        SecondStart { devices: BTreeMap::new(), limit, hits: LimitHits::default() }
+    }
+}
+
+impl Detector for SecondStart {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let (starts, stops, heard) = match &fact.body {
+            Body::Op(op) if op.proto == "iec104" && !op.is_answer => {
+                (op.class == OpClass::ReportsOn, op.class == OpClass::ReportsOff, true)
+            }
+            // Data that a device sends is data that its master still takes.
+            Body::Sample(s) if s.proto == "iec104" && !s.write => (false, false, false),
+            _ => return,
+        };
+        let (from, to) = ends(fact, flow);
+        let (master, device) = if heard { (from.addr, to.addr) } else { (to.addr, from.addr) };
+        if !self.devices.contains_key(&device) && self.devices.len() >= self.limit {
+            return self.hits.hit(Limit::DetectorSources);
+        }
+        let d = self.devices.entry(device).or_default();
+        let at_work = |(a, t): (&Addr, &Ts)| *a != master && fact.ts.since(*t) <= AT_WORK;
+        if starts && !d.masters.contains_key(&master) && d.masters.iter().any(at_work) {
+            d.second = Some((master, fact.clone(), *flow));
+        }
+        if stops {
+            d.masters.remove(&master);
+            d.second = None;
+        } else if d.masters.len() < MASTERS || d.masters.contains_key(&master) {
+            d.masters.insert(master, fact.ts);
+        }
+        let Some((second, start, start_flow)) = &d.second else { return };
+        if master == *second || fact.ts.since(start.ts) < FAILOVER {
+            return;
+        }
+        let (src, dst) = ends(start, start_flow);
+        look.see(&Sighting {
+            dedup_key: format!("{}>{}", src.name(), dst.name()),
+            attack: &["T0848"],
+            proto: "iec104",
+            words: &|site| {
+                let (a, b) = (site.name(&src), site.name(&dst));
+                let why = format!("{a} started data transfer with {b} while {master} went on to take its data.");
+                (format!("Second master of {b}: {a}"), why, evidence(a, Some(&master.to_string()), Some(30.0)))
+            },
+            ..Sighting::of(&META, start, start_flow)
+        });
+        d.second = None;
+    }
+    fn hits(&self) -> LimitHits {
+        self.hits.clone()
+    }
+}

@@ -1,0 +1,178 @@
+//! A command or set point outside the range it had, and measurements outside theirs as facts.
+
+use std::sync::Arc;
+
+use gwcore::{Addr, Basis, Body, Fact, FlowConst, PointId, Sample, Severity};
+
+use super::{Detector, Look, Meta};
+use crate::baseline::{Baseline, Class, Key, Kind, Series, Value, float, is_register, who};
+use crate::fold::{End, Sighting, ends, evidence};
+use crate::novelty::Novelty;
+use crate::site::number;
+use crate::{Setup, Site};
+
+pub(super) static META: Meta = Meta {
+    id: "value-range",
+    number: 47,
+    finds: "A command or set point lay outside the range that was learned or declared for its point; a measurement outside it is a fact.",
+    innocent: "An unusual but wanted operating point, a season that was not learned, a test.",
+    call: "the control room, with point and value",
+    attack: &["T0836"],
+    needs: "a baseline or declared limits, decoded utility protocol",
+    severity: Severity::Info,
+};
+
+/// Part of the learned range that a value may lie beyond it.
+const MARGIN: f64 = 0.1;
+/// Part of the largest value that is allowed beyond it, for ranges of a single value.
+const SINGLE: f64 = 0.02;
+/// Values from which a learned range is worth more than low.
+const ENOUGH: u64 = 5;
+
+/// Compares values with the baseline and the declaration.
+pub(super) struct ValueRange {
+    points: Option<Novelty>,
+    controls: Option<Novelty>,
+    site: Arc<Site>,
+    /// The register before, with its frame: the other half of a number over two.
+    before: Option<(Key, u64, u16)>,
+}
+
+impl ValueRange {
+    pub(super) fn new(setup: &Setup) -> Self {
+        ValueRange {
+            points: Novelty::new(setup, Class::Point),
+            controls: Novelty::new(setup, Class::Control),
+            site: setup.site.clone(),
+            before: None,
+        }
+    }
+}
+
+/// What was expected of a value that is not so.
+struct Outside {
+    value: f64,
+    at: PointId,
+    expected: String,
+    kind: Kind,
+    seen: u64,
+}
+
+impl Detector for ValueRange {
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let Body::Sample(s) = fact.body else { return };
+        let (sender, receiver) = ends(fact, flow);
+        let (client, server) = if s.write { (sender, receiver) } else { (receiver, sender) };
+        if let Some(expected) = self.declared(&s, &server) {
+            let outside = Outside { value: s.value, at: s.point, expected, kind: Kind::Measurement, seen: 0 };
+            return see(&s, (client, server), &outside, None, fact, flow, look);
+        }
+        let novelty = if s.write { &self.controls } else { &self.points };
+        let Some(novelty) = novelty.as_ref().filter(|_| s.good) else { return };
+        let class = if s.write { Class::Control } else { Class::Point };
+        let Some(key) = novelty.baseline.point(class, (Addr::NONE, who(&server)), s.proto, s.point) else { return };
+        // A source that never commanded this point is told as such.
+        if s.write && novelty.baseline.seen(&Key { a: who(&client), ..key }).is_none() {
+            return;
+        }
+        let before = self.before.take();
+        let outside = outside(&novelty.baseline, key, &s, before, fact.frame);
+        self.before = if is_register(&s) { float(s.value).map(|w| (key, fact.frame, w)) } else { None };
+        if let Some(outside) = outside {
+            see(&s, (client, server), &outside, Some(novelty), fact, flow, look);
+        }
+    }
+}
+
+impl ValueRange {
+    /// The declared limits, if the value lies outside them.
+    fn declared(&self, s: &Sample, server: &End) -> Option<String> {
+        let p = self.site.point(server, s.proto, s.point)?;
+        let v = s.value * p.scale;
+        let (low, high) = p.limits;
+        let out = low.is_some_and(|l| v < l) || high.is_some_and(|h| v > h);
+        let say = |limit: Option<f64>| limit.map_or("any".to_owned(), number);
+        out.then(|| format!("{} to {} {}", say(low), say(high), p.unit).trim_end().to_owned())
+    }
+}
+
+fn outside(b: &Baseline, key: Key, s: &Sample, before: Option<(Key, u64, u16)>, frame: u64) -> Option<Outside> {
+    let (kind, value, range) = b.value(&key)?;
+    match kind {
+        Kind::State => state(value, s),
+        Kind::Measurement => beyond(range?, s.value, s.point, kind),
+        Kind::PairEnd => {
+            let (first, at, word) = before?;
+            let follows = at == frame && Key { n: (first.n.0, first.n.1.wrapping_add(1)), ..first } == key;
+            let (Kind::Pair(way), _, Some(range)) = b.value(&first)? else { return None };
+            let joined = way.read(word, float(s.value)?);
+            let at = PointId { address: first.n.1, ..s.point };
+            if follows { beyond(range, joined, at, Kind::Pair(way)) } else { None }
+        }
+        _ => None,
+    }
+}
+
+fn state(value: &Value, s: &Sample) -> Option<Outside> {
+    if value.states.contains(&s.value) {
+        return None;
+    }
+    let known: Vec<String> = value.states.iter().map(|v| number(*v)).collect();
+    let expected = known.join(", ");
+    Some(Outside { value: s.value, at: s.point, expected, kind: Kind::State, seen: value.own.count })
+}
+
+fn beyond(range: &Series, v: f64, at: PointId, kind: Kind) -> Option<Outside> {
+    let margin = (MARGIN * range.span()).max(SINGLE * range.min.abs().max(range.max.abs()));
+    let inside = v >= range.min - margin && v <= range.max + margin;
+    let expected = format!("{} to {}", number(range.min), number(range.max));
+    (!inside).then_some(Outside { value: v, at, expected, kind, seen: range.count })
+}
+
+fn see(
+    s: &Sample,
+    (client, server): (End, End),
+    o: &Outside,
+    novelty: Option<&Novelty>,
+    fact: &Fact,
+    flow: &FlowConst,
+    look: &mut Look<'_>,
+) {
+    let severity = match (s.write, novelty) {
+        (false, _) => Severity::Info,
+        (true, None) => Severity::Medium,
+        (true, Some(_)) if o.kind == Kind::State || o.seen < ENOUGH => Severity::Low,
+        (true, Some(n)) => n.weigh(Severity::Medium, &server),
+    };
+    let kind = if s.write { "command" } else { "value" };
+    look.see(&Sighting {
+        dedup_key: format!("{}:{}:{}:{}:{}:{kind}", server.name(), s.proto, o.at.table, o.at.unit, o.at.address),
+        severity,
+        basis: if novelty.is_some() { Basis::Learned } else { Basis::Declared },
+        attack: if s.write { &["T0836"] } else { &[] },
+        proto: s.proto,
+        src: if s.write { client } else { server },
+        dst: if s.write { server } else { client },
+        words: &|site| {
+            let (point, to) = (site.say_point(&server, s.proto, o.at), site.name(&server));
+            let value = match o.kind {
+                Kind::Pair(_) => number(o.value),
+                _ => site.say_value(&server, s.proto, o.at, o.value),
+            };
+            let title = format!("{point} of {to} outside its range: {value}");
+            let why = if s.write {
+                format!("{} set {point} of {to} to {value}; it uses to lie in {}.", site.name(&client), o.expected)
+            } else {
+                format!("{to} reported {value} for {point}; it uses to lie in {}.", o.expected)
+            };
+            let mut e = match novelty {
+                Some(n) => n.evidence(value, Some(o.expected.clone())),
+                None => evidence(value, Some(&o.expected), None),
+            };
+            e.seen = Some(o.seen);
+            e.more.insert("type".into(), o.kind.name().into());
+            (title, why, e)
+        },
+        ..Sighting::of(&META, fact, flow)
+    });
+}

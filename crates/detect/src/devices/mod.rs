@@ -1,0 +1,172 @@
+//! The device inventory: one entry per MAC on the segment or per IP address behind a router, with names, roles and protocols.
+//!
+//! A MAC on the segment is a device, with or without IP. An address is its own where ARP, neighbour discovery, DHCP or a link protocol shows
+//! it, or where it is the only one; others are behind it, and each is a device of its own. A MAC in front of more than four addresses is a
+//! router. An address that two MACs claim is told of both and joins nothing.
+
+mod inventory;
+mod join;
+mod role;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Limits, Mac, Table, Ts};
+
+pub use inventory::{Change, Device, Inventory, Level, Named};
+
+/// Values of one kind kept of a device; further ones are left out.
+const VALUES: usize = 64;
+
+#[derive(Default)]
+struct Seen {
+    first: Ts,
+    last: Ts,
+    names: BTreeSet<Named>,
+    roles: BTreeSet<&'static str>,
+    services: BTreeSet<String>,
+    masters: BTreeSet<Addr>,
+    outstations: BTreeSet<Addr>,
+    /// What it did to other devices that only engineering does.
+    engineering: BTreeSet<&'static str>,
+    protocols: BTreeSet<String>,
+    identity: BTreeMap<String, String>,
+    vlans: BTreeSet<u16>,
+}
+
+/// The key of a device while observing: what is known of an endpoint on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Endpoint {
+    mac: Mac,
+    addr: Addr,
+}
+
+/// Collects what facts say about endpoints and joins them into devices at the end.
+pub struct Devices {
+    seen: Table<Endpoint, Seen>,
+    claims: Table<Addr, BTreeSet<Mac>>,
+    limit: usize,
+    /// Limits hit.
+    pub hits: LimitHits,
+}
+
+impl Devices {
+    /// Nothing seen yet.
+    pub fn new(limits: &Limits) -> Devices {
+        Devices {
+            seen: Table::default(),
+            claims: Table::default(),
+            limit: limits.get(Limit::Devices),
+            hits: LimitHits::default(),
+        }
+    }
+
+    /// Takes the facts of a batch.
+    pub fn batch(&mut self, facts: &[Fact], flows: &[FlowConst]) {
+        for fact in facts {
+            if let Some(flow) = flows.get(fact.flow.index()) {
+                self.fact(fact, flow);
+            }
+        }
+    }
+
+    fn fact(&mut self, fact: &Fact, flow: &FlowConst) {
+        let orig = Endpoint { mac: flow.src_mac, addr: flow.src };
+        let resp = Endpoint { mac: flow.dst_mac, addr: flow.dst };
+        let sender = if fact.flow.reversed() { resp } else { orig };
+        match &fact.body {
+            Body::FlowStart => self.touch(sender, fact.ts, flow, |_| {}),
+            Body::FlowEnd { packets, .. } => {
+                self.touch(orig, fact.ts, flow, |_| {});
+                if packets[1] > 0 {
+                    self.touch(resp, fact.ts, flow, |_| {});
+                }
+            }
+            Body::Service { proto, server_is_responder } => {
+                let (server, client) = if *server_is_responder { (resp, orig) } else { (orig, resp) };
+                let port = if *server_is_responder { flow.dst_port } else { flow.src_port };
+                if !matches!(flow.ip_proto, 6 | 17) {
+                    // On the link nobody serves: publishers and time sources tell their role themselves.
+                    return self.touch(sender, fact.ts, flow, |s| add(&mut s.protocols, (*proto).to_owned()));
+                }
+                self.touch(server, fact.ts, flow, |s| add(&mut s.services, format!("{proto}/{port}")));
+                self.touch(server, fact.ts, flow, |s| add(&mut s.protocols, format!("{proto} server")));
+                self.touch(client, fact.ts, flow, |s| add(&mut s.protocols, format!("{proto} client")));
+            }
+            Body::Role(role) => {
+                let other = if fact.flow.reversed() { orig } else { resp };
+                self.touch(sender, fact.ts, flow, |s| {
+                    s.roles.insert(role);
+                    match *role {
+                        "master" => add(&mut s.outstations, other.addr),
+                        "outstation" => add(&mut s.masters, other.addr),
+                        _ => {}
+                    }
+                });
+            }
+            Body::Op(op) if !op.is_answer => {
+                if let Some(deed) = role::engineering(op.class) {
+                    self.touch(sender, fact.ts, flow, |s| add(&mut s.engineering, deed));
+                }
+            }
+            Body::Name { addr, mac, name, source } => {
+                let end = Endpoint { mac: *mac, addr: *addr };
+                if !addr.is_none() && mac.is_none() {
+                    self.name_known(*addr, fact.ts, name, source);
+                } else {
+                    self.touch(end, fact.ts, flow, |s| {
+                        add(&mut s.names, Named { name: name.to_string(), source });
+                    });
+                }
+            }
+            Body::Identity { field, value, source } => self.touch(sender, fact.ts, flow, |s| {
+                if s.identity.len() < VALUES {
+                    s.identity.entry(format!("{source}.{field}")).or_insert_with(|| value.to_string());
+                }
+            }),
+            Body::Claim { addr, mac, .. } => {
+                self.touch(Endpoint { mac: *mac, addr: *addr }, fact.ts, flow, |_| {});
+                if self.claims.len() < self.limit {
+                    add(self.claims.entry(*addr).or_default(), *mac);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A name told by others counts only for an address that speaks itself: names of the whole internet are no inventory.
+    fn name_known(&mut self, addr: Addr, _ts: Ts, name: &str, source: &'static str) {
+        let mut ends: Vec<Endpoint> = Vec::new();
+        if let Some(macs) = self.claims.get(&addr) {
+            ends.extend(macs.iter().map(|m| Endpoint { mac: *m, addr }));
+        }
+        for end in ends {
+            if let Some(seen) = self.seen.get_mut(&end) {
+                add(&mut seen.names, Named { name: name.to_owned(), source });
+            }
+        }
+    }
+
+    fn touch(&mut self, end: Endpoint, ts: Ts, flow: &FlowConst, f: impl FnOnce(&mut Seen)) {
+        let addr = if end.addr == Addr::v4([0; 4]) { Addr::NONE } else { end.addr };
+        if end.mac.is_group() || addr.is_multicast() || (end.mac.is_none() && addr.is_none()) {
+            return;
+        }
+        let end = Endpoint { addr, ..end };
+        if !self.seen.contains_key(&end) && self.seen.len() >= self.limit {
+            return self.hits.hit(Limit::Devices);
+        }
+        let seen = self.seen.entry(end).or_insert_with(|| Seen { first: ts, last: ts, ..Seen::default() });
+        seen.first = seen.first.min(ts);
+        seen.last = seen.last.max(ts);
+        if flow.vlans[0] != 0xffff && seen.vlans.len() < VALUES {
+            seen.vlans.insert(flow.vlans[0]);
+        }
+        f(seen);
+    }
+}
+
+fn add<T: Ord>(set: &mut BTreeSet<T>, value: T) {
+    if set.len() < VALUES {
+        set.insert(value);
+    }
+}

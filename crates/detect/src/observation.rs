@@ -1,0 +1,199 @@
+//! Quality of observation: what of the network was really seen, so that nobody concludes something from what was merely not captured.
+
+use gwcore::time::{MINUTE, SECOND};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Ts};
+
+/// A feed without a frame for this long is silent, unless such pauses are usual in it.
+const SILENT: i64 = 5 * SECOND;
+/// Pauses this many times longer than usual are silence.
+const UNUSUAL: i64 = 10;
+/// Silences remembered.
+const SILENCES: usize = 64;
+/// Time after a silence in which senders are still coming back.
+const RECOVERY: i64 = MINUTE;
+
+/// What was seen of two devices in a stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quality {
+    /// Bytes between them are missing from the capture.
+    pub(crate) gaps: bool,
+    /// Only one of them was heard.
+    pub(crate) one_direction: bool,
+    /// The whole feed fell silent.
+    pub(crate) feed_silent: bool,
+    /// The stretch reaches beyond the capture's beginning.
+    pub(crate) before_first: bool,
+}
+
+impl Quality {
+    /// Whether absence, periods and ratios may be judged.
+    pub(crate) fn is_whole(self) -> bool {
+        self == Quality::default()
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    gap: Option<Ts>,
+    /// Last time that the lower and the higher address was heard by the other.
+    heard: [Option<Ts>; 2],
+}
+
+/// Keeps account of feed and pairs of devices.
+pub(crate) struct Observation {
+    first: Option<Ts>,
+    last_tick: Option<Ts>,
+    /// Usual pause between ticks, nanoseconds: a slow mean.
+    pause: i64,
+    silences: std::collections::VecDeque<(Ts, Ts)>,
+    pairs: AgedTable<(Addr, Addr), Pair>,
+    pub(crate) hits: LimitHits,
+}
+
+impl Observation {
+    pub(crate) fn new(limits: &Limits) -> Observation {
+        let pairs = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
+        Observation {
+            first: None,
+            last_tick: None,
+            pause: SECOND,
+            silences: Default::default(),
+            pairs,
+            hits: LimitHits::default(),
+        }
+    }
+
+    /// Takes note of a fact, before any detector sees it.
+    pub(crate) fn fact(&mut self, fact: &Fact, flow: &FlowConst) {
+        match fact.body {
+            Body::Tick { .. } => self.tick(fact.ts),
+            Body::TimeBreak { .. } => {
+                self.silence(fact.ts, fact.ts);
+                self.last_tick = Some(fact.ts);
+            }
+            Body::Gap { .. } => self.pair(flow, |p, _| p.gap = Some(fact.ts)),
+            Body::FlowEnd { packets, start, .. } => self.pair(flow, |p, low| {
+                // A conversation that ends says who was heard while it lasted.
+                let spoke = if low { packets } else { [packets[1], packets[0]] };
+                for (heard, n) in p.heard.iter_mut().zip(spoke) {
+                    if n > 0 {
+                        *heard = (*heard).max(Some(start)).max(Some(fact.ts));
+                    }
+                }
+            }),
+            _ => {
+                let reversed = fact.flow.reversed();
+                self.pair(flow, |p, low| {
+                    if let Some(heard) = p.heard.get_mut(usize::from(low == reversed)) {
+                        *heard = Some(fact.ts);
+                    }
+                });
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Ts) {
+        self.first.get_or_insert(now);
+        if let Some(last) = self.last_tick {
+            let pause = now.since(last);
+            if pause > SILENT.max(self.pause.saturating_mul(UNUSUAL)) {
+                self.silence(last, now);
+            }
+            // One long pause moves the mean by less than a fifth; a slow feed is known after a few dozen.
+            let told = pause.min(self.pause.saturating_mul(4));
+            self.pause = self.pause.saturating_add(told.saturating_sub(self.pause) / 16).max(1);
+        }
+        self.last_tick = Some(now);
+    }
+
+    fn silence(&mut self, from: Ts, to: Ts) {
+        if self.silences.len() >= SILENCES {
+            self.silences.pop_front();
+        }
+        self.silences.push_back((from, to));
+    }
+
+    fn pair(&mut self, flow: &FlowConst, f: impl FnOnce(&mut Pair, bool)) {
+        let (a, b) = ends(flow);
+        if a.is_none() || b.is_none() {
+            return;
+        }
+        let (key, low) = if a <= b { ((a, b), true) } else { ((b, a), false) };
+        if let Some(pair) = self.pairs.get_mut(&key) {
+            return f(pair, low);
+        }
+        let mut pair = Pair::default();
+        f(&mut pair, low);
+        if self.pairs.insert(key, pair).is_some() {
+            self.hits.hit(Limit::DetectorSources);
+        }
+    }
+
+    /// Whether the feed fell silent in a stretch of time, or shortly before it.
+    pub(crate) fn was_silent(&self, from: Ts, to: Ts) -> bool {
+        self.silences.iter().any(|(a, b)| *a <= to && b.plus(RECOVERY) >= from)
+    }
+
+    /// What was seen of two devices in a stretch of time. Without IP, MACs stand padded.
+    pub(crate) fn quality(&self, a: Addr, b: Addr, from: Ts, to: Ts) -> Quality {
+        let pair = self.pairs.get(&(a.min(b), a.max(b))).copied().unwrap_or_default();
+        Quality {
+            gaps: pair.gap.is_some_and(|g| g >= from && g <= to),
+            one_direction: pair.heard.iter().filter(|h| h.is_some()).count() == 1,
+            feed_silent: self.was_silent(from, to),
+            before_first: self.first.is_none_or(|f| from < f),
+        }
+    }
+}
+
+/// Originator and responder; MACs stand padded where there is no IP.
+fn ends(flow: &FlowConst) -> (Addr, Addr) {
+    if flow.src.is_none() { (flow.src_mac.padded(), flow.dst_mac.padded()) } else { (flow.src, flow.dst) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gwcore::{FlowRef, Key};
+
+    const A: Addr = Addr([1; 16]);
+    const B: Addr = Addr([2; 16]);
+
+    fn tell(o: &mut Observation, second: i64, reversed: bool, body: Body) {
+        let flow = FlowConst { src: A, dst: B, ..FlowConst::default() };
+        let fact =
+            Fact { key: Key::default(), ts: Ts(second * SECOND), frame: 1, flow: FlowRef(u32::from(reversed)), body };
+        o.fact(&fact, &flow);
+    }
+
+    fn quality(o: &Observation, from: i64, to: i64) -> Quality {
+        o.quality(B, A, Ts(from * SECOND), Ts(to * SECOND))
+    }
+
+    #[test]
+    fn a_minute_without_frames_is_silence_in_a_busy_feed_only() {
+        let silent = |step: i64| {
+            let mut o = Observation::new(&Limits::default());
+            (0..1_000).for_each(|i| tell(&mut o, i * step, false, Body::Tick { frames: 1 }));
+            tell(&mut o, 999 * step + 60, false, Body::Tick { frames: 1 });
+            o.was_silent(Ts(999 * step * SECOND), Ts((999 * step + 60) * SECOND))
+        };
+        assert!(silent(1));
+        assert!(!silent(30), "a feed that speaks twice a minute");
+    }
+
+    #[test]
+    fn gaps_directions_and_edges_are_told() {
+        let mut o = Observation::new(&Limits::default());
+        tell(&mut o, 100, false, Body::Tick { frames: 0 });
+        tell(&mut o, 101, false, Body::FlowStart);
+        assert!(quality(&o, 100, 101).one_direction);
+        tell(&mut o, 102, true, Body::Role("outstation"));
+        assert!(quality(&o, 100, 102).is_whole());
+        assert!(quality(&o, 99, 102).before_first);
+        tell(&mut o, 103, true, Body::Gap { missing: 10 });
+        assert!(quality(&o, 102, 104).gaps && !quality(&o, 104, 105).gaps);
+        tell(&mut o, 50, false, Body::TimeBreak { back: 1 });
+        assert!(quality(&o, 50, 60).feed_silent && !quality(&o, 111, 112).feed_silent);
+    }
+}

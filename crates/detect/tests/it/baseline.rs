@@ -1,0 +1,392 @@
+//! Detectors with a baseline, on facts made by hand: what is learned is quiet, what is new speaks as grave as it should.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use detect::{Baseline, Class, Detectors, Devices, Learner, Maintenance, Setup, Site};
+use gwcore::time::{HOUR, MINUTE, SECOND};
+use gwcore::{Basis, Body, Finding, Limit, Limits, Op, OpClass, PointId, Sample, Severity};
+
+use super::{START, Story};
+
+const MASTER: u8 = 1;
+const RTU: u8 = 2;
+const PLC: u8 = 3;
+const HMI: u8 = 4;
+
+fn op(proto: &'static str, class: OpClass, function: u16, address: u32) -> Body {
+    let point = (class != OpClass::Other).then_some(PointId { table: "binary_output", unit: 1, address });
+    Body::Op(Op {
+        proto,
+        class,
+        function,
+        name: "function",
+        point,
+        points: 1,
+        value: Some(1.0),
+        action: "",
+        is_answer: false,
+        refused: None,
+    })
+}
+
+fn sample(proto: &'static str, address: u32, value: f64, write: bool) -> Body {
+    let point = PointId { table: "holding_register", unit: 1, address };
+    Body::Sample(Sample { proto, point, value, discrete: false, good: true, write })
+}
+
+impl Story {
+    fn service(&mut self, at: i64, pair: (u8, u8), port: u16, proto: &'static str) -> &mut Self {
+        self.tell(at, pair, port, Body::FlowStart);
+        self.tell(at, pair, port, Body::Service { proto, server_is_responder: true })
+    }
+
+    /// An ordinary minute: the master polls the RTU over DNP3 every second, and the PLC over Modbus; the HMI reads the PLC.
+    fn minute(&mut self, at: i64) -> &mut Self {
+        for s in 0..60 {
+            let at = at + s * SECOND;
+            self.tick(at);
+            self.tell(at, (MASTER, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
+            self.tell(at, (RTU, MASTER), 20_000, Body::Role("outstation"));
+            self.tell(at, (MASTER, PLC), 502, op("modbus", OpClass::Read, 3, 0));
+            let swing = 500.0 + 100.0 * ((at / SECOND) as f64 / 50.0).sin();
+            self.tell(at, (PLC, MASTER), 502, sample("modbus", 7, swing.round(), false));
+        }
+        self.tell(at, (HMI, PLC), 502, op("modbus", OpClass::Read, 4, 0))
+    }
+
+    /// `hours` ordinary hours, of which ten minutes each are told; the master commands the PLC in each.
+    fn hours(&mut self, hours: i64) -> &mut Self {
+        self.service(0, (MASTER, RTU), 20_000, "dnp3");
+        self.service(0, (MASTER, PLC), 502, "modbus");
+        self.service(0, (HMI, PLC), 502, "modbus");
+        for h in 0..hours {
+            (0..10).for_each(|m| {
+                self.minute(h * HOUR + m * 6 * MINUTE);
+            });
+            let at = h * HOUR + 55 * MINUTE;
+            self.tell(at, (MASTER, PLC), 502, op("modbus", OpClass::SetPoint, 6, 40));
+            self.tell(at, (MASTER, PLC), 502, sample("modbus", 40, 100.0 + (h % 8) as f64, true));
+        }
+        self
+    }
+
+    fn learned(&self) -> Baseline {
+        self.learned_without(&Limits::default(), Maintenance::default(), BTreeSet::new())
+    }
+
+    fn learned_without(&self, limits: &Limits, windows: Maintenance, frames: BTreeSet<u64>) -> Baseline {
+        let mut learner = Learner::new(limits, windows, frames);
+        learner.batch(&self.facts, &self.flows);
+        learner.finish().0
+    }
+}
+
+fn usual() -> Baseline {
+    Story::default().hours(8).learned()
+}
+
+fn judged(story: &Story, setup: &Setup) -> Vec<(&'static str, Severity)> {
+    let all = story.findings_under(setup);
+    all.iter().filter(|f| f.severity > Severity::Info).map(|f| (f.detector, f.severity)).collect()
+}
+
+/// What an hour says after a story was told in its twentieth minute, against the usual baseline.
+fn after(tell: impl FnOnce(&mut Story, i64)) -> Vec<(&'static str, Severity)> {
+    let mut s = Story::default();
+    s.service(0, (MASTER, RTU), 20_000, "dnp3").minute(0);
+    tell(&mut s, 20 * MINUTE);
+    judged(&s, &Setup { baseline: Some(Arc::new(usual())), ..Setup::default() })
+}
+
+#[test]
+fn what_was_learned_is_quiet() {
+    let mut s = Story::default();
+    s.hours(2);
+    assert_eq!(judged(&s, &Setup { baseline: Some(Arc::new(usual())), ..Setup::default() }), []);
+}
+
+#[test]
+fn without_a_baseline_nothing_is_a_finding_for_being_new() {
+    let mut s = Story::default();
+    s.hours(1).service(HOUR, (99, RTU), 20_000, "dnp3").tell(
+        HOUR,
+        (99, RTU),
+        20_000,
+        op("dnp3", OpClass::Control, 5, 1),
+    );
+    assert_eq!(judged(&s, &Setup::default()), []);
+}
+
+#[test]
+fn a_strange_master_is_one_alarm_and_a_strange_device() {
+    let got = after(|s, at| {
+        s.service(at, (99, RTU), 20_000, "dnp3");
+        s.tell(at, (99, RTU), 20_000, op("dnp3", OpClass::Control, 5, 1));
+    });
+    assert_eq!(got, [("new-device", Severity::Low), ("new-master", Severity::High)]);
+}
+
+#[test]
+fn a_command_from_a_known_reader_is_high_and_from_the_commander_low_or_nothing() {
+    let from = |source: u8, target: u8, proto, address| {
+        // Write register, and direct operate.
+        let (port, function) = if proto == "modbus" { (502, 6) } else { (20_000, 5) };
+        after(move |s, at| {
+            s.tell(at, (source, target), port, op(proto, OpClass::SetPoint, function, address));
+        })
+    };
+    assert_eq!(from(HMI, PLC, "modbus", 40), [("control-from-unusual-source", Severity::High)]);
+    assert_eq!(from(MASTER, PLC, "modbus", 40), []);
+    assert_eq!(from(MASTER, PLC, "modbus", 41), [("new-point", Severity::Low)], "first command on a point");
+    // The master commands others in Modbus, but never anyone in DNP3.
+    assert_eq!(from(MASTER, RTU, "dnp3", 1), [("control-from-unusual-source", Severity::High)]);
+}
+
+#[test]
+fn a_new_conversation_in_a_utility_protocol_is_medium_another_low() {
+    let got = after(|s, at| {
+        s.service(at, (HMI, RTU), 502, "modbus");
+    });
+    assert_eq!(got, [("new-conversation", Severity::Medium)]);
+    let got = after(|s, at| {
+        s.service(at, (HMI, RTU), 22, "ssh");
+    });
+    assert_eq!(got, [("new-service", Severity::Low)]);
+}
+
+#[test]
+fn dnp3_between_strangers_to_each_other_is_told_once_a_request_or_a_minute_says_who_asks() {
+    let got = after(|s, at| {
+        s.service(at, (MASTER, PLC), 20_000, "dnp3");
+        s.tell(at, (MASTER, PLC), 20_000, op("dnp3", OpClass::Read, 1, 0));
+    });
+    assert_eq!(got, [("new-conversation", Severity::Medium)], "nobody was the master of it");
+    let got = after(|s, at| {
+        s.service(at, (RTU, MASTER), 20_000, "dnp3");
+    });
+    assert_eq!(got, [], "the known conversation, seen from its middle");
+}
+
+#[test]
+fn a_new_function_of_a_known_pair_is_low() {
+    let got = after(|s, at| {
+        s.tell(at, (MASTER, RTU), 20_000, op("dnp3", OpClass::ReportsOff, 21, 0));
+    });
+    assert_eq!(got, [("new-function", Severity::Low)]);
+}
+
+#[test]
+fn set_points_outside_their_range_are_medium_and_measurements_facts() {
+    let write = |value: f64| {
+        after(move |s, at| {
+            s.tell(at, (MASTER, PLC), 502, sample("modbus", 40, value, true));
+        })
+    };
+    assert_eq!(write(107.0), []);
+    assert_eq!(write(300.0), [("value-range", Severity::Medium)]);
+    let read = after(|s, at| {
+        s.tell(at, (PLC, MASTER), 502, sample("modbus", 7, 900.0, false));
+    });
+    assert_eq!(read, []);
+}
+
+#[test]
+fn declared_limits_need_no_baseline() {
+    let list =
+        "proto,table,unit_id,address,name,unit,scale,low,high\nmodbus,holding_register,1,40,Set point,kV,0.1,9,11\n";
+    let text = "[[device]]\nname = \"PLC\"\naddresses = [\"10.0.0.3\"]\npoints = \"p.csv\"";
+    let site = Arc::new(Site::parse(text, &|_| Ok(list.into())).unwrap());
+    let found = |value: f64| {
+        let mut s = Story::default();
+        s.tick(0).tell(0, (MASTER, PLC), 502, sample("modbus", 40, value, true));
+        s.findings_under(&Setup { site: site.clone(), ..Setup::default() })
+    };
+    assert!(found(110.0).is_empty());
+    let f = &found(111.0)[0];
+    assert_eq!((f.detector, f.severity, f.basis), ("value-range", Severity::Medium, Basis::Declared));
+    assert_eq!((f.evidence.observed.as_str(), f.evidence.expected.as_deref()), ("11.1 kV", Some("9 to 11 kV")));
+}
+
+#[test]
+fn declared_masters_are_quiet_and_others_high_without_a_baseline() {
+    let text = "[[device]]\nname = \"FE\"\naddresses = [\"10.0.0.1\"]\n[[device]]\nname = \"FE2\"\naddresses = [\"10.0.0.5\"]\n\
+        [[device]]\nname = \"RTU\"\naddresses = [\"10.0.0.2\"]\nmasters = [\"FE\"]\nbackup_masters = [\"FE2\"]\ncritical = true";
+    let site = Arc::new(Site::parse(text, &|_| Err(String::new())).unwrap());
+    let from = |source: u8, class| {
+        let mut s = Story::default();
+        s.tick(0).tell(0, (source, RTU), 20_000, op("dnp3", class, 5, 1));
+        let mut got = judged(&s, &Setup { site: site.clone(), ..Setup::default() });
+        let baseline = Some(Arc::new(usual()));
+        let with = judged(&s, &Setup { site: site.clone(), baseline, ..Setup::default() });
+        got.extend(with.into_iter().filter(|g| !matches!(g.0, "new-function" | "new-point")));
+        got
+    };
+    assert_eq!(from(5, OpClass::Control), [], "the declared backup");
+    let new = ("new-master", Severity::High);
+    assert_eq!(from(9, OpClass::Read).into_iter().filter(|g| g.0 != "new-device").collect::<Vec<_>>(), [new, new]);
+    assert!(from(9, OpClass::Control).contains(&("new-master", Severity::Critical)));
+}
+
+#[test]
+fn a_poll_at_another_period_is_low_and_not_when_packets_are_missing() {
+    let polls = |step: i64, gap: bool| {
+        after(move |s, at| {
+            for i in 0..90 {
+                let at = at + i * step;
+                s.tick(at);
+                s.tell(at, (MASTER, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
+                s.tell(
+                    at,
+                    (RTU, MASTER),
+                    20_000,
+                    if gap { Body::Gap { missing: 9 } } else { Body::Role("outstation") },
+                );
+            }
+        })
+    };
+    assert_eq!(polls(SECOND, false), []);
+    assert_eq!(polls(3 * SECOND, false), [("period", Severity::Low)]);
+    assert_eq!(polls(3 * SECOND, true), []);
+}
+
+#[test]
+fn a_device_that_falls_silent_is_missed_unless_the_feed_did() {
+    // The PLC keeps speaking every minute; the RTU does not.
+    let silent_for = |minutes: i64, feed: bool| {
+        let baseline = {
+            let mut s = Story::default();
+            s.service(0, (MASTER, RTU), 20_000, "dnp3");
+            (0..480).for_each(|m| {
+                s.tick(m * MINUTE).tell(m * MINUTE, (RTU, MASTER), 20_000, Body::Role("outstation"));
+                s.tell(m * MINUTE, (PLC, MASTER), 502, sample("modbus", 7, 1.0, false));
+            });
+            s.learned()
+        };
+        let mut s = Story::default();
+        s.tick(0).tell(0, (RTU, MASTER), 20_000, Body::Role("outstation"));
+        for m in (0..=minutes).filter(|m| feed || *m == minutes) {
+            (0..12).for_each(|i| {
+                s.tick(m * MINUTE + i * 5 * SECOND);
+            });
+            s.tell(m * MINUTE, (PLC, MASTER), 502, sample("modbus", 7, 1.0, false));
+        }
+        judged(&s, &Setup { baseline: Some(Arc::new(baseline)), ..Setup::default() })
+            .into_iter()
+            .filter(|g| g.0 == "missing-device")
+            .count()
+    };
+    assert_eq!(silent_for(30, true), 1);
+    assert_eq!(silent_for(7, true), 0, "three times a minute and five more");
+    assert_eq!(silent_for(30, false), 0, "the whole feed was silent");
+}
+
+#[test]
+fn a_young_baseline_speaks_as_low() {
+    let young = Story::default().hours(4).learned();
+    assert!(young.is_young() && !usual().is_young());
+    let mut s = Story::default();
+    s.minute(0).tell(MINUTE, (HMI, PLC), 502, op("modbus", OpClass::SetPoint, 6, 40));
+    let got = judged(&s, &Setup { baseline: Some(Arc::new(young)), ..Setup::default() });
+    assert_eq!(got, [("control-from-unusual-source", Severity::Low)]);
+}
+
+#[test]
+fn what_is_excluded_is_not_learned() {
+    let mut s = Story::default();
+    s.hours(1);
+    let command = s.facts.len() as u64 + 1;
+    s.tell(HOUR, (HMI, PLC), 502, op("modbus", OpClass::SetPoint, 6, 40));
+    let commanders = |b: Baseline| b.worth(Class::Command).kinds;
+    let learned = |windows: &str, frames: &[u64]| {
+        s.learned_without(&Limits::default(), Maintenance::parse(windows).unwrap(), frames.iter().copied().collect())
+    };
+    assert_eq!(commanders(learned("", &[])), 2);
+    assert_eq!(commanders(learned("", &[command])), 1);
+    let window = |asset: &str| format!("{},{},{asset}", START.plus(HOUR), START.plus(HOUR));
+    assert_eq!(commanders(learned(&window("10.0.0.4"), &[])), 1);
+    assert_eq!(commanders(learned(&window("10.0.0.9"), &[])), 2);
+}
+
+fn bytes(b: &Baseline) -> Vec<u8> {
+    let mut out = Vec::new();
+    b.write(&mut out).unwrap();
+    out
+}
+
+#[test]
+fn a_file_read_back_is_the_same_and_a_newer_one_is_refused() {
+    let b = usual();
+    let back = Baseline::read(&mut &bytes(&b)[..], &Limits::default()).unwrap();
+    assert_eq!(bytes(&b), bytes(&back));
+    assert_eq!(back.worth(Class::Point), b.worth(Class::Point));
+    let newer = zstd::encode_all(&br#"{"format":"gridwarden-baseline","version":2,"shape":"unknown"}"#[..], 1).unwrap();
+    let e = Baseline::read(&mut &newer[..], &Limits::default()).unwrap_err().to_string();
+    assert!(e.contains("`2` is newer than `1`") && !e.contains('\n'), "{e}");
+    for bad in [&b""[..], b"text", &zstd::encode_all(&b"{}"[..], 1).unwrap()] {
+        assert!(Baseline::read(&mut &bad[..], &Limits::default()).is_err());
+    }
+}
+
+/// A file of version 1 as it was written when that version came: one device, one point with its range.
+const VERSION_1: &str = r#"{"format":"gridwarden-baseline","version":1,"first":"2026-03-01T00:00:00.000000Z",
+"last":"2026-03-02T00:00:00.000000Z","hours":[492300,492301],"full":[],"suspicions":[["scan:10.0.0.9","a sentence"]],
+"words":["","modbus","holding_register"],"entries":[[[0,"10.0.0.3","",0,0,0,0],1772323200000000000,1772409600000000000,7,2,2]],
+"values":[[[4,"","10.0.0.3",1,2,1,7],{"own":{"count":3,"min":1.0,"max":9.5,"last":2.0,"changes":2,"falls":1,"moved":12.0,"absurd":0},
+"states":[1.0,2.0,9.5],"many":false,"discrete":false}]],"rhythms":[[[3,"10.0.0.1","10.0.0.3",1,0,3,0],{"steps":{"40":20}}]],
+"activity":[["10.0.0.3",100,2,2]]}"#;
+
+#[test]
+fn a_file_of_version_1_opens() {
+    let file = zstd::encode_all(VERSION_1.as_bytes(), 1).unwrap();
+    let b = Baseline::read(&mut &file[..], &Limits::default()).unwrap();
+    assert_eq!((b.worth(Class::Device).kinds, b.hours(), b.days()), (1, 2, 1));
+    assert_eq!(b.suspicions(), [("scan:10.0.0.9".to_owned(), "a sentence".to_owned())]);
+}
+
+#[test]
+fn halves_merged_know_what_the_whole_knows() {
+    let mut whole = Story::default();
+    whole.hours(8);
+    let half = whole.facts.len() / 2;
+    let learn = |range: std::ops::Range<usize>| {
+        let mut l = Learner::new(&Limits::default(), Maintenance::default(), BTreeSet::new());
+        l.batch(&whole.facts[range], &whole.flows);
+        l.finish().0
+    };
+    let mut merged = learn(0..half);
+    merged.merge(&learn(half..whole.facts.len()));
+    let all = whole.learned();
+    for class in Class::ALL {
+        assert_eq!(merged.worth(class), all.worth(class), "{}", class.name());
+    }
+    assert_eq!((merged.hours(), merged.span()), (all.hours(), all.span()));
+}
+
+#[test]
+fn a_full_table_makes_its_classes_mute_never_wrong() {
+    let mut limits = Limits::default();
+    limits.set(Limit::BaselineKeys, 3);
+    let mut story = Story::default();
+    story.hours(7);
+    let b = story.learned_without(&limits, Maintenance::default(), BTreeSet::new());
+    let mut s = Story::default();
+    s.hours(1);
+    assert_eq!(judged(&s, &Setup { baseline: Some(Arc::new(b)), ..Setup::default() }), []);
+}
+
+#[test]
+fn batches_change_nothing() {
+    let mut s = Story::default();
+    s.minute(0).service(MINUTE, (99, PLC), 502, "modbus");
+    s.tell(MINUTE, (99, PLC), 502, op("modbus", OpClass::SetPoint, 6, 40));
+    let setup = Setup { baseline: Some(Arc::new(usual())), ..Setup::default() };
+    let by = |size: usize| -> Vec<Finding> {
+        let mut detectors = Detectors::new(&setup, &[], &[]);
+        s.facts.chunks(size).for_each(|facts| detectors.batch(facts, &s.flows, &|_| Arc::from("a")));
+        detectors.finish(&Devices::new(&Limits::default()).finish(), &|_| Arc::from("a"))
+    };
+    let ids = |f: Vec<Finding>| f.into_iter().map(|f| (f.id, f.raised, f.count)).collect::<Vec<_>>();
+    assert_eq!(ids(by(1)), ids(by(1_000)));
+    assert!(!by(7).is_empty());
+}
