@@ -143,6 +143,9 @@ impl Folder {
             open.finding.evidence.more.entry("maintenance".into()).or_insert_with(|| reason.into());
         }
         grow(&mut open.finding, s, severity, now, files);
+        if open.finding.community_id.is_none() {
+            open.finding.community_id = flow::community_id(s.flow, self.setup.community_id_seed);
+        }
     }
 
     /// Every finding by (`ts`, `id`), its parties named by the inventory.
@@ -226,9 +229,6 @@ fn grow(f: &mut Finding, s: &Sighting<'_>, severity: Severity, now: Ts, files: &
         if !f.uids.contains(&uid) {
             f.uids.push(uid);
         }
-    }
-    if f.community_id.is_none() {
-        f.community_id = flow::community_id(s.flow);
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Setup {
     pub site: Arc<Site>,
     /// Declared work; empty if none.
     pub maintenance: Arc<Maintenance>,
+    /// Seed of the Community IDs in findings.
+    pub community_id_seed: u16,
 }
 
 impl Setup {

@@ -8,6 +8,8 @@ use packet::{Anomalies, Packet};
 pub(crate) enum Item {
     /// A packet of shard `shard`; its payload is `arena[from..to]`.
     Packet { packet: Packet, shard: u8, from: u32, to: u32, anomalies: Anomalies },
+    /// Something wrong with a packet that belongs to no flow.
+    Stray { step: u64, packet: Packet, reason: &'static str, detail: String },
     /// Timers run up to `now` in every shard.
     Tick { step: u64, now: Ts, frames: u64 },
     /// Time went back by `back` nanoseconds, to `now`.

@@ -13,6 +13,7 @@ mod merge;
 mod pipeline;
 mod points;
 mod protocols;
+mod strays;
 mod worker;
 
 pub use clock::{Clock, Moved};

@@ -11,6 +11,7 @@ use packet::{Anomalies, Decoder, Outcome};
 use crate::batch::{Batch, Item};
 use crate::clock::{Clock, Moved, TimeBreak};
 use crate::merge::merge;
+use crate::strays::particulars;
 use crate::worker::Worker;
 
 /// Where frames come from, in order.
@@ -80,6 +81,8 @@ pub struct FileCounts {
     pub decoded: u64,
     /// Frames not decoded, by reason.
     pub reasons: Vec<(&'static str, u64)>,
+    /// Frames of which not all was captured.
+    pub cut_by_snaplen: u64,
 }
 
 /// What the run counted.
@@ -109,6 +112,7 @@ impl Counts {
         }
         let Some(file) = self.files.get_mut(index) else { return };
         file.frames += 1;
+        file.cut_by_snaplen += u64::from((f.data.len() as u64) < u64::from(f.wire_len));
         self.bytes += u64::from(f.wire_len);
         let (first, last) = self.span.unwrap_or((f.ts, f.ts));
         self.span = Some((first.min(f.ts), last.max(f.ts)));
@@ -175,6 +179,8 @@ fn serve(worker: &mut Worker, jobs: &Receiver<Job>, results: &SyncSender<Job>) {
 /// Where packets go: straight into the one worker, or into batches for several.
 trait Lane {
     fn packet(&mut self, p: &packet::Packet, payload: &[u8], shard: u8, anomalies: &Anomalies);
+    /// Something wrong with a packet that belongs to no flow.
+    fn stray(&mut self, step: u64, p: &packet::Packet, what: (&'static str, &str));
     fn every(&mut self, make: &dyn Fn() -> Item);
     /// Hands what is complete to `sink`: everything when `last`.
     fn flush(&mut self, last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()>;
@@ -191,12 +197,15 @@ impl Lane for Inline {
     fn packet(&mut self, p: &packet::Packet, payload: &[u8], shard: u8, anomalies: &Anomalies) {
         self.worker.packet(p, payload, shard, anomalies, &mut self.out);
     }
+    fn stray(&mut self, step: u64, p: &packet::Packet, what: (&'static str, &str)) {
+        self.worker.stray(step, p, what, &mut self.out);
+    }
     fn every(&mut self, make: &dyn Fn() -> Item) {
         match make() {
             Item::Tick { step, now, frames } => self.worker.tick(step, now, frames, &mut self.out),
             Item::Back { step, now, back } => self.worker.back(step, now, back, &mut self.out),
             Item::Finish { step, now } => self.worker.finish(step, now, &mut self.out),
-            Item::Packet { .. } => {}
+            Item::Packet { .. } | Item::Stray { .. } => {}
         }
     }
     fn flush(&mut self, _last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
@@ -260,6 +269,11 @@ impl Lane for Lanes {
             batch.packet(*p, payload, shard, *anomalies);
         }
     }
+    fn stray(&mut self, step: u64, p: &packet::Packet, (reason, detail): (&'static str, &str)) {
+        if let Some(batch) = self.filling.first_mut() {
+            batch.items.push(Item::Stray { step, packet: *p, reason, detail: detail.to_owned() });
+        }
+    }
     fn every(&mut self, make: &dyn Fn() -> Item) {
         self.filling.iter_mut().for_each(|b| b.items.push(make()));
     }
@@ -287,6 +301,7 @@ fn run(
     let mut decoder = Decoder::new(&options.limits, options.packet, gwcore::ids::hash_seed());
     let mut clock = Clock::default();
     let mut counts = Counts::default();
+    let mut hits = LimitHits::default();
     let mut breaks: VecDeque<Vec<Break>> = VecDeque::from([Vec::new()]);
     let (mut in_batch, mut batch_start, mut last_seq) = (0usize, Ts::default(), 0u64);
     let mut since_tick = 0u64;
@@ -314,7 +329,10 @@ fn run(
             counts.twins += u64::from(decoded.packet.twin);
             let shard = flow::shard_of(&decoded.packet, decoded.payload);
             lane.packet(&decoded.packet, decoded.payload, shard, &decoded.anomalies);
+        } else if matches!(decoded.outcome, Outcome::Fragment) {
+            decoded.anomalies.iter().for_each(|reason| lane.stray(step + 1, &decoded.packet, (reason, "")));
         }
+        incomplete(decoder.incomplete(), step + 1, lane);
         in_batch += 1;
         if in_batch >= BATCH_FRAMES || clock.now().since(batch_start) >= BATCH_TIME || lane.bytes() >= BATCH_BYTES {
             in_batch = 0;
@@ -322,14 +340,15 @@ fn run(
             breaks.push_back(Vec::new());
             lane.flush(false, &mut |out| {
                 time_breaks(&mut breaks, out);
+                hits.add(&out.hits);
                 stage.batch(out, Seen { interfaces: source.interfaces(), bytes: counts.bytes })
             })?;
         }
     }
     let (step, now) = (last_seq.saturating_mul(2).saturating_add(2), clock.end());
     lane.every(&|| Item::Tick { step, now, frames: since_tick });
+    incomplete(decoder.finish(), step + 1, lane);
     lane.every(&|| Item::Finish { step: step + 2, now });
-    let mut hits = LimitHits::default();
     lane.flush(true, &mut |out| {
         time_breaks(&mut breaks, out);
         hits.add(&out.hits);
@@ -340,6 +359,13 @@ fn run(
     counts.hits.add(decoder.limit_hits());
     counts.panics = lane.panics();
     Ok(counts)
+}
+
+/// Tells of datagrams that did not become whole, after all else that the frame led to.
+fn incomplete(list: &[packet::Incomplete], step: u64, lane: &mut dyn Lane) {
+    for i in list {
+        lane.stray(step, &i.packet, ("fragment_incomplete", &particulars(i)));
+    }
 }
 
 /// Packet time went back at a frame.

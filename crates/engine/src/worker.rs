@@ -7,6 +7,7 @@ use proto::At;
 
 use crate::batch::{Batch, Item};
 use crate::bridge::{Bridge, FlowApp};
+use crate::strays::Strays;
 
 /// Shards, whatever the number of threads.
 pub(crate) const SHARDS: u8 = 32;
@@ -18,6 +19,7 @@ pub(crate) struct Worker {
     limits: Limits,
     full: bool,
     epoch: u64,
+    strays: Strays,
     /// Panics contained in parsers.
     pub(crate) panics: u64,
 }
@@ -31,7 +33,7 @@ impl Worker {
             place[usize::from(shard)] = shards.len();
             shards.push((shard, Shard::new(limits, options.clone())));
         }
-        Worker { shards, place, limits: limits.clone(), full, epoch: 1, panics: 0 }
+        Worker { shards, place, limits: limits.clone(), full, epoch: 1, strays: Strays::default(), panics: 0 }
     }
 
     /// A new batch begins: flow constants are written anew.
@@ -48,6 +50,7 @@ impl Worker {
                     let payload = batch.arena.get(*from as usize..*to as usize).unwrap_or_default();
                     self.packet(packet, payload, *shard, anomalies, out);
                 }
+                Item::Stray { step, packet, reason, detail } => self.stray(*step, packet, (reason, detail), out),
                 Item::Tick { step, now, frames } => self.tick(*step, *now, *frames, out),
                 Item::Back { step, now, back } => self.back(*step, *now, *back, out),
                 Item::Finish { step, now } => self.finish(*step, *now, out),
@@ -68,6 +71,11 @@ impl Worker {
         }
     }
 
+    /// Something wrong with a packet that belongs to no flow.
+    pub(crate) fn stray(&mut self, step: u64, p: &Packet, what: (&'static str, &str), out: &mut Out) {
+        self.strays.tell((step, p), what, (&self.limits, self.full), out);
+    }
+
     /// Timers run up to `now`.
     pub(crate) fn tick(&mut self, step: u64, now: Ts, frames: u64, out: &mut Out) {
         self.tell(step, now, Body::Tick { frames }, out);
@@ -77,6 +85,7 @@ impl Worker {
     /// The input is over: every flow ends.
     pub(crate) fn finish(&mut self, step: u64, now: Ts, out: &mut Out) {
         self.each(step, now, out, |shard, bridge| shard.finish(now, bridge));
+        self.strays.finish(step + 1, &self.limits, self.full, out);
         let mut hits = LimitHits::default();
         self.shards.iter().for_each(|(_, s)| hits.add(s.hits()));
         out.hits.add(&hits);

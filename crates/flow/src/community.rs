@@ -11,8 +11,8 @@ const UDP: u8 = 17;
 const ICMP6: u8 = 58;
 const SCTP: u8 = 132;
 
-/// Community ID with seed 0; none without IP.
-pub fn community_id(flow: &FlowConst) -> Option<String> {
+/// Community ID under a seed, which all tools of a site must share (0 unless they were told another); none without IP.
+pub fn community_id(flow: &FlowConst, seed: u16) -> Option<String> {
     if flow.src.is_none() && flow.dst.is_none() {
         return None;
     }
@@ -35,7 +35,7 @@ pub fn community_id(flow: &FlowConst) -> Option<String> {
     let ((a, a_port), (b, b_port)) =
         if in_order { ((src, src_port), (dst, dst_port)) } else { ((dst, dst_port), (src, src_port)) };
     let mut hash = Sha1::new();
-    hash.update([0, 0]);
+    hash.update(seed.to_be_bytes());
     hash.update(a);
     hash.update(b);
     hash.update([flow.ip_proto, 0]);

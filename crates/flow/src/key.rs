@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use gwcore::{Ts, Uid};
+use gwcore::{FlowConst, Ts, Uid};
 use packet::{Packet, Transport, flag};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -207,7 +207,30 @@ fn by_transaction(src_port: u16, dst_port: u16, payload: &[u8]) -> Option<u64> {
     Some(u64::from(port) << 32 | u64::from(u16::from_be_bytes(id)))
 }
 
+/// The identity that a conversation would have whose first and only packet this is: for what belongs to no flow.
+pub fn constant_of(p: &Packet) -> FlowConst {
+    let k = keyed(p, &[]);
+    k.constant(p, k.key.uid(k.forward, p.ts, 0))
+}
+
 impl Keyed {
+    /// What is constant for a flow that this packet's sender opened.
+    pub(crate) fn constant(&self, p: &Packet, uid: Uid) -> FlowConst {
+        FlowConst {
+            uid,
+            src: p.src,
+            dst: p.dst,
+            src_port: self.src_port,
+            dst_port: self.dst_port,
+            src_mac: p.link.src,
+            dst_mac: p.link.dst,
+            vlans: p.link.vlans,
+            ip_proto: p.ip_proto,
+            interface: p.interface,
+            file: p.file,
+        }
+    }
+
     /// The side of this packet's sender in a flow whose originator is end `a` or not.
     #[inline]
     pub(crate) fn side(&self, orig_is_a: bool) -> Side {

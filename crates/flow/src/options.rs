@@ -1,6 +1,8 @@
-//! What can be chosen: checksums, the overlap policy and the time-outs, which bear Zeek's names and defaults.
+//! What can be chosen: checksums, overlap policies and the time-outs, which bear Zeek's names and defaults.
 
 use gwcore::time::{HOUR, MINUTE, SECOND};
+
+use crate::Targets;
 
 /// What is made of wrong transport checksums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,35 +16,13 @@ pub enum Checksums {
     All,
 }
 
-/// Which version of overlapping TCP data a target keeps (Novak, Sturges: Target-Based TCP Stream Reassembly, 2007).
-///
-/// Data goes up on arrival under `First`; under the others it waits for its ACK, since a later segment may still replace it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OverlapPolicy {
-    /// What came first.
-    #[default]
-    First,
-    /// What came last.
-    Last,
-    /// What came first, unless the later segment begins before it.
-    Bsd,
-    /// As `Bsd`; the later segment also wins when it begins at the same place and reaches further.
-    Linux,
-    /// What came first, unless the later segment begins before it or at the same place.
-    OldLinux,
-    /// What came first, unless the later segment begins before it and ends after it.
-    Windows,
-    /// The later segment when it ends at the same place or after.
-    Solaris,
-}
-
 /// How a shard treats packets.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What is made of wrong checksums.
     pub checksums: Checksums,
-    /// Which version of overlapping data is kept.
-    pub overlap: OverlapPolicy,
+    /// Which version of overlapping data is kept, by the address of its receiver.
+    pub overlap: Targets,
     /// TCP sessions without a packet for this long are over, in ns (5 min).
     pub tcp_inactivity_timeout: i64,
     /// The same for established TCP sessions of a utility protocol, in ns (24 h).
@@ -67,7 +47,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             checksums: Checksums::Auto,
-            overlap: OverlapPolicy::First,
+            overlap: Targets::default(),
             tcp_inactivity_timeout: 5 * MINUTE,
             ot_inactivity_timeout: 24 * HOUR,
             udp_inactivity_timeout: MINUTE,

@@ -1,9 +1,7 @@
-//! Recently delivered stream bytes, kept to compare what is sent again, and the rules by which targets choose between versions.
+//! Recently delivered stream bytes, kept to compare what is sent again.
 //!
 //! All streams of a shard share one ring; each remembers where its last bytes lie in it. So memory is bounded by
 //! `overlap_shard_bytes`, whatever the number of flows, and what the ring has overwritten is simply not compared.
-
-use crate::OverlapPolicy;
 
 /// Bytes shown of each version of a conflict.
 const SHOWN: usize = 32;
@@ -95,21 +93,6 @@ pub(crate) fn differ(old_offset: i64, old: &[u8], new_offset: i64, new: &[u8]) -
     Some(format!("offset {}: was {}, then {}", from.saturating_add(at as i64), show(old), show(new)))
 }
 
-impl OverlapPolicy {
-    /// Whether the later of two overlapping segments (each from, to) replaces the earlier.
-    pub(crate) fn later_wins(self, old: (i64, i64), new: (i64, i64)) -> bool {
-        match self {
-            OverlapPolicy::First => false,
-            OverlapPolicy::Last => true,
-            OverlapPolicy::Bsd => new.0 < old.0,
-            OverlapPolicy::Linux => new.0 < old.0 || (new.0 == old.0 && new.1 > old.1),
-            OverlapPolicy::OldLinux => new.0 <= old.0,
-            OverlapPolicy::Windows => new.0 < old.0 && new.1 > old.1,
-            OverlapPolicy::Solaris => new.1 >= old.1,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,23 +121,5 @@ mod tests {
         ring.remember(&mut r, 0, b"abcdef", 3);
         assert_eq!(ring.conflict(&r, 0, b"XXXdef"), None);
         assert!(ring.conflict(&r, 3, b"X").is_some());
-    }
-
-    #[test]
-    fn policies() {
-        use OverlapPolicy::*;
-        let check = |old, new, winners: &[OverlapPolicy]| {
-            for policy in [First, Last, Bsd, Linux, OldLinux, Windows, Solaris] {
-                assert_eq!(policy.later_wins(old, new), winners.contains(&policy), "{policy:?} {old:?} {new:?}");
-            }
-        };
-        check((10, 20), (15, 18), &[Last]);
-        check((10, 20), (15, 20), &[Last, Solaris]);
-        check((10, 20), (15, 25), &[Last, Solaris]);
-        check((10, 20), (10, 18), &[Last, OldLinux]);
-        check((10, 20), (10, 20), &[Last, OldLinux, Solaris]);
-        check((10, 20), (10, 25), &[Last, Linux, OldLinux, Solaris]);
-        check((10, 20), (5, 15), &[Last, Bsd, Linux, OldLinux]);
-        check((10, 20), (5, 25), &[Last, Bsd, Linux, OldLinux, Windows, Solaris]);
     }
 }

@@ -2,7 +2,7 @@
 
 use gwcore::ids::Table;
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{FlowConst, Limit, LimitHits, Limits, Mac, Ts, Uid};
+use gwcore::{Limit, LimitHits, Limits, Mac, Ts, Uid};
 use packet::{Packet, Transport};
 
 use crate::checksum::{Decided, Sources, Verdict, Waiting};
@@ -12,7 +12,7 @@ use crate::stream::Budget;
 use crate::table::{FlowTable, Worth};
 use crate::tcp::{Segment, Tcp};
 use crate::timers::{Due, Timers};
-use crate::{Checksums, Flow, Handler, Options, Origin, Side};
+use crate::{Checksums, Flow, Handler, Options, Origin, OverlapPolicy, Side};
 
 /// A packet further than this from the shard's time is a stray: it moves nothing.
 const STRAY: i64 = MINUTE;
@@ -47,7 +47,7 @@ impl<A: Default> Shard<A> {
             table: FlowTable::new(limits.get(Limit::Flows)),
             timers: Timers::default(),
             sources: Sources::new(limits),
-            budget: Budget::new(limits, options.overlap),
+            budget: Budget::new(limits),
             options,
             now: None,
             serial: 0,
@@ -153,19 +153,7 @@ impl<A: Default> Shard<A> {
         let flip = originator_is_receiver(p);
         let orig_is_a = k.forward != flip;
         let counter = self.uid_counter(k, orig_is_a, p.ts);
-        let mut constant = FlowConst {
-            uid: k.key.uid(orig_is_a, p.ts, counter),
-            src: p.src,
-            dst: p.dst,
-            src_port: k.src_port,
-            dst_port: k.dst_port,
-            src_mac: p.link.src,
-            dst_mac: p.link.dst,
-            vlans: p.link.vlans,
-            ip_proto: p.ip_proto,
-            interface: p.interface,
-            file: p.file,
-        };
+        let mut constant = k.constant(p, k.key.uid(orig_is_a, p.ts, counter));
         if flip {
             let c = &mut constant;
             std::mem::swap(&mut c.src, &mut c.dst);
@@ -184,7 +172,9 @@ impl<A: Default> Shard<A> {
             from_start: [false; 2],
         };
         self.serial += 1;
-        let mut e = Entry::new(flow, kind_of(p), orig_is_a, now, &self.options);
+        let receivers = [flow.constant.dst, flow.constant.src];
+        let kind = kind_of(p, || receivers.map(|r| self.options.overlap.of(r)));
+        let mut e = Entry::new(flow, kind, orig_is_a, now, &self.options);
         (e.serial, e.uid_counter) = (self.serial, counter);
         if flip {
             e.history.flipped();
@@ -456,9 +446,10 @@ fn take_in<H: Handler>(e: &mut Entry<H::App>, b: &mut Budget, side: Side, p: &Pa
     }
 }
 
-fn kind_of(p: &Packet) -> Kind {
+/// What a flow is by its first packet; `policies` are asked for by a TCP session, for its originator's data and the responder's.
+fn kind_of(p: &Packet, policies: impl FnOnce() -> [OverlapPolicy; 2]) -> Kind {
     match p.transport {
-        Transport::Tcp(_) => Kind::Tcp(Box::<Tcp>::default()),
+        Transport::Tcp(_) => Kind::Tcp(Box::new(Tcp::new(policies()))),
         Transport::Udp { .. } => Kind::Udp,
         Transport::Icmp { .. } => Kind::Icmp,
         _ if is_link(p) => Kind::Link,

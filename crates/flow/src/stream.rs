@@ -27,7 +27,6 @@ pub(crate) struct Budget {
     pub segments: usize,
     pub shard_bytes: usize,
     pub history: usize,
-    pub policy: OverlapPolicy,
     /// Bytes held in the shard.
     pub held: usize,
     pub ring: Ring,
@@ -37,13 +36,12 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) fn new(limits: &Limits, policy: OverlapPolicy) -> Budget {
+    pub(crate) fn new(limits: &Limits) -> Budget {
         Budget {
             bytes: limits.get(Limit::ReassemblyBytes),
             segments: limits.get(Limit::ReassemblySegments),
             shard_bytes: limits.get(Limit::ReassemblyShardBytes),
             history: limits.get(Limit::OverlapHistory),
-            policy,
             held: 0,
             ring: Ring::new(limits.get(Limit::OverlapShardBytes)),
             hits: LimitHits::default(),
@@ -82,6 +80,8 @@ pub(crate) struct Stream {
     started: bool,
     /// Whether a handshake told where the stream begins.
     from_start: bool,
+    /// How its receiver chooses between versions of overlapping data.
+    pub policy: OverlapPolicy,
     /// Offset of the next byte to go up.
     next: i64,
     /// End of the furthest segment.
@@ -187,7 +187,7 @@ impl Stream {
         if late {
             self.out_of_order += 1;
         }
-        if self.held.is_none() && from == self.next && b.policy == OverlapPolicy::First {
+        if self.held.is_none() && from == self.next && self.policy == OverlapPolicy::First {
             self.deliver(rest, end - from, b, sink);
         } else {
             self.hold(from, rest, end, b, sink);
@@ -255,7 +255,7 @@ impl Stream {
         sink.waited(Some(piece.origin));
         self.deliver(&piece.data, piece.len, b, sink);
         sink.waited(None);
-        while self.first_held().is_some_and(|s| s == self.next) && b.policy == OverlapPolicy::First {
+        while self.first_held().is_some_and(|s| s == self.next) && self.policy == OverlapPolicy::First {
             let Some((_, piece)) = self.held.as_mut().and_then(|h| h.pieces.pop_first()) else { break };
             self.forget(piece.data.len(), b);
             sink.waited(Some(piece.origin));
@@ -267,7 +267,7 @@ impl Stream {
 
     /// Sends up what follows on; under a policy that may still replace data, only what was acknowledged.
     fn drain(&mut self, b: &mut Budget, sink: &mut impl Sink) {
-        let limit = if b.policy == OverlapPolicy::First { i64::MAX } else { self.acked };
+        let limit = if self.policy == OverlapPolicy::First { i64::MAX } else { self.acked };
         while let Some(start) = self.first_held().filter(|s| *s <= self.next && *s < limit) {
             let Some(mut piece) = self.held.as_mut().and_then(|h| h.pieces.remove(&start)) else { return };
             self.forget(piece.data.len(), b);
@@ -341,10 +341,11 @@ impl Stream {
         for (start, stop) in self.overlapping(from, end) {
             let Some(piece) = self.held.as_ref().and_then(|h| h.pieces.get(&start)) else { continue };
             self.retransmitted += (stop.min(end) - start.max(from)).max(0) as u64;
+            let later_wins = self.policy.later_wins((start, stop), (from, end));
             if let Some(text) = differ(start, &piece.data, from, data) {
-                self.conflict(&text, sink);
+                self.conflict(&if later_wins { text + "; the later is kept" } else { text }, sink);
             }
-            if b.policy.later_wins((start, stop), (from, end)) {
+            if later_wins {
                 self.cut_out(start, from, end, b);
             } else {
                 self.put_part(at, start, from, data, b);

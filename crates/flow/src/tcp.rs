@@ -1,12 +1,13 @@
-//! One TCP session: handshakes, round-trip times, windows, and its two streams.
+//! One TCP session: handshakes, round-trip times, windows, and its two streams; a control segment that its receiver refuses moves nothing.
 
 use gwcore::{Span, Ts};
 use packet::{Tcp as Header, flag};
 
 use crate::history::{History, Scale};
+use crate::stamps::Stamps;
 use crate::state::{State, States};
 use crate::stream::{Budget, Sink, Stream};
-use crate::{Flow, Handler, Options, Origin, Side};
+use crate::{Flow, Handler, Options, Origin, OverlapPolicy, Side};
 
 /// How far past the window a segment may lie before it is ignored, in bytes: losses of the capture look like that too.
 const WINDOW_SLACK: i64 = 1 << 20;
@@ -26,6 +27,9 @@ struct End {
     /// End of the data whose ACK is timed, and when it was sent.
     timed: Option<(i64, Ts)>,
     zero_since: Option<Ts>,
+    stamps: Stamps,
+    /// Where a RST by this end would answer a segment that it refused.
+    refusal: Option<u32>,
     gaps: Scale,
     repeats: Scale,
     zero_windows: Scale,
@@ -101,6 +105,15 @@ impl<H: Handler> Sink for Up<'_, H> {
 }
 
 impl Tcp {
+    /// A session; `policies` are those for the data of the originator and of the responder.
+    pub(crate) fn new(policies: [OverlapPolicy; 2]) -> Tcp {
+        let mut tcp = Tcp::default();
+        for (end, policy) in tcp.ends.iter_mut().zip(policies) {
+            end.stream.policy = policy;
+        }
+        tcp
+    }
+
     /// Takes a segment in.
     pub(crate) fn segment<H: Handler>(
         &mut self,
@@ -113,6 +126,9 @@ impl Tcp {
         let flags = s.tcp.flags;
         let mut up = Up { flow, h, side: s.side };
         if flags & (flag::SYN | flag::FIN | flag::RST) != 0 {
+            if self.is_refused(s, &mut up) {
+                return;
+            }
             self.control(s, &mut up);
             up.flow.from_start = [self.ends[0].stream.is_from_start(), self.ends[1].stream.is_from_start()];
         } else {
@@ -121,6 +137,10 @@ impl Tcp {
         self.window(s, history);
         let ahead = self.accept_ack(s, history, b, &mut up);
         let offset = self.place(s);
+        if let Some([value, _]) = s.tcp.timestamps {
+            let end = &mut self.ends[s.side.index()];
+            end.stamps.sent(value, flags & flag::SYN != 0, offset <= end.stream.acked());
+        }
         if s.len > 0 && flags & flag::RST == 0 {
             self.data(s, offset, ahead, history, b, &mut up);
         }
@@ -178,6 +198,35 @@ impl Tcp {
         }
     }
 
+    /// Whether the receiver of a FIN or RST leaves it alone because of its timestamps, or because it answers such a segment.
+    ///
+    /// In answer to a SYN, the echo of FIN and RST must be zero or a value that the SYNs carried (RFC 7323 §3.2 allows that of a RST; hosts do it).
+    /// Later, the value of a FIN must not lie before that of data already acknowledged (§5.3); of a RST it says nothing. The sender
+    /// of a SYN answers what it refuses with a RST of that acknowledgement number and goes on (RFC 9293 §3.10.7.3).
+    fn is_refused<H: Handler>(&mut self, s: &Segment<'_>, up: &mut Up<'_, H>) -> bool {
+        let flags = s.tcp.flags;
+        if flags & flag::SYN != 0 || flags & (flag::FIN | flag::RST) == 0 {
+            return false;
+        }
+        let [me, peer] = [s.side.index(), s.side.flip().index()];
+        if flags & (flag::RST | flag::ACK) == flag::RST && self.ends[me].refusal == Some(s.tcp.seq) {
+            return self.ends[me].state == State::SynSent;
+        }
+        let Some([value, echo]) = s.tcp.timestamps else { return false };
+        let asked = self.ends[peer].state == State::SynSent && self.ends[me].state == State::Inactive;
+        let wrong = if asked {
+            !self.ends[peer].stamps.may_be_echoed(echo)
+        } else {
+            flags & flag::RST == 0 && self.ends[me].stamps.is_old(value)
+        };
+        if wrong {
+            self.ends[peer].refusal = (flags & flag::ACK != 0 && asked).then_some(s.tcp.ack);
+            let name = if flags & flag::RST != 0 { "RST" } else { "FIN" };
+            up.anomaly("tcp_impossible_timestamp", &format!("{name} with value {value}, echo {echo}"));
+        }
+        wrong
+    }
+
     fn syn<H: Handler>(&mut self, s: &Segment<'_>, up: &mut Up<'_, H>) {
         let (me, peer) = (s.side.index(), s.side.flip().index());
         let answers = s.tcp.flags & flag::ACK != 0;
@@ -229,7 +278,8 @@ impl Tcp {
         let (me, peer) = (s.side.index(), s.side.flip().index());
         let window = self.ends[peer].window.max(65_536).saturating_add(WINDOW_SLACK);
         let end = &mut self.ends[me];
-        if !end.stream.is_started() || end.state != State::Established || end.stream.is_fresh() {
+        let known = end.stream.is_from_start() || !end.stream.is_fresh();
+        if !end.stream.is_started() || end.state != State::Established || !known {
             return true;
         }
         let ahead = end.stream.offset(s.tcp.seq) - end.stream.next().max(end.stream.acked());

@@ -105,7 +105,9 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
 
 fn options(args: &Analyze, limits: &Limits) -> Options {
     let checksums = if args.ignore_checksums { Checksums::None } else { args.checksums };
-    engine_options(args.threads, checksums, args.detail == Detail::Full, limits)
+    let mut options = engine_options(args.threads, checksums, args.detail == Detail::Full, limits);
+    options.flow.overlap = flow::Targets::new(args.reassembly_policy.clone());
+    options
 }
 
 /// How the engine runs; no threads named takes the machine's.
@@ -131,13 +133,14 @@ pub fn engine_options(threads: usize, checksums: Checksums, full: bool, limits: 
 
 fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let community_id = views::CommunityId { of: flow::community_id, seed: args.community_id_seed };
     for log in &args.logs {
         sinks.push(match log {
             Logs::Parquet => Box::new(lake::ParquetSink::new(dir, limits)),
             Logs::Ndjson => Box::new(views::NdjsonSink::new(dir)),
-            Logs::Zeek => Box::new(views::ZeekSink::new(dir, false, flow::community_id)),
-            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir, true, flow::community_id)),
-            Logs::Eve => Box::new(views::EveSink::new(dir, flow::community_id)),
+            Logs::Zeek => Box::new(views::ZeekSink::new(dir, false, community_id)),
+            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir, true, community_id)),
+            Logs::Eve => Box::new(views::EveSink::new(dir, community_id)),
         });
     }
     Ok(sinks)
@@ -220,6 +223,7 @@ fn summarise(args: &Analyze, inputs: &Inputs, world: &World) -> Summary {
     }
     s.frames = s.files.iter().map(|f| f.frames).sum();
     s.decoded = s.files.iter().map(|f| f.decoded).sum();
+    s.cut_by_snaplen = s.files.iter().map(|f| f.cut_by_snaplen).sum();
     for f in &s.files {
         for (reason, n) in &f.reasons {
             *s.reasons.entry(reason.clone()).or_default() += n;
@@ -241,6 +245,7 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
     for c in counts.iter().filter_map(|c| c.files.get(index)) {
         f.frames += c.frames;
         f.decoded += c.decoded;
+        f.cut_by_snaplen += c.cut_by_snaplen;
         for (reason, n) in &c.reasons {
             *f.reasons.entry((*reason).to_owned()).or_default() += n;
         }

@@ -62,6 +62,13 @@ pub struct Analyze {
     /// The same as `-k none`.
     #[arg(short = 'C')]
     pub ignore_checksums: bool,
+    /// Which version of overlapping TCP data receivers keep: ADDRESS/BITS=POLICY, may be repeated; the longest prefix decides. Policies:
+    /// first (the default), last, bsd, linux, old-linux, windows, windows2k3, vista, macos, solaris, hpux10, hpux11, irix.
+    #[arg(long, value_name = "ADDRESS/BITS=POLICY")]
+    pub reassembly_policy: Vec<flow::Target>,
+    /// Seed of Community IDs; all tools of a site must have the same.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub community_id_seed: u16,
     /// Only these detectors.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,

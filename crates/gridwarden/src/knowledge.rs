@@ -13,7 +13,7 @@ use crate::cli::Analyze;
 
 /// Everything that detectors may rest on.
 pub fn setup(args: &Analyze, limits: &Limits) -> anyhow::Result<Setup> {
-    let mut setup = Setup::new(limits);
+    let mut setup = Setup { community_id_seed: args.community_id_seed, ..Setup::new(limits) };
     if let Some(path) = &args.baseline {
         setup.baseline = Some(Arc::new(baseline(path, limits)?));
     }

@@ -4,7 +4,7 @@ use capture::Frame;
 use gwcore::{Limit, LimitHits, Limits};
 
 use crate::cursor::Cursor;
-use crate::fragments::{Added, FragmentCounts, Fragments};
+use crate::fragments::{Added, FragmentCounts, Fragments, Incomplete};
 use crate::twins::Twins;
 use crate::walk::{Next, Walk};
 use crate::{Decoded, Outcome, Transport};
@@ -60,6 +60,7 @@ impl Decoder {
 
     /// Decodes a frame. The payload lies in the frame, or in the decoder when it was put together from fragments.
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Decoded<'a> {
+        self.fragments.begin();
         let mut walk = Walk::new(frame, self.verify, self.depth);
         let mut cursor = Cursor::new(frame.data, frame.wire_len as usize);
         let mut end = walk.start(frame.link, &mut cursor);
@@ -76,7 +77,7 @@ impl Decoder {
                 break;
             }
             let Added::Whole(datagram) =
-                self.fragments.add(frame.ts, &piece, bytes, &mut walk.anomalies, &mut self.hits)
+                self.fragments.add(&walk.packet, &piece, bytes, &mut walk.anomalies, &mut self.hits)
             else {
                 break;
             };
@@ -114,6 +115,18 @@ impl Decoder {
     /// How often each limit was hit.
     pub fn limit_hits(&self) -> &LimitHits {
         &self.hits
+    }
+
+    /// Datagrams that the frame decoded last settled without their becoming whole: it came too late for them, contradicted them or
+    /// pushed them out.
+    pub fn incomplete(&self) -> &[Incomplete] {
+        self.fragments.lost()
+    }
+
+    /// No more frames will come: the datagrams that still wait for fragments, in the order of their first ones.
+    pub fn finish(&mut self) -> &[Incomplete] {
+        self.fragments.finish();
+        self.fragments.lost()
     }
 
     /// What became of fragmented datagrams.

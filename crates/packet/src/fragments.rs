@@ -3,15 +3,16 @@
 //! Bytes that came first stay; overlapping ones are an anomaly. IPv6 gives a datagram up when fragments overlap (RFC 5722); in
 //! either version an exact copy of a fragment is ignored. A datagram waits 60 s of packet time from its first fragment; that is
 //! seen when a fragment with its key comes later, so no timer and no jump of the clock touches the others. What waits is bounded by
-//! `fragment_datagrams` and `fragment_bytes` (the oldest is given up) and `fragments_per_datagram` (this one is given up).
+//! `fragment_datagrams` and `fragment_bytes` (the oldest is given up) and `fragments_per_datagram` (this one is given up). Each
+//! datagram that does not become whole is told once, with the frame that settled it.
 
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
 use gwcore::{Addr, Limit, LimitHits, Limits, Ts, time};
 
-use crate::Anomalies;
 use crate::walk::Piece;
+use crate::{Anomalies, Packet};
 
 /// A datagram waits this long for its fragments (RFC 8200 §4.5), in nanoseconds of packet time.
 const WAIT: i64 = 60 * time::SECOND;
@@ -31,6 +32,21 @@ pub struct FragmentCounts {
     pub given_up: u64,
     /// Still waiting.
     pub waiting: u64,
+}
+
+/// A fragmented datagram that did not become whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Incomplete {
+    /// Its first fragment.
+    pub packet: Packet,
+    /// Fragments that were kept.
+    pub fragments: u16,
+    /// Payload bytes that were kept.
+    pub bytes: u32,
+    /// Payload bytes of the whole datagram; none where its last fragment did not come.
+    pub whole: Option<u32>,
+    /// Why it was given up.
+    pub reason: &'static str,
 }
 
 /// What adding a fragment led to.
@@ -71,6 +87,8 @@ struct Waiting {
     fragments: u16,
     /// Given up: further fragments are left out.
     dead: bool,
+    /// The first fragment.
+    packet: Packet,
 }
 
 /// The datagrams under reassembly.
@@ -84,6 +102,8 @@ pub(crate) struct Fragments {
     max_pieces: usize,
     max_bytes: usize,
     counts: FragmentCounts,
+    /// Given up since the last frame but one.
+    lost: Vec<Incomplete>,
 }
 
 impl Fragments {
@@ -97,6 +117,7 @@ impl Fragments {
             max_pieces: limits.get(Limit::FragmentsPerDatagram),
             max_bytes: limits.get(Limit::FragmentBytes),
             counts: FragmentCounts::default(),
+            lost: Vec::new(),
         }
     }
 
@@ -104,26 +125,49 @@ impl Fragments {
         FragmentCounts { waiting: self.table.values().filter(|w| !w.dead).count() as u64, ..self.counts }
     }
 
+    /// Datagrams that the latest fragment settled without their becoming whole.
+    pub fn lost(&self) -> &[Incomplete] {
+        &self.lost
+    }
+
+    /// Forgets what was given up before.
+    #[inline]
+    pub fn begin(&mut self) {
+        self.lost.clear();
+    }
+
+    /// Gives up what still waits, in the order of arrival.
+    pub fn finish(&mut self) {
+        self.begin();
+        for key in std::mem::take(&mut self.order).into_values() {
+            if let Some(waiting) = self.table.remove(&key).filter(|w| !w.dead) {
+                self.lost.push(waiting.incomplete("the input ended"));
+            }
+        }
+        self.held = 0;
+    }
+
     /// Adds a fragment; `bytes` are what was captured of it.
     pub fn add(
         &mut self,
-        ts: Ts,
+        packet: &Packet,
         piece: &Piece,
         bytes: &[u8],
         anomalies: &mut Anomalies,
         hits: &mut LimitHits,
     ) -> Added {
         let Some(bytes) = sound(piece, bytes, anomalies) else { return Added::Waiting };
+        let ts = packet.ts;
         let proto = if piece.v6 { 0 } else { piece.proto };
         let key = Key { src: piece.src, dst: piece.dst, id: piece.id, vlans: piece.vlans, v6: piece.v6, proto };
         if self.table.get(&key).is_some_and(|w| !(-WAIT..=WAIT).contains(&ts.since(w.first)))
-            && self.remove(&key).is_some_and(|w| !w.dead)
+            && let Some(old) = self.remove(&key).filter(|w| !w.dead)
         {
             self.counts.expired += 1;
-            anomalies.push("fragment_timeout");
+            self.lost.push(old.incomplete("not whole after 60 s"));
         }
         if !self.table.contains_key(&key) {
-            self.open(key, ts, hits);
+            self.open(key, packet, hits);
         }
         let Some(waiting) = self.table.get_mut(&key) else { return Added::Waiting };
         if waiting.dead {
@@ -131,26 +175,27 @@ impl Fragments {
         }
         let before = waiting.cost();
         let given_up = match waiting.put(piece, bytes, anomalies) {
-            Put::Conflict if piece.v6 => true,
+            Put::Conflict if piece.v6 => Some("fragments contradict each other"),
             _ if waiting.pieces.len() > self.max_pieces => {
                 hits.hit(Limit::FragmentsPerDatagram);
-                true
+                Some("too many fragments")
             }
-            _ => false,
+            _ => None,
         };
-        if given_up {
+        if let Some(reason) = given_up {
+            self.lost.push(waiting.incomplete(reason));
             waiting.kill();
             self.counts.given_up += 1;
         }
         self.held = (self.held + waiting.cost()).saturating_sub(before);
         if waiting.end == Some(waiting.have) && !waiting.dead {
-            return self.finish(&key);
+            return self.join(&key);
         }
         self.make_room(hits);
         Added::Waiting
     }
 
-    fn open(&mut self, key: Key, ts: Ts, hits: &mut LimitHits) {
+    fn open(&mut self, key: Key, packet: &Packet, hits: &mut LimitHits) {
         while self.table.len() >= self.max_datagrams {
             hits.hit(Limit::FragmentDatagrams);
             if !self.give_up_oldest() {
@@ -161,13 +206,14 @@ impl Fragments {
         self.order.insert(self.births, key);
         let waiting = Waiting {
             birth: self.births,
-            first: ts,
+            first: packet.ts,
             pieces: BTreeMap::new(),
             have: 0,
             end: None,
             proto: 0,
             fragments: 0,
             dead: false,
+            packet: *packet,
         };
         self.table.insert(key, waiting);
     }
@@ -184,7 +230,10 @@ impl Fragments {
     fn give_up_oldest(&mut self) -> bool {
         let Some(key) = self.order.first_key_value().map(|(_, key)| *key) else { return false };
         let Some(waiting) = self.remove(&key) else { return false };
-        self.counts.given_up += u64::from(!waiting.dead);
+        if !waiting.dead {
+            self.counts.given_up += 1;
+            self.lost.push(waiting.incomplete("pushed out by others"));
+        }
         true
     }
 
@@ -195,7 +244,7 @@ impl Fragments {
         Some(waiting)
     }
 
-    fn finish(&mut self, key: &Key) -> Added {
+    fn join(&mut self, key: &Key) -> Added {
         let Some(waiting) = self.remove(key) else { return Added::Waiting };
         self.counts.whole += 1;
         let mut bytes = Vec::with_capacity(waiting.have as usize);
@@ -241,6 +290,10 @@ enum Put {
 impl Waiting {
     fn cost(&self) -> usize {
         self.have as usize + self.pieces.len() * OVERHEAD
+    }
+
+    fn incomplete(&self, reason: &'static str) -> Incomplete {
+        Incomplete { packet: self.packet, fragments: self.fragments, bytes: self.have, whole: self.end, reason }
     }
 
     fn kill(&mut self) {

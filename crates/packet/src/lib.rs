@@ -31,6 +31,6 @@ mod walk;
 mod wlan;
 
 pub use decoder::{Checksums, Decoder, Options};
-pub use fragments::FragmentCounts;
+pub use fragments::{FragmentCounts, Incomplete};
 pub use outcome::{Anomalies, Decoded, Outcome};
 pub use packet::{Link, Packet, Redundancy, Tcp, Transport, flag};

@@ -95,6 +95,8 @@ pub struct Tcp {
     pub window_scale: Option<u8>,
     /// Maximum segment size option, if present.
     pub mss: Option<u16>,
+    /// Timestamps option (RFC 7323 §3): value and echo reply, if present.
+    pub timestamps: Option<[u32; 2]>,
     /// Length of the options in bytes.
     pub options_len: u8,
 }

@@ -45,6 +45,7 @@ impl Walk {
             urgent: u16::from_be_bytes([h[18], h[19]]),
             window_scale: None,
             mss: None,
+            timestamps: None,
             options_len: (header_len - 20) as u8,
         };
         if let Some(options) = rest.get(20..header_len)
@@ -123,7 +124,10 @@ fn tcp_options(tcp: &mut Tcp, mut options: &[u8]) -> bool {
         match (kind, body) {
             (2, [_, _]) => tcp.mss = be16(body, 0),
             (3, [scale]) => tcp.window_scale = Some(*scale),
-            (2 | 3, _) => return false,
+            (8, [a, b, c, d, e, f, g, h]) => {
+                tcp.timestamps = Some([[*a, *b, *c, *d], [*e, *f, *g, *h]].map(u32::from_be_bytes));
+            }
+            (2 | 3 | 8, _) => return false,
             _ => {}
         }
         options = options.get(len..).unwrap_or_default();

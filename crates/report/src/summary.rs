@@ -22,6 +22,8 @@ pub struct FileSummary {
     pub reasons: BTreeMap<String, u64>,
     /// Bytes of frames on the wire.
     pub bytes: u64,
+    /// Frames of which not all was captured (snap length); what is missing of a TCP stream is a gap.
+    pub cut_by_snaplen: u64,
     /// The last record was cut off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -45,6 +47,8 @@ pub struct Summary {
     pub decoded: u64,
     /// Frames not decoded, by reason.
     pub reasons: BTreeMap<String, u64>,
+    /// Frames of which not all was captured.
+    pub cut_by_snaplen: u64,
     /// Bytes of frames on the wire.
     pub bytes: u64,
     /// First frame, RFC 3339.

@@ -21,6 +21,13 @@ pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str,
             .map(|f| format!("  {}: {}", plain(&f.path), plain(f.problem.as_deref().unwrap_or_default()))),
     );
     lines.push(not_decoded(s));
+    if s.cut_by_snaplen > 0 {
+        lines.push(format!(
+            "Cut by the snap length: {} of {} packets; what they lack was not seen.",
+            number(s.cut_by_snaplen),
+            number(s.frames)
+        ));
+    }
     lines.push(String::new());
     lines.push(format!("Devices: {}", by_role(devices)));
     lines.push(format!("Protocols: {}", listed(s.services.iter().map(|(k, n)| (k.as_str(), *n)), 8)));
@@ -183,5 +190,15 @@ mod tests {
         assert!(lines.len() <= LINES);
         assert!(lines.iter().all(|l| !l.chars().any(char::is_control)), "{lines:?}");
         assert!(lines[0].contains("1,234,567"));
+    }
+
+    #[test]
+    fn packets_that_were_cut_are_told() {
+        let check = |cut: u64| {
+            let s = Summary { frames: 86, decoded: 86, cut_by_snaplen: cut, ..Summary::default() };
+            page(&s, &[], &[], "", "").into_iter().find(|l| l.starts_with("Cut by"))
+        };
+        assert_eq!(check(5).as_deref(), Some("Cut by the snap length: 5 of 86 packets; what they lack was not seen."));
+        assert_eq!(check(0), None);
     }
 }

@@ -24,6 +24,8 @@ pub struct Side {
     pub ip_id: u16,
     /// TCP options of the SYN or SYN-ACK.
     pub syn_options: Vec<u8>,
+    /// TCP options of its other segments.
+    pub options: Vec<u8>,
 }
 
 /// A TCP conversation. Every call appends frames; all fields may be changed between calls.
@@ -59,6 +61,7 @@ impl Session {
             seq: u32::from(n) * 1_000,
             ip_id: u16::from(n) * 256,
             syn_options: vec![2, 4, 5, 0xb4],
+            options: Vec::new(),
         };
         Session {
             client: side(1, 49_152),
@@ -117,7 +120,7 @@ impl Session {
             ack: if flags & ACK != 0 { to.seq } else { 0 },
             flags,
             window: from.window,
-            options: if flags & SYN != 0 { from.syn_options.clone() } else { Vec::new() },
+            options: if flags & SYN != 0 { &from.syn_options } else { &from.options }.clone(),
             ..Tcp::default()
         };
         let ip: Layer = match (from.ip, to.ip) {

@@ -15,7 +15,19 @@ pub type Write = fn(&[Value<'_>], &mut Cell<'_>);
 pub type WriteRows = fn(&ChildRows<'_>, &mut Cell<'_>);
 
 /// Gives the Community ID of a flow.
-pub type CommunityId = fn(&FlowConst) -> Option<String>;
+#[derive(Clone, Copy)]
+pub struct CommunityId {
+    /// Computes it under a seed.
+    pub of: fn(&FlowConst, u16) -> Option<String>,
+    /// The seed.
+    pub seed: u16,
+}
+
+impl CommunityId {
+    pub(crate) fn text(self, flow: &FlowConst) -> Option<String> {
+        (self.of)(flow, self.seed)
+    }
+}
 
 /// Most sources of one [`Source::With`].
 pub const MOST_SOURCES: usize = 8;
@@ -333,7 +345,7 @@ impl<'a> RowCx<'a> {
             Common::InnerVlan => number(ends().inner_vlan),
             Common::IpProto => number(ends().ip_proto.map(u16::from)),
             Common::CommunityId => {
-                if let Some(id) = (self.community_id)(flow) {
+                if let Some(id) = self.community_id.text(flow) {
                     cell.text(&id);
                 }
                 return;

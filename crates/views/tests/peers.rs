@@ -4,14 +4,16 @@ mod support;
 
 use serde_json::{Value, json};
 use support::*;
-use views::{EveSink, ZeekSink};
+use views::{CommunityId, EveSink, ZeekSink};
+
+const ID: CommunityId = CommunityId { of: |_, seed| Some(format!("1:id{seed}=")), seed: 7 };
 
 fn zeek(out: &gwcore::Out, json: bool) -> Written {
-    written(out, |dir| Box::new(ZeekSink::new(dir, json, |_| Some("1:id=".into()))))
+    written(out, |dir| Box::new(ZeekSink::new(dir, json, ID)))
 }
 
 fn eve(out: &gwcore::Out) -> Vec<Value> {
-    let all = written(out, |dir| Box::new(EveSink::new(dir, |_| Some("1:id=".into()))));
+    let all = written(out, |dir| Box::new(EveSink::new(dir, ID)));
     all.read("eve.json").lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
@@ -78,7 +80,7 @@ fn a_request_and_its_answer_are_one_detailed_line_and_one_event() {
         json!({
             "timestamp": "2017-07-14T02:40:00.830079+0000", "flow_id": 0, "in_iface": "eth0", "pcap_cnt": 10, "event_type": "modbus",
             "vlan": [5], "src_ip": "10.0.0.1", "src_port": 1024, "dest_ip": "10.0.0.2", "dest_port": 502, "proto": "TCP", "ip_v": 4,
-            "pcap_filename": "a.pcap", "community_id": "1:id=",
+            "pcap_filename": "a.pcap", "community_id": "1:id7=",
             "modbus": {
                 "request": {"transaction_id": 1, "protocol_id": 0, "unit_id": 9, "function_raw": 3, "function_code": "RdHoldRegs",
                     "read": {"address": 100, "quantity": 2}},

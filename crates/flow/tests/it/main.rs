@@ -3,6 +3,7 @@
 
 mod corpus;
 mod limits;
+mod refused;
 mod rig;
 mod states;
 mod streams;

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout)]
 
 mod csv;
+mod edges;
 mod findings;
 mod goose;
 mod inputs;

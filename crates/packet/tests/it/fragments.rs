@@ -3,7 +3,7 @@
 use capture::LinkType;
 use gwcore::time::{MILLI, SECOND};
 use gwcore::{Limit, Limits};
-use packet::{Decoder, Options, Outcome, Transport};
+use packet::{Decoder, Incomplete, Options, Outcome, Transport};
 use testkit::*;
 
 use crate::fixtures::{A, B, IP1, IP2, v6};
@@ -228,4 +228,61 @@ fn fragments_inside_a_tunnel_whose_packet_is_fragmented() {
     let mut frames = outer(1, &inner[0]);
     frames.extend(outer(2, &inner[1]));
     assert_eq!(feed(&mut decoder(), &frames), (Some(data(200)), vec![]));
+}
+
+/// Feeds frames a second apart, then ends; what did not become whole, with the frame that settled it (0: the end).
+fn incomplete(
+    limits: &Limits,
+    frames: &[Vec<u8>],
+    apart: i64,
+) -> Vec<(usize, u64, u16, u32, Option<u32>, &'static str)> {
+    let mut decoder = Decoder::new(limits, Options::default(), 1);
+    let mut all = Vec::new();
+    let row = |at: usize, i: &Incomplete| (at, i.packet.number, i.fragments, i.bytes, i.whole, i.reason);
+    for (i, f) in frames.iter().enumerate() {
+        let mut frame = frame_of(LinkType::ETHERNET, i as i64 * apart, f);
+        frame.number = i as u64 + 1;
+        decoder.decode(&frame);
+        all.extend(decoder.incomplete().iter().map(|x| row(i + 1, x)));
+    }
+    all.extend(decoder.finish().iter().map(|x| row(0, x)));
+    assert_eq!(decoder.fragment_counts().waiting, 0);
+    assert!(decoder.finish().is_empty());
+    all
+}
+
+#[test]
+fn each_datagram_that_is_not_whole_is_told_once() {
+    let limits = Limits::default();
+    let [first, second, last] = [0, 1, 2].map(|i| udp4(1, 100).fragments(40).swap_remove(i));
+    let check = |frames: &[&Vec<u8>], apart, expect: &[_]| {
+        let frames: Vec<_> = frames.iter().map(|f| (*f).clone()).collect();
+        assert_eq!(incomplete(&limits, &frames, apart), expect);
+    };
+    let end = "the input ended";
+    check(&[&first, &second, &last], SECOND, &[]);
+    check(&[&first, &second], SECOND, &[(0, 1, 2, 80, None, end)]);
+    check(&[&last, &first], SECOND, &[(0, 1, 2, 68, Some(108), end)]);
+    // The other half comes a nanosecond too late and begins a datagram of its own.
+    let late = 60 * SECOND + 1;
+    check(&[&first, &last], late, &[(2, 1, 1, 40, None, "not whole after 60 s"), (0, 2, 1, 28, Some(108), end)]);
+    check(&[&first, &last], 60 * SECOND, &[(0, 1, 2, 68, Some(108), end)]);
+    // What was given up is not told again at the end.
+    let six = udp6(100).fragments(40);
+    let mut other = six[0].clone();
+    *other.last_mut().unwrap() ^= 1;
+    check(&[&six[0], &other, &six[1]], SECOND, &[(2, 1, 2, 40, None, "fragments contradict each other")]);
+}
+
+#[test]
+fn what_limits_push_out_is_told() {
+    let mut limits = Limits::default();
+    limits.set(Limit::FragmentDatagrams, 2);
+    let heads: Vec<_> = (1..=3).map(|id| udp4(id, 60).fragments(40).swap_remove(0)).collect();
+    let told = incomplete(&limits, &heads, SECOND);
+    let reasons: Vec<_> = told.iter().map(|t| (t.0, t.1, t.5)).collect();
+    assert_eq!(reasons, [(3, 1, "pushed out by others"), (0, 2, "the input ended"), (0, 3, "the input ended")]);
+    limits.set(Limit::FragmentsPerDatagram, 2);
+    let told = incomplete(&limits, &udp4(1, 40).fragments(8), SECOND);
+    assert_eq!(told.iter().map(|t| (t.0, t.2, t.5)).collect::<Vec<_>>(), [(3, 3, "too many fragments")]);
 }

@@ -44,7 +44,7 @@ pub(super) fn flow_members(
         to.extend_from_slice(b",\"pcap_filename\":");
         text::json_string(to, name);
     }
-    if let Some(id) = flow.filter(|_| ends.src_ip.is_some()).and_then(community_id) {
+    if let Some(id) = flow.filter(|_| ends.src_ip.is_some()).and_then(|f| community_id.text(f)) {
         to.extend_from_slice(b",\"community_id\":");
         text::json_string(to, &id);
     }
