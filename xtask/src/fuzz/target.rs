@@ -70,7 +70,7 @@ impl Runner {
             Kind::Stream => talk(Carrier::Stream, input, limits),
             Kind::Datagram => talk(Carrier::Datagram, input, limits),
             Kind::Link => talk(Carrier::Link, input, limits),
-            Kind::Frames => pipeline(&mut Frames { input, at: 0 }, limits, input.size() % 2 == 0),
+            Kind::Frames => pipeline(&mut Frames { input, at: 0 }, limits, input.size().is_multiple_of(2)),
             Kind::Capture => self.file(input, limits),
         }))
         .map_err(|_| self.told())?;
@@ -89,7 +89,7 @@ impl Runner {
         }
         let inputs = Inputs::find(&[path], &limits);
         let Some(mut source) = Single::open(&inputs, 0, &limits) else { return (Vec::new(), 0) };
-        let (mut seen, panics) = pipeline(&mut source, limits, bytes.len() % 2 == 0);
+        let (mut seen, panics) = pipeline(&mut source, limits, bytes.len().is_multiple_of(2));
         seen.extend(source.finish().iter().map(|r| format!("{:?}", r.status).split(' ').take(4).collect::<String>()));
         (seen, panics)
     }
