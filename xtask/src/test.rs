@@ -5,7 +5,15 @@ use anyhow::ensure;
 use crate::{docs, fuzz, scaffold, setup, sh};
 
 /// Show scripts that are small enough for every run; the others are run by hand and say so.
-const SHOWS: &[&str] = &["show/02-corpus", "show/03-truth", "show/04-damage", "show/06-first-hour", "show/07-report"];
+const SHOWS: &[&str] = &[
+    "show/02-corpus",
+    "show/03-truth",
+    "show/04-damage",
+    "show/06-first-hour",
+    "show/07-report",
+    "show/11-goose",
+    "show/12-devices",
+];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.
 pub fn run(ci: bool) -> anyhow::Result<()> {

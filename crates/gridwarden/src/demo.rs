@@ -1,40 +1,64 @@
 //! `gridwarden demo`: the main job on traffic of our own, without root, network or a capture at hand.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use ::simulate::{Attack, Options};
 use anyhow::Context;
 
-use crate::cli::Cli;
-use crate::{analyze, simulate as sim};
+use crate::cli::{Cli, Command};
+use crate::{analyze, learn, simulate as sim};
 
-/// Minutes of the simulated substation.
-const MINUTES: u32 = 120;
+/// Seeds of the two quiet days that are learned, and their minutes.
+const LEARNED: [u64; 2] = [5, 6];
+const LEARNED_MINUTES: u32 = 480;
+/// Seed and minutes of the day that is judged.
+const JUDGED: u64 = 7;
+const JUDGED_MINUTES: u32 = 120;
 
-/// Simulates a substation with two attacks, analyses it, and writes a report, all in a cache folder.
+/// Simulates two quiet days and one with two attacks, learns the first, judges the last, and writes a report, all in a cache folder.
 pub fn run() -> anyhow::Result<u8> {
     let dir = cache()?.join("gridwarden/demo");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder `{}`", dir.display()))?;
-    let (pcap, report) = (dir.join("substation.pcap"), dir.join("report.html"));
+    let path = |name: &str| dir.join(name);
+    println!(
+        "1. simulate: two quiet days of a substation, then two hours with a scan and commands from a stranger in them"
+    );
+    for seed in LEARNED {
+        let options = Options { seed, minutes: LEARNED_MINUTES, ..Options::default() };
+        sim::write(&options, &path(&format!("quiet-{seed}.pcap")), &path(&format!("quiet-{seed}.csv")))?;
+    }
     let attacks = ["scan", "unauthorized-control"].iter().map(|a| a.parse::<Attack>()).collect::<Result<_, _>>()?;
-    let options = Options { seed: 7, minutes: MINUTES, attacks, ..Options::default() };
-    println!("1. simulate: {MINUTES} minutes of a substation, with a scan and control commands from a stranger in it");
-    let made = sim::write(&options, &pcap, &dir.join("substation.csv"))?;
-    println!("   {} frames, {} of them of the attacks: {}", made.frames, made.labelled_frames, pcap.display());
-    println!("2. analyze\n");
+    let options = Options { seed: JUDGED, minutes: JUDGED_MINUTES, attacks, ..Options::default() };
+    let made = sim::write(&options, &path("substation.pcap"), &path("substation.csv"))?;
+    println!(
+        "   {} frames, {} of them of the attacks: {}",
+        made.frames,
+        made.labelled_frames,
+        path("substation.pcap").display()
+    );
+    println!("2. learn what is normal from the quiet days\n");
+    let quiet = LEARNED.map(|seed| path(&format!("quiet-{seed}.pcap")).into_os_string());
+    let line = [OsString::from("gridwarden"), "learn".into()].into_iter().chain(quiet);
+    let line = line.chain(["--baseline".into(), path("site.baseline").into_os_string()]);
+    let Command::Learn(args) = Cli::from_line(line)?.command else { anyhow::bail!("no learn command") };
+    anyhow::ensure!(learn::run(&args)? == 0, "learning failed");
+    println!("\n3. analyze the two hours against it\n");
+    let report = path("report.html");
     let line = [
         "gridwarden".into(),
         "analyze".into(),
-        pcap.into_os_string(),
+        path("substation.pcap").into_os_string(),
         "-o".into(),
-        dir.join("out").into(),
+        path("out").into_os_string(),
+        "--baseline".into(),
+        path("site.baseline").into_os_string(),
         "--report".into(),
         report.clone().into_os_string(),
     ];
-    let crate::cli::Command::Analyze(args) = Cli::from_line(line)?.command else { anyhow::bail!("no analyze command") };
-    let code = analyze::run(&args)?;
-    anyhow::ensure!(code <= 1, "the analysis failed");
-    println!("\n3. report: open file://{}", report.display());
+    let Command::Analyze(args) = Cli::from_line(line)?.command else { anyhow::bail!("no analyze command") };
+    anyhow::ensure!(analyze::run(&args)? <= 1, "the analysis failed");
+    println!("\n4. report: open file://{}", report.display());
     Ok(0)
 }
 

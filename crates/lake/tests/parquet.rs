@@ -88,7 +88,7 @@ fn batch(from: u64, to: u64) -> Out {
             out.append(stamp, Narrow { n: n as u16 });
             continue;
         }
-        let some = n % 2 == 0;
+        let some = n.is_multiple_of(2);
         let text = format!("name {n}");
         out.append(
             stamp,
@@ -151,7 +151,7 @@ fn values_come_back() {
     assert_eq!(all.num_rows(), rows.len());
     let column = |name: &str| all.column_by_name(name).unwrap();
     for (row, n) in rows.into_iter().enumerate() {
-        let some = n % 2 == 0;
+        let some = n.is_multiple_of(2);
         let ns = 1_500_000_000_000_000_000 + n as i64 * 1_001;
         assert_eq!(column("ts").as_primitive::<TimestampMicrosecondType>().value(row), ns / 1000);
         assert_eq!(column("ts_ns").as_primitive::<UInt16Type>().value(row), (ns % 1000) as u16);
@@ -264,7 +264,7 @@ fn keys_of_many_pages_come_back() {
         let ports = batch.column_by_name("dst_port").unwrap().as_primitive::<UInt16Type>().clone();
         for row in 0..batch.num_rows() {
             let n = rows[at];
-            let some = n % 2 == 0;
+            let some = n.is_multiple_of(2);
             let expect = [
                 Some(Uid(u128::from(n % FLOWS) + 1).to_string()),
                 (!some).then(|| format!("02:00:00:00:00:{:02x}", n % FLOWS)),
