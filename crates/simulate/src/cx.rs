@@ -45,8 +45,9 @@ impl Cx<'_> {
         bytes.resize(bytes.len().max(60), 0);
         let (mut at, mut label) = (at, self.label);
         for episode in self.episodes.iter_mut().flatten() {
-            if matches!(label, Some(Label::Attack(_))) {
-                break;
+            // What an episode has changed as a message it may carry on as frames.
+            if matches!(label, Some(Label::Attack(_))) && label != Some(episode.label()) {
+                continue;
             }
             match episode.frame(at, &mut bytes) {
                 Fate::Pass => {}

@@ -69,7 +69,7 @@ pub(crate) trait Episode {
         Fate::Pass
     }
 
-    /// Sees a frame that is not an attack's.
+    /// Sees a frame that is not another attack's.
     fn frame(&mut self, _: Micros, _: &mut Vec<u8>) -> Fate {
         Fate::Pass
     }

@@ -55,6 +55,9 @@ impl Poller {
         let say = |pdu| adu(self.transaction, self.unit, pdu);
         let asked = self.carrier.say(cx, at, Side::Client, say(question), <[u8]>::to_vec).unwrap_or(at);
         let due = asked + self.carrier.rng.between(2 * MS, 9 * MS);
+        if answer.is_empty() {
+            return due;
+        }
         let answered = self.carrier.say(cx, due, Side::Server, say(answer), <[u8]>::to_vec).unwrap_or(due);
         answered + self.carrier.rng.between(MS, 4 * MS)
     }

@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::process::Command;
 
-use simulate::{Attack, Options, substation};
+use simulate::{Attack, Options, Role, substation};
 
 /// What tshark prints for these arguments.
 fn tshark(pcap: &Path, arguments: &[&str]) -> String {
@@ -27,15 +27,18 @@ fn tshark_finds_no_fault_in_half_an_hour() {
         return;
     }
     // Severity 0x600000 is a warning, 0x800000 an error; a scan is resets, of which tshark warns.
-    check(3, &[], "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x600000");
-    check(4, &Attack::ALL, "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x800000");
+    check(3, Role::New, &[], "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x600000");
+    for role in Role::ALL {
+        let faults = "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x800000";
+        check(4, role, &Attack::by(role), faults);
+    }
 }
 
 /// No frame of half an hour matches `faults`, and every protocol of the substation is recognised.
-fn check(seed: u64, attacks: &[Attack], faults: &str) {
+fn check(seed: u64, actor: Role, attacks: &[Attack], faults: &str) {
     let path = std::env::temp_dir().join(format!("gridwarden-simulate-{}-{seed}.pcap", std::process::id()));
     let file = BufWriter::new(std::fs::File::create(&path).unwrap());
-    substation(&Options { seed, minutes: 30, attacks: attacks.to_vec(), ..Options::default() })
+    substation(&Options { seed, minutes: 30, attacks: attacks.to_vec(), actor, ..Options::default() })
         .write(file, std::io::sink(), std::io::sink())
         .unwrap();
     let found = tshark(&path, &["-Y", faults]);

@@ -1,0 +1,89 @@
+//! Devices are taken out of operation: the meter is forced to listen only, the application of an RTU is stopped; later both go on.
+
+use super::{Cast, moment, share};
+use crate::actors::order::{Session, Task};
+use crate::cx::Cx;
+use crate::dnp3::function;
+use crate::episode::{Episode, Fate, Message};
+use crate::label::Label;
+use crate::network::{Host, METER, RTUS};
+use crate::plant::Plant;
+use crate::rng::Rng;
+use crate::tcp::Side;
+use crate::time::{MINUTE, MS, Micros, SECOND};
+
+/// Diagnostics (8): force listen only mode and restart communications, neither answered by a device that listens only
+/// (Modbus Application Protocol 1.1b3 §6.8.1).
+const LISTEN_ONLY: [u8; 5] = [8, 0, 4, 0, 0];
+const RESTART: [u8; 5] = [8, 0, 1, 0, 0];
+/// All applications (IEEE 1815 group 90).
+const APPLICATIONS: [u8; 3] = [90, 1, 0x06];
+
+pub(crate) struct Mode {
+    cast: Cast,
+    rng: Rng,
+    begin: Micros,
+    stay: Micros,
+    /// Since when the meter only listens, and until when.
+    silent: (Micros, Micros),
+}
+
+impl Mode {
+    /// Between half and seven tenths of the run, for up to a twentieth of it.
+    pub(crate) fn new(cast: Cast, mut rng: Rng, plant: &Plant) -> Mode {
+        let begin = moment(&mut rng, plant, 50, 70);
+        let stay = share(plant, 20, (8 * SECOND, 3 * MINUTE));
+        Mode { cast, rng, begin, stay, silent: (Micros::MAX, Micros::MAX) }
+    }
+
+    /// Somebody else's connection is gone before it would poll a meter that does not answer.
+    fn diagnose(&mut self, cx: &mut Cx<'_>, at: Micros, question: &[u8], stay: Micros) -> Micros {
+        let (handle, up) = self.cast.session(Session::Meter, at, cx, &mut self.rng);
+        // Half way between two polls of such a connection.
+        let asked = if up == at { at } else { at + 3_500 * MS };
+        cx.order(handle, asked, Task::Modbus { question: question.to_vec(), answer: Vec::new() }, &mut self.rng);
+        self.cast.leave(handle, asked + stay, cx, &mut self.rng);
+        asked
+    }
+}
+
+impl Episode for Mode {
+    fn label(&self) -> Label {
+        self.cast.label()
+    }
+
+    fn parties(&self) -> (&'static Host, Vec<&'static Host>) {
+        (self.cast.host, vec![&METER, &RTUS[1]])
+    }
+
+    fn begin(&self) -> Micros {
+        self.begin
+    }
+
+    fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
+        let from = self.diagnose(cx, now, &LISTEN_ONLY, 90 * MS);
+        // The restart goes out before the connection's first poll.
+        let until = from + self.stay;
+        let (handle, up) = self.cast.session(Session::Meter, until, cx, &mut self.rng);
+        let restart = Task::Modbus { question: RESTART.to_vec(), answer: Vec::new() };
+        cx.order(handle, until + MS, restart, &mut self.rng);
+        self.cast.leave(handle, up + self.rng.between(0, 6 * SECOND), cx, &mut self.rng);
+        self.silent = (from, until + MS);
+        let stop = |function| Task::Dnp3 { function, objects: APPLICATIONS.to_vec(), reply: Vec::new(), iin: 0 };
+        let tasks = vec![
+            (self.rng.between(0, SECOND), stop(function::STOP_APPLICATION)),
+            (SECOND + self.stay, stop(function::START_APPLICATION)),
+        ];
+        self.cast.perform(Session::Rtu2, now + SECOND, tasks, cx, &mut self.rng);
+        None
+    }
+
+    fn message(&mut self, message: Message<'_>) -> Fate {
+        let is_silent = message.at >= self.silent.0 && message.at < self.silent.1;
+        if message.session == Session::Meter && message.from == Side::Server && is_silent {
+            Fate::Lost
+        } else {
+            Fate::Pass
+        }
+    }
+}
