@@ -109,8 +109,8 @@ impl Cx<'_> {
         Handle(self.actors - 1)
     }
 
-    /// A breaker moves at a time that no frame has been sent for; outstations and relays report it.
+    /// A breaker moves at a time that no frame has been sent for. What outstations and relays then report is true, so it is not labelled.
     pub(crate) fn moved(&mut self, at: Micros, breaker: usize, closed: bool) {
-        self.post.changes.push(Change { at, breaker, closed, label: self.label, is_trip: false });
+        self.post.changes.push(Change { at, breaker, closed, label: None, is_trip: false });
     }
 }

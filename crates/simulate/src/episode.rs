@@ -12,7 +12,7 @@
 //!   change or lose it: checksums, numbers and TCP follow by themselves. A lost request needs its answer lost too;
 //! - see each frame before it is queued (`frame`, for GOOSE, PTP, ARP and UDP), and change, delay or lose it. Never change the length of a
 //!   TCP segment or lose one here: that is what `message` is for;
-//! - move a breaker: `cx.moved(at, …)`; relays and outstations then report it, labelled.
+//! - move a breaker: `cx.moved(at, …)`; relays and outstations then report it, which is true and thus not labelled.
 //!
 //! It knows the site: [`network`](crate::network) lists devices and services, [`site`](crate::site) the points, `cx.plant` values and states at
 //! any time. `Task::Operate` lets an episode command as the dispatcher does, whatever the protocol.

@@ -13,6 +13,9 @@ use crate::site::dnp3::{ANALOGS, BINARIES, BREAKER, CLOSE, MASTER, OUTSTATIONS, 
 use crate::tcp::Side;
 use crate::time::{HOUR, MINUTE, MS, Micros, SECOND};
 
+/// Time between two polls of the event classes.
+const PERIOD: Micros = 5 * SECOND;
+
 pub(crate) struct Association {
     rtu: usize,
     carrier: Carrier,
@@ -22,7 +25,6 @@ pub(crate) struct Association {
     sequence: u8,
     unsolicited: u8,
     counter: u32,
-    period: Micros,
     poll: Micros,
     integrity: Micros,
     clock: Micros,
@@ -68,7 +70,6 @@ impl Association {
             sequence: rng.between(0, 16) as u8,
             unsolicited: rng.between(0, 16) as u8,
             counter: rng.between(10_000, 900_000) as u32,
-            period: [5, 4][rtu % 2] * SECOND,
             poll: 0,
             integrity: 0,
             clock: 0,
@@ -124,7 +125,7 @@ impl Association {
         }
         let at = self.integrity(cx, at);
         self.ask(cx, at, function::ENABLE_UNSOLICITED, &all, 0, &[], false);
-        self.poll = now + self.period;
+        self.poll = now + PERIOD;
         self.integrity = now + 15 * MINUTE + self.carrier.rng.between(0, 20 * SECOND);
         self.clock = now + HOUR + self.carrier.rng.between(0, 40 * SECOND);
         self.steps.skip(now);
@@ -272,7 +273,7 @@ impl Actor for Association {
             self.integrity = now + 15 * MINUTE + self.carrier.rng.between(0, 20 * SECOND);
         } else if self.poll <= now {
             self.classes(cx, now);
-            self.poll = now + self.period + self.carrier.rng.between(0, 60 * MS);
+            self.poll = now + PERIOD + self.carrier.rng.between(0, 60 * MS);
         }
         let due = self.carrier.due();
         let Some(conn) = &mut self.carrier.conn else { return Some(self.carrier.connect) };

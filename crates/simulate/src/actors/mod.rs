@@ -43,6 +43,7 @@ pub(crate) fn substation(seed: u64, plant: &Plant) -> Vec<Box<dyn Actor>> {
     actors.push(Box::new(modbus::Poller::plc(seed, plant)));
     actors.push(Box::new(iec104::Link::new(seed, plant)));
     actors.push(Box::new(modbus::identification(seed)));
+    actors.push(Box::new(modbus::energy(seed)));
     for relay in 0..3 {
         actors.push(Box::new(goose::Publisher::new(seed, relay, plant)));
     }
@@ -58,8 +59,9 @@ pub(crate) struct Periodic<F> {
     rng: Rng,
     first: Micros,
     period: Micros,
-    /// Largest addition to the period.
+    /// Largest addition to the period, or the mean one where waiting is memoryless.
     jitter: Micros,
+    memoryless: bool,
     act: F,
 }
 
@@ -68,7 +70,7 @@ impl<F: FnMut(Micros, &mut Cx<'_>, &mut Rng)> Periodic<F> {
     pub(crate) fn new(seed: u64, name: &str, period: Micros, jitter: Micros, act: F) -> Periodic<F> {
         let mut rng = Rng::new(seed, name);
         let first = rng.between(0, period);
-        Periodic { rng, first, period, jitter, act }
+        Periodic { rng, first, period, jitter, memoryless: false, act }
     }
 }
 
@@ -79,7 +81,8 @@ impl<F: FnMut(Micros, &mut Cx<'_>, &mut Rng)> Actor for Periodic<F> {
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
         (self.act)(now, cx, &mut self.rng);
-        Some(now + self.period + self.rng.between(0, self.jitter))
+        let more = if self.memoryless { self.rng.exponential(self.jitter) } else { self.rng.between(0, self.jitter) };
+        Some(now + self.period + more)
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Actor, News, Periodic, Plan};
 use crate::cx::Cx;
 use crate::label::Label;
 use crate::modbus::{READ_DEVICE_IDENTIFICATION, adu, bits, device_identification, registers, words, write_registers};
-use crate::network::{Host, METER, PLC, WORKSTATION};
+use crate::network::{HISTORIAN, Host, METER, PLC, WORKSTATION};
 use crate::plant::{Action, Desk, Plant, Signal};
 use crate::rng::Rng;
 use crate::site::plc::{BREAKER, SET_POINT};
@@ -184,6 +184,19 @@ pub(crate) fn identification(seed: u64) -> impl Actor {
     });
     daily.first = daily.rng.between(2 * MINUTE, 25 * MINUTE);
     daily
+}
+
+/// The historian reads the meter's energy registers and the PLC's set points, either one, on a connection of its own each time.
+pub(crate) fn energy(seed: u64) -> impl Actor {
+    let mut counted = 40_000_u16;
+    Periodic::new(seed, "modbus energy", 2 * MINUTE, 2 * MINUTE, move |now, cx: &mut Cx<'_>, rng: &mut Rng| {
+        if rng.between(0, 2) == 0 {
+            return read_set_points(cx, now, &HISTORIAN, rng);
+        }
+        counted = counted.wrapping_add(rng.between(3, 40) as u16);
+        let exchange = (words(3, 200, 4), registers(3, &[12, counted, 3, 9_100]));
+        brief(cx, now, &HISTORIAN, &METER, &vec![exchange; rng.between(1, 4) as usize], rng);
+    })
 }
 
 /// Somebody asks a device what it is, on a connection of its own.

@@ -26,15 +26,10 @@ pub(crate) fn actors(seed: u64) -> Vec<Box<dyn Actor>> {
     }
     for (asker, sought) in ARP_PAIRS {
         let name = format!("arp {} {}", asker.name, sought.name);
-        out.push(Box::new(Periodic::new(
-            seed,
-            &name,
-            3 * MINUTE,
-            4 * MINUTE,
-            move |now, cx: &mut Cx<'_>, rng: &mut Rng| {
-                arp(cx, now, asker, sought, rng);
-            },
-        )));
+        let ask = move |now, cx: &mut Cx<'_>, rng: &mut Rng| arp(cx, now, asker, sought, rng);
+        let mut asks = Periodic::new(seed, &name, 4 * SECOND, 66 * SECOND, ask);
+        asks.memoryless = true;
+        out.push(Box::new(asks));
     }
     for client in [&HMI, &WORKSTATION, &JUMP] {
         out.push(Box::new(renewal(seed, client)));

@@ -72,13 +72,10 @@ impl Carrier {
         cx.label = self.label.or(cx.label);
     }
 
-    /// Opens the connection, asking for the hardware address first where it may be forgotten; returns when the client may send.
+    /// Opens the connection, asking for the hardware address first; returns when the client may send.
     pub(crate) fn open(&mut self, cx: &mut Cx<'_>, now: Micros) -> Micros {
-        let mut at = now;
-        if cx.label.is_some() {
-            arp(cx, now, self.client, self.server, &mut self.rng);
-            at += 2 * MS;
-        }
+        arp(cx, now, self.client, self.server, &mut self.rng);
+        let at = now + 2 * MS;
         let port = self.rng.port();
         let conn = Conn::open(cx, at, (self.client, port), (self.server, self.session.port()), &mut self.rng);
         let at = conn.last();

@@ -54,7 +54,7 @@ impl Episode for RogueMaster {
                 cx.order(handle, last, Task::Operate(Action::Breaker { breaker: 1, close: false }), rng);
             }
             cx.order(handle, end, Task::Leave, rng);
-            at += rng.between(300_000, 4 * SECOND);
+            at += self.stay / 8 + rng.between(0, self.stay / 8);
         }
         None
     }

@@ -1,11 +1,16 @@
 //! What a simulation promises: sameness, twins, labels, and frames in which a second reader finds no fault.
 
+mod leak;
+mod packet;
 mod reader;
+mod tree;
 mod tshark;
 mod twins;
 
+use std::collections::BTreeSet;
+
 use reader::frames;
-use simulate::{Attack, Options, Role, Summary, substation};
+use simulate::{Attack, Options, Role, Summary, Trap, substation};
 
 /// The capture, the labels, the labels of frames.
 fn written(options: &Options) -> (Vec<u8>, String, String, Summary) {
@@ -55,4 +60,26 @@ fn a_run_without_minutes_is_an_empty_capture() {
     let (pcap, labels, frame_labels, summary) = written(&options(1, 0, &Attack::by(Role::New)));
     assert_eq!((pcap.len(), summary.frames), (24, 0));
     assert_eq!((labels.lines().count(), frame_labels.lines().count()), (1, 1));
+}
+
+#[test]
+fn eight_hours_with_every_trap_have_all_rows() {
+    let options = Options { seed: 12, minutes: 480, traps: Trap::ALL.to_vec(), ..Options::default() };
+    let (pcap, labels, _, summary) = written(&options);
+    assert_eq!(labels.lines().count(), 1 + Trap::ALL.len(), "{labels}");
+    let frames = frames(&pcap);
+    assert!(frames.is_sorted_by_key(|frame| frame.at));
+    assert!((100_000..1_000_000).contains(&summary.frames), "{} frames", summary.frames);
+}
+
+/// Two days are days of one site: whoever speaks on one of them speaks on the other.
+#[test]
+fn the_site_does_not_depend_on_the_seed() {
+    let speakers = |seed| {
+        let frames = frames(&written(&options(seed, 60, &[])).0);
+        frames.iter().map(|frame| frame.bytes[6..12].to_vec()).collect::<BTreeSet<_>>()
+    };
+    let (one, other) = (speakers(1), speakers(2));
+    assert_eq!(one, other, "{:02x?}", one.symmetric_difference(&other).collect::<Vec<_>>());
+    assert_eq!(one.len(), 19);
 }

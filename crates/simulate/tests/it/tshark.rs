@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::process::Command;
 
-use simulate::{Attack, Options, Role, substation};
+use simulate::{Attack, Options, Role, Trap, substation};
 
 /// What tshark prints for these arguments.
 fn tshark(pcap: &Path, arguments: &[&str]) -> String {
@@ -27,20 +27,29 @@ fn tshark_finds_no_fault_in_half_an_hour() {
         return;
     }
     // Severity 0x600000 is a warning, 0x800000 an error; a scan is resets, of which tshark warns.
-    check(3, Role::New, &[], "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x600000");
-    for role in Role::ALL {
-        let faults = "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x800000";
-        check(4, role, &Attack::by(role), faults);
+    let options = |seed| Options { seed, minutes: 30, ..Options::default() };
+    check(options(3), "_ws.malformed || tcp.analysis.flags || _ws.expert.severity >= 0x600000");
+    for (seed, actor) in (4..).zip(Role::ALL) {
+        let attacks = Attack::by(actor);
+        check(
+            Options { attacks, actor, ..options(seed) },
+            "_ws.malformed || (tcp.analysis.flags && !tcp.analysis.reused_ports) || _ws.expert.severity >= 0x800000",
+        );
     }
+    // A lost line is retransmissions and unanswered attempts.
+    let traps = Trap::ALL.to_vec();
+    check(
+        Options { traps, minutes: 90, ..options(7) },
+        "_ws.malformed || tcp.analysis.lost_segment || _ws.expert.severity >= 0x800000",
+    );
 }
 
-/// No frame of half an hour matches `faults`, and every protocol of the substation is recognised.
-fn check(seed: u64, actor: Role, attacks: &[Attack], faults: &str) {
+/// No frame matches `faults`, and every protocol of the substation is recognised.
+fn check(options: Options, faults: &str) {
+    let seed = options.seed;
     let path = std::env::temp_dir().join(format!("gridwarden-simulate-{}-{seed}.pcap", std::process::id()));
     let file = BufWriter::new(std::fs::File::create(&path).unwrap());
-    substation(&Options { seed, minutes: 30, attacks: attacks.to_vec(), actor, ..Options::default() })
-        .write(file, std::io::sink(), std::io::sink())
-        .unwrap();
+    substation(&options).write(file, std::io::sink(), std::io::sink()).unwrap();
     let found = tshark(&path, &["-Y", faults]);
     let sums = tshark(&path, &["-Y", "dnp.hdr.CRC.status in {0, 2} || dnp.data_chunk.CRC.status in {0, 2}"]);
     let protocols = tshark(&path, &["-q", "-z", "io,phs"]);
