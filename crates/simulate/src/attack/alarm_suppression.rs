@@ -1,5 +1,7 @@
 //! Events are no longer reported by themselves: unsolicited responses are disabled, and the master also stops the data transfer of
-//! the IEC 104 link. What happens meanwhile is not told.
+//! the IEC 104 link. A breaker that moves meanwhile is not told.
+
+use std::collections::VecDeque;
 
 use super::{Cast, share};
 use crate::actors::order::{Session, Task};
@@ -8,20 +10,27 @@ use crate::dnp3::{UNS, classes, function};
 use crate::episode::{Episode, Fate, Message};
 use crate::iec104::unnumbered;
 use crate::label::Label;
-use crate::network::{Host, OUTSTATION, RTUS};
+use crate::network::Host;
 use crate::plant::Plant;
 use crate::rng::Rng;
 use crate::role::Role;
 use crate::tcp::Side;
-use crate::time::{MINUTE, Micros, SECOND};
+use crate::time::{MINUTE, MS, Micros, SECOND};
+
+/// What stays silent.
+const SESSIONS: [Session; 3] = [Session::Rtu1, Session::Rtu2, Session::Rtu3];
+/// The breaker behind the first.
+const BREAKER: usize = 0;
 
 pub(crate) struct AlarmSuppression {
     cast: Cast,
     rng: Rng,
     begin: Micros,
-    /// From when to when events are not reported.
-    quiet: (Micros, Micros),
     stay: Micros,
+    /// From when to when the sessions report no events.
+    quiet: [(Micros, Micros); 3],
+    /// When the breaker moves and where to, what comes next.
+    moves: VecDeque<(Micros, bool)>,
 }
 
 impl AlarmSuppression {
@@ -29,11 +38,39 @@ impl AlarmSuppression {
     pub(crate) fn new(cast: Cast, mut rng: Rng, plant: &Plant) -> AlarmSuppression {
         let stay = share(plant, 10, (15 * SECOND, 8 * MINUTE));
         let begin = plant.quiet(&mut rng, (40, 70), stay + MINUTE);
-        AlarmSuppression { cast, rng, begin, quiet: (Micros::MAX, Micros::MAX), stay }
+        let mut moves = VecDeque::new();
+        if plant.closed(BREAKER, begin) {
+            moves.extend([(begin + stay / 2, false), (begin + stay * 3 / 4, true)]);
+        }
+        AlarmSuppression { cast, rng, begin, stay, quiet: [(Micros::MAX, 0); 3], moves }
     }
 
     fn is_master(&self) -> bool {
         self.cast.role == Role::Master
+    }
+
+    /// Disables and enables again; the data transfer of a connection can be stopped by its own client only.
+    fn suppress(&mut self, cx: &mut Cx<'_>, now: Micros) {
+        let is_master = self.is_master();
+        let rng = &mut self.rng;
+        let set = |function| Task::Dnp3 { function, objects: classes(&[2, 3, 4]), reply: Vec::new(), iin: 0 };
+        let transfer = |act, con| Task::Unnumbered { act, con };
+        for (session, quiet) in SESSIONS.into_iter().zip(&mut self.quiet) {
+            let (off, on) = if session == Session::Rtu3 {
+                (
+                    transfer(unnumbered::STOP_ACT, unnumbered::STOP_CON),
+                    transfer(unnumbered::START_ACT, unnumbered::START_CON),
+                )
+            } else {
+                (set(function::DISABLE_UNSOLICITED), set(function::ENABLE_UNSOLICITED))
+            };
+            if session == Session::Rtu3 && !is_master {
+                continue;
+            }
+            let (first, stay) = (rng.between(0, 2 * SECOND), self.stay + rng.between(0, 2 * SECOND));
+            let last = self.cast.perform(session, now, vec![(first, off), (first + stay, on)], cx, rng);
+            *quiet = (last - stay, last);
+        }
     }
 }
 
@@ -43,9 +80,8 @@ impl Episode for AlarmSuppression {
     }
 
     fn parties(&self) -> (&'static Host, Vec<&'static Host>) {
-        let targets: Vec<&'static Host> =
-            if self.is_master() { vec![&RTUS[0], &RTUS[1], &OUTSTATION] } else { vec![&RTUS[0], &RTUS[1]] };
-        (self.cast.host, targets)
+        let count = if self.is_master() { 3 } else { 2 };
+        (self.cast.host, SESSIONS[..count].iter().map(|session| session.server()).collect())
     }
 
     fn begin(&self) -> Micros {
@@ -53,39 +89,25 @@ impl Episode for AlarmSuppression {
     }
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
-        let is_master = self.is_master();
-        let rng = &mut self.rng;
-        let set = |function| Task::Dnp3 { function, objects: classes(&[2, 3, 4]), reply: Vec::new(), iin: 0 };
-        let mut last = now;
-        for session in [Session::Rtu1, Session::Rtu2] {
-            let off = rng.between(0, 2 * SECOND);
-            let tasks =
-                vec![(off, set(function::DISABLE_UNSOLICITED)), (off + self.stay, set(function::ENABLE_UNSOLICITED))];
-            last = self.cast.perform(session, now, tasks, cx, rng);
+        if now == self.begin {
+            self.suppress(cx, now);
+        } else if let Some((_, closed)) = self.moves.pop_front() {
+            cx.moved(now + 20 * MS, BREAKER, closed);
         }
-        self.quiet = (last - self.stay, last);
-        if is_master {
-            let (stop, start) =
-                ((unnumbered::STOP_ACT, unnumbered::STOP_CON), (unnumbered::START_ACT, unnumbered::START_CON));
-            let handle = cx.benign(Session::Rtu3);
-            for (at, (act, con)) in [(self.quiet.0, stop), (self.quiet.1, start)] {
-                cx.order(handle, at, Task::Unnumbered { act, con }, rng);
-            }
-        }
-        None
+        self.moves.front().map(|next| next.0)
     }
 
     fn message(&mut self, message: Message<'_>) -> Fate {
-        if message.at < self.quiet.0 || message.at >= self.quiet.1 {
+        let place = SESSIONS.iter().position(|session| *session == message.session);
+        let Some((from, until)) = place.map(|place| self.quiet[place]) else { return Fate::Pass };
+        if message.at < from || message.at >= until {
             return Fate::Pass;
         }
         match (message.session, message.from, message.bytes.as_slice()) {
-            (Session::Rtu1 | Session::Rtu2, Side::Server, [_, function::UNSOLICITED, ..]) => Fate::Lost,
-            (Session::Rtu1 | Session::Rtu2, Side::Client, [control, function::CONFIRM, ..]) if control & UNS != 0 => {
-                Fate::Lost
-            }
-            // Between STOPDT and STARTDT neither side sends I frames (clause 5.3).
-            (Session::Rtu3, ..) if self.is_master() => Fate::Lost,
+            // Between STOPDT and STARTDT neither side sends I frames (IEC 60870-5-104 clause 5.3).
+            (Session::Rtu3, ..) => Fate::Lost,
+            (_, Side::Server, [_, function::UNSOLICITED, ..]) => Fate::Lost,
+            (_, Side::Client, [control, function::CONFIRM, ..]) if control & UNS != 0 => Fate::Lost,
             _ => Fate::Pass,
         }
     }

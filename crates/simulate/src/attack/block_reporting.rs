@@ -1,7 +1,7 @@
 //! Somebody between the front end and two outstations withholds their reports, while the connections stay up.
 
+use super::Cast;
 use super::path::Path;
-use super::{Cast, moment, share};
 use crate::actors::order::Session;
 use crate::cx::Cx;
 use crate::dnp3::{CON, function};
@@ -12,7 +12,7 @@ use crate::network::{Host, OUTSTATION, RTUS};
 use crate::plant::Plant;
 use crate::rng::Rng;
 use crate::tcp::Side;
-use crate::time::{MINUTE, Micros, SECOND};
+use crate::time::Micros;
 
 pub(crate) struct BlockReporting {
     cast: Cast,
@@ -23,9 +23,7 @@ pub(crate) struct BlockReporting {
 impl BlockReporting {
     /// Between 45 and 65 hundredths of the run, for up to a tenth of it.
     pub(crate) fn new(cast: Cast, mut rng: Rng, plant: &Plant) -> BlockReporting {
-        let begin = moment(&mut rng, plant, 45, 65);
-        let until = begin + share(plant, 10, (20 * SECOND, 10 * MINUTE));
-        let path = Path::new(cast.host, vec![&RTUS[0], &OUTSTATION], begin, until);
+        let path = Path::planned(cast.host, vec![&RTUS[0], &OUTSTATION], &mut rng, plant, (45, 65));
         BlockReporting { cast, rng, path }
     }
 }
@@ -40,7 +38,7 @@ impl Episode for BlockReporting {
     }
 
     fn begin(&self) -> Micros {
-        self.path.begin()
+        self.path.begin
     }
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
@@ -48,7 +46,7 @@ impl Episode for BlockReporting {
     }
 
     fn message(&mut self, message: Message<'_>) -> Fate {
-        if !self.path.holds(message.at) {
+        if !self.path.holds(message.session.server(), message.at) {
             return Fate::Pass;
         }
         match message.session {

@@ -44,7 +44,14 @@ impl Frozen {
         if plant.closed(FEEDER, begin) {
             moves.extend([(begin + stay / 4, false), (begin + stay * 3 / 4, true)]);
         }
-        Frozen { cast, rng, due: Some(path.begin()), path, recorded: Default::default(), moves }
+        Frozen { cast, rng, due: Some(path.begin), path, recorded: Default::default(), moves }
+    }
+
+    fn is_replaying(&self, at: Micros) -> bool {
+        match self.cast.role {
+            Role::Known => at >= self.path.begin && at < self.path.until,
+            Role::New | Role::Master => self.path.holds(&METER, at),
+        }
     }
 }
 
@@ -58,7 +65,7 @@ impl Episode for Frozen {
     }
 
     fn begin(&self) -> Micros {
-        self.path.begin()
+        self.path.begin
     }
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
@@ -84,8 +91,9 @@ impl Episode for Frozen {
         if message.session != Session::Meter || message.from != Side::Server {
             return Fate::Pass;
         }
+        let is_replaying = self.is_replaying(message.at);
         let recorded = &mut self.recorded[kind];
-        if self.path.holds(message.at) {
+        if is_replaying {
             let Some(pdu) = recorded.pop_front() else { return Fate::Pass };
             message.bytes.truncate(7);
             message.bytes.extend_from_slice(&pdu);

@@ -1,7 +1,7 @@
 //! Somebody between the front end and two devices makes the load look smaller: currents and powers are scaled on their way.
 
+use super::Cast;
 use super::path::Path;
-use super::{Cast, moment, share};
 use crate::actors::order::Session;
 use crate::cx::Cx;
 use crate::episode::{Episode, Fate, Message};
@@ -12,7 +12,7 @@ use crate::plant::Plant;
 use crate::rng::Rng;
 use crate::site::rtu3;
 use crate::tcp::Side;
-use crate::time::{MINUTE, Micros, SECOND};
+use crate::time::Micros;
 
 /// What is shown of what is measured.
 const SHOWN: f32 = 0.7;
@@ -26,9 +26,7 @@ pub(crate) struct Mitm {
 impl Mitm {
     /// Between 45 and 65 hundredths of the run, for up to a tenth of it.
     pub(crate) fn new(cast: Cast, mut rng: Rng, plant: &Plant) -> Mitm {
-        let begin = moment(&mut rng, plant, 45, 65);
-        let until = begin + share(plant, 10, (20 * SECOND, 10 * MINUTE));
-        let path = Path::new(cast.host, vec![&METER, &OUTSTATION], begin, until);
+        let path = Path::planned(cast.host, vec![&METER, &OUTSTATION], &mut rng, plant, (45, 65));
         Mitm { cast, rng, path }
     }
 }
@@ -43,7 +41,7 @@ impl Episode for Mitm {
     }
 
     fn begin(&self) -> Micros {
-        self.path.begin()
+        self.path.begin
     }
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
@@ -51,7 +49,7 @@ impl Episode for Mitm {
     }
 
     fn message(&mut self, message: Message<'_>) -> Fate {
-        if !self.path.holds(message.at) || message.from != Side::Server {
+        if !self.path.holds(message.session.server(), message.at) || message.from != Side::Server {
             return Fate::Pass;
         }
         let is_changed = match message.session {

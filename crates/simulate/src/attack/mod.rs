@@ -118,13 +118,13 @@ macro_rules! attacks {
 
 attacks! {
     /// `alarm-suppression`: unsolicited reports are disabled, the data transfer of IEC 104 is stopped.
-    AlarmSuppression: "alarm-suppression", ["T0878"], ANYONE, None, alarm_suppression::AlarmSuppression::new;
+    AlarmSuppression: "alarm-suppression", ["T0878"], ANYONE, Some("rate: what begins a session comes in its middle"), alarm_suppression::AlarmSuppression::new;
     /// `beacon`: an implant reports to a server on the internet, again and again.
     Beacon: "beacon", ["T0869", "T0885"], ANYONE, Some("rate and port: a server outside in a steady rhythm"), beacon::Beacon::new;
     /// `block-command`: commands of the dispatcher are swallowed on their way, again and again.
     BlockCommand: "block-command", ["T1691.001", "T0830"], BETWEEN, None, block_command::BlockCommand::new;
     /// `block-reporting`: reports of two outstations are withheld while their connections stay up.
-    BlockReporting: "block-reporting", ["T1691.002", "T0830"], BETWEEN, None, block_reporting::BlockReporting::new;
+    BlockReporting: "block-reporting", ["T1691.002", "T0830"], BETWEEN, Some("rate: link tests where reports were"), block_reporting::BlockReporting::new;
     /// `brute-force-io`: outputs are driven one after the other, as fast as the device answers.
     BruteForceIo: "brute-force-io", ["T0806", "T1692.001"], ANYONE, Some("rate: commands without a pause"),
         brute_force_io::BruteForce::new;
@@ -147,7 +147,7 @@ attacks! {
     /// `mode`: a meter is made to listen only, the application of an RTU is stopped; both go on later.
     Mode: "mode", ["T0858", "T0816"], ANYONE, None, mode::Mode::new;
     /// `program`: a new configuration is loaded into an RTU and made the valid one.
-    Program: "program", ["T0843", "T0889"], ANYONE, None, program::Program::new;
+    Program: "program", ["T0843", "T0889"], ANYONE, Some("size and rate: a file, block after block"), program::Program::new;
     /// `ramp`: the voltage is walked up in steps that operators could have made.
     Ramp: "ramp", ["T0836", "T1692.001"], ANYONE, None, ramp::Ramp::new;
     /// `replay`: commands of the dispatcher, recorded earlier, are given again.

@@ -1,6 +1,7 @@
 //! Devices are taken out of operation: the meter is forced to listen only, the application of an RTU is stopped; later both go on.
 
 use super::{Cast, moment, share};
+use crate::actors::modbus;
 use crate::actors::order::{Session, Task};
 use crate::cx::Cx;
 use crate::dnp3::function;
@@ -9,6 +10,7 @@ use crate::label::Label;
 use crate::network::{Host, METER, RTUS};
 use crate::plant::Plant;
 use crate::rng::Rng;
+use crate::role::Role;
 use crate::tcp::Side;
 use crate::time::{MINUTE, MS, Micros, SECOND};
 
@@ -36,14 +38,14 @@ impl Mode {
         Mode { cast, rng, begin, stay, silent: (Micros::MAX, Micros::MAX) }
     }
 
-    /// Somebody else's connection is gone before it would poll a meter that does not answer.
-    fn diagnose(&mut self, cx: &mut Cx<'_>, at: Micros, question: &[u8], stay: Micros) -> Micros {
-        let (handle, up) = self.cast.session(Session::Meter, at, cx, &mut self.rng);
-        // Half way between two polls of such a connection.
-        let asked = if up == at { at } else { at + 3_500 * MS };
-        cx.order(handle, asked, Task::Modbus { question: question.to_vec(), answer: Vec::new() }, &mut self.rng);
-        self.cast.leave(handle, asked + stay, cx, &mut self.rng);
-        asked
+    /// Orders something of the meter that it does not answer; strangers do it over a short connection.
+    fn diagnose(&mut self, cx: &mut Cx<'_>, at: Micros, question: &[u8]) {
+        let (question, answer) = (question.to_vec(), Vec::new());
+        if self.cast.role == Role::Master {
+            cx.order(cx.benign(Session::Meter), at, Task::Modbus { question, answer }, &mut self.rng);
+        } else {
+            modbus::brief(cx, at, self.cast.host, &METER, &[(question, answer)], &mut self.rng);
+        }
     }
 }
 
@@ -61,21 +63,20 @@ impl Episode for Mode {
     }
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
-        let from = self.diagnose(cx, now, &LISTEN_ONLY, 90 * MS);
-        // The restart goes out before the connection's first poll.
-        let until = from + self.stay;
-        let (handle, up) = self.cast.session(Session::Meter, until, cx, &mut self.rng);
-        let restart = Task::Modbus { question: RESTART.to_vec(), answer: Vec::new() };
-        cx.order(handle, until + MS, restart, &mut self.rng);
-        self.cast.leave(handle, up + self.rng.between(0, 6 * SECOND), cx, &mut self.rng);
-        self.silent = (from, until + MS);
+        let until = self.begin + self.stay;
+        if now > self.begin {
+            self.diagnose(cx, now, &RESTART);
+            return None;
+        }
+        self.diagnose(cx, now + MS, &LISTEN_ONLY);
+        self.silent = (now + MS, until);
         let stop = |function| Task::Dnp3 { function, objects: APPLICATIONS.to_vec(), reply: Vec::new(), iin: 0 };
         let tasks = vec![
             (self.rng.between(0, SECOND), stop(function::STOP_APPLICATION)),
             (SECOND + self.stay, stop(function::START_APPLICATION)),
         ];
-        self.cast.perform(Session::Rtu2, now + SECOND, tasks, cx, &mut self.rng);
-        None
+        self.cast.perform(Session::Rtu2, now + 2 * SECOND, tasks, cx, &mut self.rng);
+        Some(until)
     }
 
     fn message(&mut self, message: Message<'_>) -> Fate {

@@ -51,11 +51,12 @@ impl Episode for Ramp {
         for step in 0..STEPS {
             let value = FIRST + (LAST - FIRST) / (STEPS - 1) * step;
             points.push((at, Task::Operate(Action::SetPoint { value })));
-            taps.push((at + self.pause / 2, Task::Operate(Action::Tap { raise: true })));
+            taps.push((at, Task::Operate(Action::Tap { raise: true })));
             at += self.pause / 2 + rng.between(self.pause / 4, self.pause / 2);
         }
         self.cast.perform(Session::Plc, now, points, cx, rng);
-        self.cast.perform(Session::Rtu3, now + SECOND, taps, cx, rng);
+        let later = now + rng.between(self.pause / 8, self.pause / 2);
+        self.cast.perform(Session::Rtu3, later, taps, cx, rng);
         None
     }
 }

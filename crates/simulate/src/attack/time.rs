@@ -31,7 +31,9 @@ pub(crate) struct WrongTime {
     until: Micros,
     /// From when to when the RTU and the outstation have the wrong time.
     wrong: [(Micros, Micros); 2],
-    announced: u16,
+    /// What has been done so far, and since when the false grandmaster rules.
+    stage: u8,
+    ruling: Micros,
     /// The false grandmaster's next sequence, and what it adds to the clock's.
     sequence: u16,
     offset: Option<u16>,
@@ -43,30 +45,39 @@ impl WrongTime {
         let begin = moment(&mut rng, plant, 45, 65);
         let until = begin + share(plant, 10, (20 * SECOND, 10 * MINUTE));
         let sequence = rng.word() as u16;
-        WrongTime { cast, rng, begin, until, wrong: [(Micros::MAX, 0); 2], announced: 0, sequence, offset: None }
+        WrongTime {
+            cast,
+            rng,
+            begin,
+            until,
+            wrong: [(Micros::MAX, 0); 2],
+            stage: 0,
+            ruling: Micros::MAX,
+            sequence,
+            offset: None,
+        }
     }
 
     fn has_clock(&self) -> bool {
         self.cast.role != Role::Master
     }
 
-    /// Sets the clocks wrong, and right again before it leaves.
-    fn set(&mut self, cx: &mut Cx<'_>, now: Micros) {
+    /// Sets a clock wrong, and right again before it leaves.
+    fn set(&mut self, cx: &mut Cx<'_>, now: Micros, place: usize) {
+        let session = [Session::Rtu1, Session::Rtu3][place % 2];
         let stay = self.until - now;
-        for (place, session) in [Session::Rtu1, Session::Rtu3].into_iter().enumerate() {
-            let (handle, up) = self.cast.session(session, now, cx, &mut self.rng);
-            let (first, last) = (up + self.rng.between(0, 3 * SECOND), up + stay - self.rng.between(0, 3 * SECOND));
-            for (at, told) in [(first, first - BACK), (last, last)] {
-                cx.order(handle, at, task(session, told), &mut self.rng);
-            }
-            self.cast.leave(handle, last + 2 * SECOND, cx, &mut self.rng);
-            self.wrong[place] = (first + SECOND, last);
+        let (handle, up) = self.cast.session(session, now, cx, &mut self.rng);
+        let (first, last) = (up + self.rng.between(0, 3 * SECOND), up + stay - self.rng.between(0, 3 * SECOND));
+        for (at, told) in [(first, first - BACK), (last, last)] {
+            cx.order(handle, at, task(session, told), &mut self.rng);
         }
+        self.cast.leave(handle, last + 2 * SECOND, cx, &mut self.rng);
+        self.wrong[place % 2] = (first + SECOND, last);
     }
 
     /// Whether frames of the clock are those of the false grandmaster by now.
     fn rules(&self, at: Micros) -> bool {
-        self.has_clock() && at >= self.begin + 2_500 * MS && at < self.until
+        at >= self.ruling && at < self.until
     }
 
     fn announce(&mut self, cx: &mut Cx<'_>, now: Micros) {
@@ -104,15 +115,26 @@ impl Episode for WrongTime {
     }
 
     fn wake(&mut self, now: Micros, cx: &mut Cx<'_>) -> Option<Micros> {
-        if self.announced == 0 {
-            self.set(cx, now);
+        let stage = self.stage;
+        self.stage += 1;
+        let stay = self.until - self.begin;
+        match stage {
+            0 => {
+                self.set(cx, now, 0);
+                Some(now + stay / 6 + self.rng.between(0, stay / 8))
+            }
+            1 => {
+                self.set(cx, now, 1);
+                self.has_clock().then_some(self.begin + stay * 2 / 5)
+            }
+            // Two announcements qualify a better master (IEEE 1588-2008 §9.3.2.5).
+            2 | 3 => {
+                self.announce(cx, now);
+                self.ruling = if stage == 3 { now + SECOND / 2 } else { Micros::MAX };
+                Some(now + SECOND + self.rng.between(0, 900))
+            }
+            _ => None,
         }
-        if !self.has_clock() || self.announced == 2 {
-            return None;
-        }
-        self.announce(cx, now);
-        self.announced += 1;
-        Some(now + SECOND + self.rng.between(0, 900))
     }
 
     /// Events carry the time that their station believes in, until somebody sets it.

@@ -27,7 +27,11 @@ fn untouched(all: Vec<Frame>, hostile: &[u64], targets: &HashSet<[u8; 4]>) -> Ve
     let touched: HashSet<_> = hostile.iter().map(|n| conversation(&all[*n as usize - 1])).collect();
     let of_target = |f: &Frame| {
         let ip = |at: usize| <[u8; 4]>::try_from(&f.bytes[at..at + 4]).unwrap();
-        f.bytes[12..14] == [8, 0] && (targets.contains(&ip(26)) || targets.contains(&ip(30)))
+        match f.bytes[12..14] {
+            [8, 0] => targets.contains(&ip(26)) || targets.contains(&ip(30)),
+            [8, 6] => targets.contains(&ip(28)) || targets.contains(&ip(38)),
+            _ => false,
+        }
     };
     // GOOSE tells of moved breakers, and another clock may take over by PTP.
     let is_group = |f: &Frame| f.bytes[16..18] == [0x88, 0xb8] || f.bytes[12..14] == [0x88, 0xf7];
