@@ -81,6 +81,11 @@ impl Cx<'_> {
         Some(label)
     }
 
+    /// Whether an episode keeps a device from answering at that time.
+    pub(crate) fn is_silent(&self, device: &Host, at: Micros) -> bool {
+        self.episodes.iter().flatten().any(|episode| episode.silences(device, at))
+    }
+
     /// A UDP datagram between two hosts of the network.
     pub(crate) fn udp(&mut self, at: Micros, from: (&Host, u16), to: (&Host, u16), data: &[u8], rng: &mut Rng) {
         let ip = Ipv4 { src: from.0.ip(), dst: to.0.ip(), ttl: from.0.ttl, id: rng.word() as u16, ..Ipv4::default() };

@@ -69,6 +69,11 @@ pub(crate) trait Episode {
         Fate::Pass
     }
 
+    /// Whether a device answers nobody at that time; asked by those who have no session to be seen by `message`.
+    fn silences(&self, _: &Host, _: Micros) -> bool {
+        false
+    }
+
     /// Sees a frame that is not another attack's.
     fn frame(&mut self, _: Micros, _: &mut Vec<u8>) -> Fate {
         Fate::Pass

@@ -233,7 +233,7 @@ pub(crate) fn brief(
     for (id, (question, answer)) in (1..).zip(exchanges) {
         let asked = conn.send(cx, at, Side::Client, &adu(id, 1, question));
         at = asked + rng.between(4 * MS, 12 * MS);
-        if !answer.is_empty() {
+        if !answer.is_empty() && !cx.is_silent(host, at) {
             at = conn.send(cx, at, Side::Server, &adu(id, 1, answer));
         }
         at += rng.between(900 * MS, 5 * SECOND);

@@ -61,9 +61,13 @@ impl Episode for Dos {
         (at < self.until).then_some(at)
     }
 
-    /// The PLC has no time for the front end either.
+    /// The PLC has no time for those who are connected either.
     fn message(&mut self, message: Message<'_>) -> Fate {
-        let is_busy = message.at >= self.begin + SECOND && message.at < self.until;
-        if message.session == Session::Plc && message.from == Side::Server && is_busy { Fate::Lost } else { Fate::Pass }
+        let is_answer = message.session == Session::Plc && message.from == Side::Server;
+        if is_answer && self.silences(&PLC, message.at) { Fate::Lost } else { Fate::Pass }
+    }
+
+    fn silences(&self, device: &Host, at: Micros) -> bool {
+        device.last == PLC.last && at >= self.begin + SECOND && at < self.until
     }
 }

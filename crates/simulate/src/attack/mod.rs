@@ -118,13 +118,16 @@ macro_rules! attacks {
 
 attacks! {
     /// `alarm-suppression`: unsolicited reports are disabled, the data transfer of IEC 104 is stopped.
-    AlarmSuppression: "alarm-suppression", ["T0878"], ANYONE, Some("rate: what begins a session comes in its middle"), alarm_suppression::AlarmSuppression::new;
+    AlarmSuppression: "alarm-suppression", ["T0878"], ANYONE, Some("rate: what begins a session comes in its middle"),
+        alarm_suppression::AlarmSuppression::new;
     /// `beacon`: an implant reports to a server on the internet, again and again.
-    Beacon: "beacon", ["T0869", "T0885"], ANYONE, Some("rate and port: a server outside in a steady rhythm"), beacon::Beacon::new;
+    Beacon: "beacon", ["T0869", "T0885"], ANYONE, Some("rate and port: a server outside in a steady rhythm"),
+        beacon::Beacon::new;
     /// `block-command`: commands of the dispatcher are swallowed on their way, again and again.
     BlockCommand: "block-command", ["T1691.001", "T0830"], BETWEEN, None, block_command::BlockCommand::new;
     /// `block-reporting`: reports of two outstations are withheld while their connections stay up.
-    BlockReporting: "block-reporting", ["T1691.002", "T0830"], BETWEEN, Some("rate: link tests where reports were"), block_reporting::BlockReporting::new;
+    BlockReporting: "block-reporting", ["T1691.002", "T0830"], BETWEEN, Some("rate: link tests where reports were"),
+        block_reporting::BlockReporting::new;
     /// `brute-force-io`: outputs are driven one after the other, as fast as the device answers.
     BruteForceIo: "brute-force-io", ["T0806", "T1692.001"], ANYONE, Some("rate: commands without a pause"),
         brute_force_io::BruteForce::new;
@@ -139,7 +142,8 @@ attacks! {
     FunctionEnumeration: "function-enumeration", ["T0861", "T0888"], ANYONE, Some("rate: one question after the other"),
         function_enumeration::Enumeration::new;
     /// `goose-spoof`: a relay's breaker is published as open by somebody else.
-    GooseSpoof: "goose-spoof", ["T1692.002"], PUBLISHER, Some("rate: a second publisher, and its burst"), goose_spoof::GooseSpoof::new;
+    GooseSpoof: "goose-spoof", ["T1692.002"], PUBLISHER, Some("rate: a second publisher, and its burst"),
+        goose_spoof::GooseSpoof::new;
     /// `mass-trip`: the legitimate master opens all breakers within seconds.
     MassTrip: "mass-trip", ["T1692.001"], MASTER, None, mass_trip::MassTrip::new;
     /// `mitm`: measurements are scaled on their way to the front end.

@@ -80,11 +80,11 @@ impl Episode for Mode {
     }
 
     fn message(&mut self, message: Message<'_>) -> Fate {
-        let is_silent = message.at >= self.silent.0 && message.at < self.silent.1;
-        if message.session == Session::Meter && message.from == Side::Server && is_silent {
-            Fate::Lost
-        } else {
-            Fate::Pass
-        }
+        let is_answer = message.session == Session::Meter && message.from == Side::Server;
+        if is_answer && self.silences(&METER, message.at) { Fate::Lost } else { Fate::Pass }
+    }
+
+    fn silences(&self, device: &Host, at: Micros) -> bool {
+        device.last == METER.last && at >= self.silent.0 && at < self.silent.1
     }
 }

@@ -85,8 +85,10 @@ impl Path {
         if !is_over && self.told == all {
             return Some(self.until);
         }
-        let mean = (self.until - self.begin) / 5;
-        let next = now + (4 * SECOND).min(mean / 4) + rng.exponential(mean);
+        // While it lies, the last of two devices is held after three of these at most, two thirds of the time.
+        let longest = (self.until - self.begin) / 5;
+        let pause = rng.exponential(longest);
+        let next = now + (4 * SECOND).min(longest / 8) + if is_over { pause } else { pause.min(longest) };
         Some(if is_over { next } else { next.min(self.until) })
     }
 

@@ -1,5 +1,6 @@
 //! What a simulation promises: sameness, twins, labels, and frames in which a second reader finds no fault.
 
+mod effects;
 mod leak;
 mod packet;
 mod reader;
