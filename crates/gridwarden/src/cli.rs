@@ -154,10 +154,12 @@ pub struct Simulate {
     /// `site-scanner`, `switching`, `time-loss`, `vendor`.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub trap: Vec<String>,
-    /// Attacks to lay over it: `replay`, `rogue-master`, `scan`, `setpoint`, `unauthorized-control`.
+    /// Attacks to lay over it: `alarm-suppression`, `beacon`, `block-command`, `block-reporting`, `brute-force-io`, `dos`, `exfiltration`,
+    /// `frozen`, `function-enumeration`, `goose-spoof`, `mass-trip`, `mitm`, `mode`, `program`, `ramp`, `replay`, `rogue-master`, `scan`,
+    /// `setpoint`, `takeover`, `time`, `unauthorized-control`.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub attack: Vec<String>,
-    /// Who attacks: a `new` device, one that is `known`, or the `master` itself.
+    /// Who attacks: a `new` device, one that is `known`, or the `master` itself; what makes no sense is refused.
     #[arg(long, default_value = "new")]
     pub actor: String,
     /// Says nothing but errors.

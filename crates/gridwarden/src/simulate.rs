@@ -15,6 +15,9 @@ pub fn run(args: &Simulate) -> anyhow::Result<u8> {
     let attacks = args.attack.iter().map(|a| a.parse::<Attack>()).collect::<Result<Vec<_>, _>>()?;
     let traps = args.trap.iter().map(|t| t.parse::<Trap>()).collect::<Result<Vec<_>, _>>()?;
     let actor: Role = args.actor.parse()?;
+    for attack in &attacks {
+        attack.check(actor)?;
+    }
     let options = Options { seed: args.seed, minutes: args.minutes, traps, attacks, actor };
     let summary = write(&options, &args.output, &args.labels)?;
     if !args.quiet {

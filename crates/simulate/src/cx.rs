@@ -45,8 +45,9 @@ impl Cx<'_> {
         bytes.resize(bytes.len().max(60), 0);
         let (mut at, mut label) = (at, self.label);
         for episode in self.episodes.iter_mut().flatten() {
-            if matches!(label, Some(Label::Attack(_))) {
-                break;
+            // What an episode has changed as a message it may carry on as frames.
+            if matches!(label, Some(Label::Attack(_))) && label != Some(episode.label()) {
+                continue;
             }
             match episode.frame(at, &mut bytes) {
                 Fate::Pass => {}
@@ -78,6 +79,11 @@ impl Cx<'_> {
             }
         }
         Some(label)
+    }
+
+    /// Whether an episode keeps a device from answering at that time.
+    pub(crate) fn is_silent(&self, device: &Host, at: Micros) -> bool {
+        self.episodes.iter().flatten().any(|episode| episode.silences(device, at))
     }
 
     /// A UDP datagram between two hosts of the network.

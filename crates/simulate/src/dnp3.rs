@@ -9,10 +9,14 @@ pub(crate) mod function {
     pub(crate) const WRITE: u8 = 2;
     pub(crate) const SELECT: u8 = 3;
     pub(crate) const OPERATE: u8 = 4;
-    #[allow(dead_code)]
     pub(crate) const DIRECT_OPERATE: u8 = 5;
+    pub(crate) const START_APPLICATION: u8 = 17;
+    pub(crate) const STOP_APPLICATION: u8 = 18;
     pub(crate) const ENABLE_UNSOLICITED: u8 = 20;
     pub(crate) const DISABLE_UNSOLICITED: u8 = 21;
+    pub(crate) const OPEN_FILE: u8 = 25;
+    pub(crate) const CLOSE_FILE: u8 = 26;
+    pub(crate) const ACTIVATE_CONFIGURATION: u8 = 31;
     pub(crate) const RESPONSE: u8 = 129;
     pub(crate) const UNSOLICITED: u8 = 130;
 }
@@ -29,6 +33,8 @@ pub(crate) mod iin {
     pub(crate) const CLASS_1: u16 = 0x0200;
     pub(crate) const NEED_TIME: u16 = 0x1000;
     pub(crate) const RESTART: u16 = 0x8000;
+    pub(crate) const NO_FUNCTION: u16 = 0x0001;
+    pub(crate) const PARAMETER: u16 = 0x0004;
 }
 
 /// One end of a DNP3 association, counting what its frames must count.
@@ -99,6 +105,11 @@ pub(crate) fn crob(index: u16, code: u8, on_ms: u32, status: u8) -> Vec<u8> {
     out.extend_from_slice(&0u32.to_le_bytes());
     out.push(status);
     out
+}
+
+/// Header with one object of a size of its own (qualifier 0x5b), as file objects have it.
+pub(crate) fn sized(group: u8, variation: u8, object: &[u8]) -> Vec<u8> {
+    [&[group, variation, 0x5b, 1][..], &(object.len() as u16).to_le_bytes(), object].concat()
 }
 
 /// Absolute time: 48 bits of milliseconds since 1970.

@@ -69,7 +69,12 @@ pub(crate) trait Episode {
         Fate::Pass
     }
 
-    /// Sees a frame that is not an attack's.
+    /// Whether a device answers nobody at that time; asked by those who have no session to be seen by `message`.
+    fn silences(&self, _: &Host, _: Micros) -> bool {
+        false
+    }
+
+    /// Sees a frame that is not another attack's.
     fn frame(&mut self, _: Micros, _: &mut Vec<u8>) -> Fate {
         Fate::Pass
     }

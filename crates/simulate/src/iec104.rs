@@ -6,6 +6,8 @@ use crate::time::{MS, Micros, SECOND, civil};
 pub(crate) mod unnumbered {
     pub(crate) const START_ACT: u8 = 0x07;
     pub(crate) const START_CON: u8 = 0x0b;
+    pub(crate) const STOP_ACT: u8 = 0x13;
+    pub(crate) const STOP_CON: u8 = 0x23;
     pub(crate) const TEST_ACT: u8 = 0x43;
     pub(crate) const TEST_CON: u8 = 0x83;
 }
@@ -34,6 +36,8 @@ pub(crate) mod cause {
     pub(crate) const TERMINATION: u8 = 10;
     pub(crate) const REMOTE_COMMAND: u8 = 11;
     pub(crate) const INTERROGATED: u8 = 20;
+    /// With the negative bit: the type is not known.
+    pub(crate) const UNKNOWN_TYPE: u8 = 0x40 | 44;
 }
 
 /// The numbers of one direction of a connection, 15 bits each.

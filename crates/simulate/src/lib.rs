@@ -52,7 +52,7 @@ mod trap;
 
 use std::io::{self, Write};
 
-pub use attack::Attack;
+pub use attack::{Attack, Senseless};
 pub use role::{Role, UnknownName};
 pub use trap::Trap;
 
@@ -112,8 +112,11 @@ impl Simulation {
     ///
     /// `labels` gets `start,end,attack,actor,target,first_frame,last_frame,frames`, a row for each attack and each trap, whose actor is
     /// empty, several targets with spaces between them; `frame_labels` gets `frame,label` for their frames, benign ones are not listed.
-    /// Frames count from 1.
+    /// Frames count from 1. An attack that makes no sense by the actor is an error before anything is written.
     pub fn write(&self, pcap: impl Write, labels: impl Write, mut frame_labels: impl Write) -> io::Result<Summary> {
+        for attack in &self.options.attacks {
+            attack.check(self.options.actor).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        }
         let mut run = Run::new(&self.options);
         let mut rows = run.rows();
         let mut capture = Capture::new(pcap)?;

@@ -80,6 +80,17 @@ pub(crate) static VENDOR: Host = Host {
     syn_options: WINDOWS,
     ack_delay: 50_000,
 };
+/// The server on the internet of [`crate::Attack::Beacon`] and [`crate::Attack::Exfiltration`].
+pub(crate) static OUTSIDE: Host = Host {
+    name: "",
+    mac: GATEWAY.mac,
+    net: [203, 0, 113],
+    last: 88,
+    ttl: 49,
+    window: 501,
+    syn_options: LINUX,
+    ack_delay: 40_000,
+};
 /// The inventory scanner of [`crate::Trap::SiteScanner`].
 pub(crate) static SITE_SCANNER: Host = linux("inventory", [0x00, 0x50, 0x56, 0x9a, 0x31, 0x45], 45);
 /// The strange device of [`crate::Attack::Scan`].

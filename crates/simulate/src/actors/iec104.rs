@@ -183,7 +183,14 @@ impl Link {
                 }
             }
             Task::Unnumbered { act, con } => {
-                self.confirmed(cx, now, *act, *con);
+                let mut at = now;
+                // What is not acknowledged must be before data transfer stops (clause 5.3).
+                for side in [Side::Client, Side::Server] {
+                    if *act == unnumbered::STOP_ACT && self.owed[side as usize] > 0 {
+                        at = self.supervise(cx, at, side) + self.carrier.rng.between(MS, 4 * MS);
+                    }
+                }
+                self.confirmed(cx, at, *act, *con);
             }
             task => self.carrier.obey(cx, now, task, &unnumbered_frame(unnumbered::TEST_ACT)),
         }

@@ -87,12 +87,11 @@ pub(crate) enum Task {
     Step(Step),
     /// A request of the client and its answer: DNP3 function and objects, then the response's objects and indications.
     Dnp3 { function: u8, objects: Vec<u8>, reply: Vec<u8>, iin: u16 },
-    /// A request of the client and its answer as Modbus PDUs.
+    /// A request of the client and its answer as Modbus PDUs; an empty answer is none.
     Modbus { question: Vec<u8>, answer: Vec<u8> },
     /// IEC 104 ASDUs, one after the other.
     Iec104(Vec<(Side, Vec<u8>)>),
     /// An IEC 104 U frame of the client, and the server's confirmation.
-    #[allow(dead_code)]
     Unnumbered { act: u8, con: u8 },
     /// Bytes as they are, which must not upset what both ends count, one after the other.
     #[allow(dead_code)]

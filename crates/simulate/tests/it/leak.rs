@@ -81,7 +81,8 @@ fn a_small_tree_does_not_tell_attacks_from_the_benign_day() {
     let benign: Vec<Vec<Sample>> = (0..SEEDS).map(day).collect();
     let mut leaks = Vec::new();
     for attack in Attack::ALL {
-        for actor in [Role::Known, Role::Master] {
+        let mut told = 0.0_f64;
+        for actor in attack.roles().iter().copied().filter(|actor| *actor != Role::New) {
             let (mut worst, mut judged) = (0.0_f64, 0);
             for (kind, by_seed) in gather(attack, actor, &benign) {
                 let count = |side: fn(&(Vec<_>, Vec<_>)) -> usize| by_seed.values().map(side).sum::<usize>();
@@ -97,9 +98,11 @@ fn a_small_tree_does_not_tell_attacks_from_the_benign_day() {
                 }
             }
             report(attack, actor, worst, judged);
-            assert!(judged > 0, "{attack} by {actor} was compared with nothing");
-            assert!(attack.told_by().is_none() || worst > ALLOWED, "{attack} is exempt without need");
+            // What the master does within its sessions may be of kinds that no benign day shows.
+            assert!(judged > 0 || actor == Role::Master, "{attack} by {actor} was compared with nothing");
+            told = told.max(worst);
         }
+        assert!(attack.told_by().is_none() || told > ALLOWED, "{attack} is exempt without need");
     }
     assert!(leaks.is_empty(), "{leaks:#?}");
 }

@@ -1,5 +1,6 @@
 //! What a simulation promises: sameness, twins, labels, and frames in which a second reader finds no fault.
 
+mod effects;
 mod leak;
 mod packet;
 mod reader;
@@ -10,7 +11,7 @@ mod twins;
 use std::collections::BTreeSet;
 
 use reader::frames;
-use simulate::{Attack, Options, Summary, Trap, substation};
+use simulate::{Attack, Options, Role, Summary, Trap, substation};
 
 /// The capture, the labels, the labels of frames.
 fn written(options: &Options) -> (Vec<u8>, String, String, Summary) {
@@ -37,16 +38,16 @@ fn labelled(text: &str) -> Vec<(u64, &str)> {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_one_another_day() {
-    let one = written(&options(1, 3, &Attack::ALL));
-    assert_eq!(one, written(&options(1, 3, &Attack::ALL)));
-    let other = written(&options(2, 3, &Attack::ALL));
+    let one = written(&options(1, 3, &Attack::by(Role::New)));
+    assert_eq!(one, written(&options(1, 3, &Attack::by(Role::New))));
+    let other = written(&options(2, 3, &Attack::by(Role::New)));
     assert_ne!(one.0[24..32], other.0[24..32], "the first frame's time");
     assert_ne!(one.3.start, other.3.start);
 }
 
 #[test]
 fn frames_are_in_order_of_time_within_the_run() {
-    let (pcap, _, _, summary) = written(&options(5, 4, &Attack::ALL));
+    let (pcap, _, _, summary) = written(&options(5, 4, &Attack::by(Role::New)));
     let frames = frames(&pcap);
     assert_eq!(frames.len() as u64, summary.frames);
     assert_eq!(pcap.len() as u64, summary.bytes);
@@ -57,7 +58,7 @@ fn frames_are_in_order_of_time_within_the_run() {
 
 #[test]
 fn a_run_without_minutes_is_an_empty_capture() {
-    let (pcap, labels, frame_labels, summary) = written(&options(1, 0, &Attack::ALL));
+    let (pcap, labels, frame_labels, summary) = written(&options(1, 0, &Attack::by(Role::New)));
     assert_eq!((pcap.len(), summary.frames), (24, 0));
     assert_eq!((labels.lines().count(), frame_labels.lines().count()), (1, 1));
 }
