@@ -33,7 +33,7 @@ impl NewMaster {
     }
 
     /// By whom the master is unknown; none when it is known or nothing is known about masters of this outstation.
-    fn unknown_by(&self, t: &Thing) -> Option<Basis> {
+    pub(super) fn unknown_by(&self, t: &Thing) -> Option<Basis> {
         match self.site.may_command(&t.from, &t.to) {
             Some(true) => return None,
             Some(false) => return Some(Basis::Declared),
@@ -60,7 +60,8 @@ impl Detector for NewMaster {
                 _ => severity,
             };
             look.see(&Sighting {
-                dedup_key: format!("{}:{}", t.from.name(), t.proto),
+                // A front end that takes over does so in all its protocols: one finding.
+                dedup_key: t.from.name(),
                 severity: weighed,
                 basis,
                 attack: &["T0848"],

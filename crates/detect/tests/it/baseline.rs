@@ -128,6 +128,28 @@ fn a_strange_master_is_one_alarm_and_a_strange_device() {
 }
 
 #[test]
+fn a_strange_master_in_several_protocols_is_one_alarm_and_its_second_start_low() {
+    let mut learned = Story::default();
+    learned.hours(8);
+    let start = |s: &mut Story, at, master| {
+        s.service(at, (master, PLC), 2_404, "iec104");
+        s.tell(at, (master, PLC), 2_404, op("iec104", OpClass::ReportsOn, 7, 0));
+    };
+    (0..8).for_each(|h| start(&mut learned, h * HOUR, MASTER));
+    let mut s = Story::default();
+    start(&mut s, 0, MASTER);
+    start(&mut s, 20 * SECOND, 99);
+    s.service(20 * SECOND, (99, RTU), 20_000, "dnp3");
+    s.tell(20 * SECOND, (99, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
+    s.tell(55 * SECOND, (PLC, MASTER), 2_404, sample("iec104", 1, 1.0, false));
+    let setup = Setup { baseline: Some(Arc::new(learned.learned())), ..Setup::default() };
+    let mut got = judged(&s, &setup);
+    got.sort();
+    let expect = [("new-device", Severity::Low), ("new-master", Severity::High), ("second-start", Severity::Low)];
+    assert_eq!(got, expect);
+}
+
+#[test]
 fn a_command_from_a_known_reader_is_high_and_from_the_commander_low_or_nothing() {
     let from = |source: u8, target: u8, proto, address| {
         // Write register, and direct operate.
