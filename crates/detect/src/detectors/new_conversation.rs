@@ -3,10 +3,10 @@
 use gwcore::time::MINUTE;
 use gwcore::{Addr, AgedTable, Basis, Body, Fact, FlowConst, Limit, LimitHits, Severity, Table};
 
-use super::{Detector, Look, Meta};
+use super::{Detector, Look, Meta, new_master};
 use crate::Setup;
 use crate::baseline::{Class, Thing, has_masters, things};
-use crate::fold::Sighting;
+use crate::fold::{End, Sighting};
 use crate::novelty::{Novelty, is_utility, sources_by_server};
 
 pub(super) static META: Meta = Meta {
@@ -106,6 +106,11 @@ fn is_trivial(t: &Thing, novelty: &Novelty) -> bool {
     nameless || novelty.is_stranger(&t.from) || novelty.is_stranger(&t.to) || novelty.is_new_service(t)
 }
 
+/// How conversations of a source are folded.
+pub(super) fn dedup_key(from: &End, proto: &str, n: u32) -> String {
+    format!("{}:{proto}:{n}", from.name())
+}
+
 fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
     let utility = is_utility(t.proto);
     let severity = if utility { novelty.weigh(Severity::Medium, &t.to) } else { Severity::Low };
@@ -114,8 +119,10 @@ fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut L
         (p, n) => format!("{p} port {n}"),
     };
     look.see(&Sighting {
-        dedup_key: format!("{}:{}:{}", t.from.name(), t.proto, t.n.0),
+        dedup_key: dedup_key(&t.from, t.proto, t.n.0),
         severity,
+        // A front end that takes over is a new master first of all, and polls what has no masters too.
+        told_by: utility.then(|| (new_master::META.id, t.from.name())),
         basis: Basis::Learned,
         attack: if utility { &["T0861", "T0886"] } else { &["T0886"] },
         proto: t.proto,

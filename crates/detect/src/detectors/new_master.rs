@@ -2,8 +2,8 @@
 
 use gwcore::{Addr, Basis, Body, Fact, FlowConst, Severity, Table};
 
-use super::{Detector, Look, Meta};
-use crate::baseline::{Class, Thing, is_command, things};
+use super::{Detector, Look, Meta, new_conversation};
+use crate::baseline::{Class, Thing, UTILITY, is_command, things};
 use crate::fold::{Sighting, evidence};
 use crate::novelty::{Novelty, sources_by_server};
 use crate::{Setup, Site};
@@ -33,7 +33,7 @@ impl NewMaster {
     }
 
     /// By whom the master is unknown; none when it is known or nothing is known about masters of this outstation.
-    pub(super) fn unknown_by(&self, t: &Thing) -> Option<Basis> {
+    fn unknown_by(&self, t: &Thing) -> Option<Basis> {
         match self.site.may_command(&t.from, &t.to) {
             Some(true) => return None,
             Some(false) => return Some(Basis::Declared),
@@ -62,6 +62,10 @@ impl Detector for NewMaster {
             look.see(&Sighting {
                 // A front end that takes over does so in all its protocols: one finding.
                 dedup_key: t.from.name(),
+                tells: Some(&|| {
+                    let key = |proto: &&str| (new_conversation::META.id, new_conversation::dedup_key(&t.from, proto, 0));
+                    UTILITY.iter().map(key).collect()
+                }),
                 severity: weighed,
                 basis,
                 attack: &["T0848"],

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use gwcore::time::{MINUTE, SECOND};
 use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts};
 
-use super::new_master::NewMaster;
-use super::{Detector, Look, Meta};
+use super::{Detector, Look, Meta, new_master};
 use crate::Setup;
-use crate::baseline::{Class, things};
 use crate::fold::{Sighting, ends, evidence};
 
 pub(super) static META: Meta = Meta {
@@ -36,8 +34,6 @@ struct Device {
 /// Masters by device.
 pub(super) struct SecondStart {
     devices: BTreeMap<Addr, Device>,
-    /// Knows which second masters are told as new ones, and gravely.
-    new_master: NewMaster,
     limit: usize,
     hits: LimitHits,
 }
@@ -48,7 +44,7 @@ const MASTERS: usize = 16;
 impl SecondStart {
     pub(super) fn new(setup: &Setup) -> Self {
         let limit = setup.limits.get(Limit::DetectorSources);
-        SecondStart { devices: BTreeMap::new(), new_master: NewMaster::new(setup), limit, hits: LimitHits::default() }
+        SecondStart { devices: BTreeMap::new(), limit, hits: LimitHits::default() }
     }
 }
 
@@ -83,15 +79,9 @@ impl Detector for SecondStart {
             return;
         }
         let (src, dst) = ends(start, start_flow);
-        let mut severity = META.severity;
-        things(start, start_flow, &mut |t| {
-            if t.class == Class::Master && self.new_master.unknown_by(&t).is_some() {
-                severity = Severity::Low;
-            }
-        });
         look.see(&Sighting {
             dedup_key: format!("{}>{}", src.name(), dst.name()),
-            severity,
+            told_by: Some((new_master::META.id, src.name())),
             attack: &["T0848"],
             proto: "iec104",
             words: &|site| {

@@ -135,18 +135,52 @@ fn a_strange_master_in_several_protocols_is_one_alarm_and_its_second_start_low()
         s.service(at, (master, PLC), 2_404, "iec104");
         s.tell(at, (master, PLC), 2_404, op("iec104", OpClass::ReportsOn, 7, 0));
     };
-    (0..8).for_each(|h| start(&mut learned, h * HOUR, MASTER));
+    let value = || sample("iec104", 1, 1.0, false);
+    for h in 0..8 {
+        start(&mut learned, h * HOUR, MASTER);
+        learned.tell(h * HOUR, (PLC, MASTER), 2_404, value());
+    }
     let mut s = Story::default();
     start(&mut s, 0, MASTER);
     start(&mut s, 20 * SECOND, 99);
     s.service(20 * SECOND, (99, RTU), 20_000, "dnp3");
     s.tell(20 * SECOND, (99, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
-    s.tell(55 * SECOND, (PLC, MASTER), 2_404, sample("iec104", 1, 1.0, false));
+    s.tell(55 * SECOND, (PLC, MASTER), 2_404, value());
     let setup = Setup { baseline: Some(Arc::new(learned.learned())), ..Setup::default() };
     let mut got = judged(&s, &setup);
     got.sort();
     let expect = [("new-device", Severity::Low), ("new-master", Severity::High), ("second-start", Severity::Low)];
     assert_eq!(got, expect);
+}
+
+#[test]
+fn a_take_over_that_polls_modbus_too_is_one_alarm_in_either_order() {
+    let got = |modbus_first: bool, apart: i64| {
+        after(move |s, at| {
+            let dnp3 = at + if modbus_first { apart } else { 0 };
+            let modbus = at + if modbus_first { 0 } else { apart };
+            let tell_modbus = |s: &mut Story| {
+                s.service(modbus, (HMI, RTU), 502, "modbus");
+            };
+            if modbus_first {
+                tell_modbus(s);
+            }
+            s.service(dnp3, (HMI, RTU), 20_000, "dnp3");
+            s.tell(dnp3, (HMI, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
+            if !modbus_first {
+                tell_modbus(s);
+            }
+        })
+    };
+    let told = |severity| vec![("new-conversation", severity), ("new-master", Severity::High)];
+    for modbus_first in [true, false] {
+        let sorted = |mut all: Vec<(&'static str, Severity)>| {
+            all.sort();
+            all
+        };
+        assert_eq!(sorted(got(modbus_first, SECOND)), told(Severity::Low), "{modbus_first}");
+        assert_eq!(sorted(got(modbus_first, 6 * MINUTE)), told(Severity::Medium), "{modbus_first}: another event");
+    }
 }
 
 #[test]
