@@ -154,6 +154,26 @@ fn a_strange_master_in_several_protocols_is_one_alarm_and_its_second_start_low()
 }
 
 #[test]
+fn megabytes_to_the_internet_are_medium_what_is_fetched_or_little_is_not() {
+    let told = |source: u8, bytes: [u64; 2], service: &'static str| {
+        let all = after(move |s, at| {
+            let end =
+                Body::FlowEnd { state: "SF", packets: [900, 900], bytes, start: START.plus(at - MINUTE), service };
+            s.tell(at, (source, 77), 443, end);
+            if let Some(flow) = s.flows.last_mut() {
+                flow.dst = gwcore::Addr::v4([198, 51, 100, 7]);
+            }
+        });
+        all.into_iter().filter(|(_, s)| *s > Severity::Low).collect::<Vec<_>>()
+    };
+    let medium = [("new-conversation", Severity::Medium)];
+    assert_eq!(told(HMI, [1 << 20, 1 << 18], "tls"), medium);
+    assert_eq!(told(99, [9 << 20, 0], ""), medium, "a strange device too");
+    assert_eq!(told(HMI, [(1 << 20) - 1, 0], "tls"), []);
+    assert_eq!(told(HMI, [1 << 20, (1 << 18) + 1], "tls"), [], "fetched");
+}
+
+#[test]
 fn a_take_over_that_polls_modbus_too_is_one_alarm_in_either_order() {
     let got = |modbus_first: bool, apart: i64| {
         after(move |s, at| {
