@@ -53,6 +53,9 @@ impl End {
 /// Makes title, sentence and evidence, with the names that the site gave.
 pub(crate) type Words<'a> = &'a dyn Fn(&Site) -> (String, String, Evidence);
 
+/// A detector and its key of folding.
+pub(crate) type FoldKey = (&'static str, String);
+
 /// What a detector saw.
 pub(crate) struct Sighting<'a> {
     pub(crate) meta: &'static crate::Meta,
@@ -71,6 +74,10 @@ pub(crate) struct Sighting<'a> {
     pub(crate) flow: &'a FlowConst,
     /// First packet it rests on, where that lies before the fact.
     pub(crate) since: Option<Ts>,
+    /// The finding that tells the same event more gravely: beside it this one is low.
+    pub(crate) told_by: Option<FoldKey>,
+    /// The findings that tell the same event less gravely, asked for when this one opens: beside it they are low.
+    pub(crate) tells: Option<&'a dyn Fn() -> Vec<FoldKey>>,
 }
 
 impl<'a> Sighting<'a> {
@@ -90,6 +97,8 @@ impl<'a> Sighting<'a> {
             fact,
             flow,
             since: None,
+            told_by: None,
+            tells: None,
         }
     }
 }
@@ -131,13 +140,17 @@ impl Folder {
         if !self.open.contains_key(&key) && self.open.len() + self.closed.len() >= self.limit {
             return self.hits.hit(Limit::Findings);
         }
+        let severity = if self.is_told(s) { s.severity.min(Severity::Low) } else { s.severity };
+        if !self.open.contains_key(&key) {
+            self.tell(s);
+        }
         let site = &self.setup.site;
         let begin = || Open { finding: begin(s, now, site), src: s.src, dst: s.dst };
         let open = self.open.entry(key).or_insert_with(begin);
         let window = self.setup.maintenance.covers(ts, |named| {
             [&s.src, &s.dst].iter().any(|end| end.is_called(named) || site.device(end).is_some_and(|d| d.name == named))
         });
-        let severity = if window.is_some() { lowered(s.severity) } else { s.severity };
+        let severity = if window.is_some() { lowered(severity) } else { severity };
         if let Some(w) = window {
             let reason = if w.reason.is_empty() { "declared work" } else { &w.reason };
             open.finding.evidence.more.entry("maintenance".into()).or_insert_with(|| reason.into());
@@ -145,6 +158,23 @@ impl Folder {
         grow(&mut open.finding, s, severity, now, files);
         if open.finding.community_id.is_none() {
             open.finding.community_id = flow::community_id(s.flow, self.setup.community_id_seed);
+        }
+    }
+
+    /// Whether a graver finding tells the same event at this time.
+    fn is_told(&self, s: &Sighting<'_>) -> bool {
+        let by = s.told_by.as_ref().and_then(|key| self.open.get(key));
+        by.is_some_and(|o| o.finding.severity >= s.severity && s.fact.ts.since(o.finding.ts_end) <= EPISODE_SILENCE)
+    }
+
+    /// Lowers what told the event of a finding that opens a moment earlier.
+    fn tell(&mut self, s: &Sighting<'_>) {
+        for key in s.tells.map(|keys| keys()).unwrap_or_default() {
+            let Some(f) = self.open.get_mut(&key).map(|o| &mut o.finding) else { continue };
+            if f.severity > Severity::Low && s.severity >= f.severity && s.fact.ts.since(f.ts) <= EPISODE_SILENCE {
+                f.severity = Severity::Low;
+                f.rev = f.rev.saturating_add(1);
+            }
         }
     }
 

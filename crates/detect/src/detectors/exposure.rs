@@ -39,6 +39,11 @@ pub(super) fn is_utility(service: &str) -> bool {
     matches!(service, "modbus" | "dnp3" | "iec104" | "s7comm" | "cotp" | "tpkt" | "enip" | "mms" | "bacnet")
 }
 
+/// Whether a conversation is one of a utility protocol. RDP is carried by TPKT too.
+fn speaks_utility(service: &str, port: u16) -> bool {
+    is_utility(service) && !(matches!(service, "tpkt" | "cotp") && remote(port).is_some())
+}
+
 /// Addresses that spoke a utility protocol.
 pub(super) struct Exposure {
     utility: BTreeSet<Addr>,
@@ -57,7 +62,7 @@ impl Detector for Exposure {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if let Body::Service { proto, .. } = fact.body {
             for addr in [flow.src, flow.dst] {
-                if is_utility(proto) && !addr.is_none() && !self.utility.contains(&addr) {
+                if speaks_utility(proto, flow.dst_port) && !addr.is_none() && !self.utility.contains(&addr) {
                     if self.utility.len() >= self.limit {
                         return self.hits.hit(Limit::DetectorSources);
                     }
@@ -67,16 +72,17 @@ impl Detector for Exposure {
             return;
         }
         let Body::FlowEnd { packets, service, .. } = fact.body else { return };
+        let utility = speaks_utility(service, flow.dst_port);
         let known = |a: &Addr| self.utility.contains(a);
         if packets.contains(&0) || flow.src.is_none() || !(known(&flow.src) || known(&flow.dst)) {
             return;
         }
         let (public, tool) = ([flow.src, flow.dst].into_iter().find(Addr::is_internet), remote(flow.dst_port));
         let (kind, severity, attack, said): (_, _, &[&str], _) = match (public, tool) {
-            (Some(a), _) if is_utility(service) && [flow.src, flow.dst].iter().any(Addr::is_local) => {
+            (Some(a), _) if utility && [flow.src, flow.dst].iter().any(Addr::is_local) => {
                 ("utility protocol", Severity::Medium, &["T0883"], format!("speaks {service} with the internet address {a}"))
             }
-            (Some(_), _) if is_utility(service) => return,
+            (Some(_), _) if utility => return,
             (Some(a), _) => ("internet", Severity::Info, &["T0883"], format!("talks to the internet address {a}")),
             (None, Some(tool)) if known(&flow.dst) => ("remote", Severity::Info, &["T0886"], format!("is reached by {tool}")),
             _ => return,

@@ -246,12 +246,16 @@ impl Block {
         let within = long(self.ttl);
         let old = self.lines.iter().max_by_key(|l| l.last)?;
         let is_restart = m.state <= 1 && m.sequence <= 1;
+        // Nobody heard it for long, or nobody listened: what it did meanwhile is not known, but no clock goes back.
+        let is_unheard = now.since(old.last) > within && (!self.moves || m.changed > old.changed);
         let (kind, severity, said) = if self.lines.iter().any(|l| l.goes_on_before(m, mac)) {
             ("two lines", Severity::High, "took back a state that it had announced")
-        } else if old.mac == mac && !is_restart {
-            ("back", Severity::Medium, "went back to an earlier state or repetition")
-        } else if old.mac == mac {
+        } else if old.mac == mac && is_restart {
             ("restart", Severity::Low, "began anew")
+        } else if old.mac == mac && is_unheard {
+            ("restart unheard", Severity::Info, "has begun anew since it was last heard")
+        } else if old.mac == mac {
+            ("back", Severity::Medium, "went back to an earlier state or repetition")
         } else if now.since(old.last) > within {
             ("replaced", Severity::Low, "is another device than before")
         } else {

@@ -3,10 +3,10 @@
 use gwcore::time::MINUTE;
 use gwcore::{Addr, AgedTable, Basis, Body, Fact, FlowConst, Limit, LimitHits, Severity, Table};
 
-use super::{Detector, Look, Meta};
+use super::{Detector, Look, Meta, new_master};
 use crate::Setup;
-use crate::baseline::{Class, Thing, has_masters, things};
-use crate::fold::Sighting;
+use crate::baseline::{Class, DYNAMIC, Thing, has_masters, things};
+use crate::fold::{End, Sighting, ends};
 use crate::novelty::{Novelty, is_utility, sources_by_server};
 
 pub(super) static META: Meta = Meta {
@@ -15,11 +15,15 @@ pub(super) static META: Meta = Meta {
     finds: "Two devices talked in a protocol in which they never talked while the baseline was learned.",
     innocent: "A new function of a system, a front end that polls one more device, maintenance access, a fail-over to a backup.",
     call: "the owner of the client, then the automation engineer",
-    attack: &["T0886", "T0861"],
+    attack: &["T0886", "T0861", "T0869"],
     needs: "a baseline",
     severity: Severity::Low,
 };
 
+/// Bytes sent out from which a conversation with the internet is no telemetry, look-up or log-in any more.
+const BULK: u64 = 1 << 20;
+/// Times that more must be sent than received: what is fetched comes in.
+const OUTWARD: u64 = 4;
 /// Time after which a conversation without a request is told by what is known of it.
 const WAIT: i64 = MINUTE;
 
@@ -60,6 +64,7 @@ impl Detector for NewConversation {
         if !matches!(fact.body, Body::Service { .. } | Body::Op(_) | Body::FlowEnd { .. }) {
             return;
         }
+        bulk(novelty, fact, flow, look);
         let (masters, waiting, hits) = (&self.masters, &mut self.waiting, &mut self.hits);
         things(fact, flow, &mut |t| {
             let declared = || novelty.site.may_command(&t.from, &t.to) == Some(true);
@@ -106,6 +111,47 @@ fn is_trivial(t: &Thing, novelty: &Novelty) -> bool {
     nameless || novelty.is_stranger(&t.from) || novelty.is_stranger(&t.to) || novelty.is_new_service(t)
 }
 
+/// Megabytes that left for the internet in a conversation of a kind that the device never had.
+fn bulk(novelty: &Novelty, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+    let Body::FlowEnd { start, bytes: [sent, received], service, .. } = fact.body else { return };
+    let outward = flow.dst.is_internet() && flow.src.is_local() && sent >= BULK && sent / OUTWARD >= received;
+    let transport = match flow.ip_proto {
+        6 => "tcp",
+        17 => "udp",
+        _ => return,
+    };
+    let (from, to) = ends(fact, flow);
+    let (proto, port) = if service.is_empty() { (transport, u32::from(Some(flow.dst_port).filter(|p| *p < DYNAMIC).unwrap_or(0))) } else { (service, 0) };
+    let t = Thing { class: Class::Conversation, from, to, proto, word: "", n: (port, 0) };
+    if !outward || !novelty.is_new(&t) {
+        return;
+    }
+    look.see(&Sighting {
+        dedup_key: format!("{}:bulk", from.name()),
+        severity: novelty.weigh(Severity::Medium, &from),
+        basis: Basis::Learned,
+        attack: &["T0869"],
+        proto,
+        src: from,
+        dst: to,
+        since: Some(start),
+        words: &|site| {
+            let (from, to, mb) = (site.name(&from), site.name(&to), sent >> 20);
+            let title = format!("{from} sent {mb} MB to the internet");
+            let why = format!("{from} sent {mb} MB to {to} by {proto}, which it never spoke to the internet in {}.", novelty.learned());
+            let mut e = novelty.evidence(format!("{sent} bytes sent, {received} received"), None);
+            e.threshold = Some(BULK as f64);
+            (title, why, e)
+        },
+        ..Sighting::of(&META, fact, flow)
+    });
+}
+
+/// How conversations of a source are folded.
+pub(super) fn dedup_key(from: &End, proto: &str, n: u32) -> String {
+    format!("{}:{proto}:{n}", from.name())
+}
+
 fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
     let utility = is_utility(t.proto);
     let severity = if utility { novelty.weigh(Severity::Medium, &t.to) } else { Severity::Low };
@@ -114,8 +160,10 @@ fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut L
         (p, n) => format!("{p} port {n}"),
     };
     look.see(&Sighting {
-        dedup_key: format!("{}:{}:{}", t.from.name(), t.proto, t.n.0),
+        dedup_key: dedup_key(&t.from, t.proto, t.n.0),
         severity,
+        // A front end that takes over is a new master first of all, and polls what has no masters too.
+        told_by: utility.then(|| (new_master::META.id, t.from.name())),
         basis: Basis::Learned,
         attack: if utility { &["T0861", "T0886"] } else { &["T0886"] },
         proto: t.proto,

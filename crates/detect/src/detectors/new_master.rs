@@ -2,8 +2,8 @@
 
 use gwcore::{Addr, Basis, Body, Fact, FlowConst, Severity, Table};
 
-use super::{Detector, Look, Meta};
-use crate::baseline::{Class, Thing, is_command, things};
+use super::{Detector, Look, Meta, new_conversation};
+use crate::baseline::{Class, Thing, UTILITY, is_command, things};
 use crate::fold::{Sighting, evidence};
 use crate::novelty::{Novelty, sources_by_server};
 use crate::{Setup, Site};
@@ -60,7 +60,12 @@ impl Detector for NewMaster {
                 _ => severity,
             };
             look.see(&Sighting {
-                dedup_key: format!("{}:{}", t.from.name(), t.proto),
+                // A front end that takes over does so in all its protocols: one finding.
+                dedup_key: t.from.name(),
+                tells: Some(&|| {
+                    let key = |proto: &&str| (new_conversation::META.id, new_conversation::dedup_key(&t.from, proto, 0));
+                    UTILITY.iter().map(key).collect()
+                }),
                 severity: weighed,
                 basis,
                 attack: &["T0848"],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gwcore::time::{MINUTE, SECOND};
 use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts};
 
-use super::{Detector, Look, Meta};
+use super::{Detector, Look, Meta, new_master};
 use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
 
@@ -81,6 +81,7 @@ impl Detector for SecondStart {
         let (src, dst) = ends(start, start_flow);
         look.see(&Sighting {
             dedup_key: format!("{}>{}", src.name(), dst.name()),
+            told_by: Some((new_master::META.id, src.name())),
             attack: &["T0848"],
             proto: "iec104",
             words: &|site| {

@@ -128,6 +128,82 @@ fn a_strange_master_is_one_alarm_and_a_strange_device() {
 }
 
 #[test]
+fn a_strange_master_in_several_protocols_is_one_alarm_and_its_second_start_low() {
+    let mut learned = Story::default();
+    learned.hours(8);
+    let start = |s: &mut Story, at, master| {
+        s.service(at, (master, PLC), 2_404, "iec104");
+        s.tell(at, (master, PLC), 2_404, op("iec104", OpClass::ReportsOn, 7, 0));
+    };
+    let value = || sample("iec104", 1, 1.0, false);
+    for h in 0..8 {
+        start(&mut learned, h * HOUR, MASTER);
+        learned.tell(h * HOUR, (PLC, MASTER), 2_404, value());
+    }
+    let mut s = Story::default();
+    start(&mut s, 0, MASTER);
+    start(&mut s, 20 * SECOND, 99);
+    s.service(20 * SECOND, (99, RTU), 20_000, "dnp3");
+    s.tell(20 * SECOND, (99, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
+    s.tell(55 * SECOND, (PLC, MASTER), 2_404, value());
+    let setup = Setup { baseline: Some(Arc::new(learned.learned())), ..Setup::default() };
+    let mut got = judged(&s, &setup);
+    got.sort();
+    let expect = [("new-device", Severity::Low), ("new-master", Severity::High), ("second-start", Severity::Low)];
+    assert_eq!(got, expect);
+}
+
+#[test]
+fn megabytes_to_the_internet_are_medium_what_is_fetched_or_little_is_not() {
+    let told = |source: u8, bytes: [u64; 2], service: &'static str| {
+        let all = after(move |s, at| {
+            let end =
+                Body::FlowEnd { state: "SF", packets: [900, 900], bytes, start: START.plus(at - MINUTE), service };
+            s.tell(at, (source, 77), 443, end);
+            if let Some(flow) = s.flows.last_mut() {
+                flow.dst = gwcore::Addr::v4([198, 51, 100, 7]);
+            }
+        });
+        all.into_iter().filter(|(_, s)| *s > Severity::Low).collect::<Vec<_>>()
+    };
+    let medium = [("new-conversation", Severity::Medium)];
+    assert_eq!(told(HMI, [1 << 20, 1 << 18], "tls"), medium);
+    assert_eq!(told(99, [9 << 20, 0], ""), medium, "a strange device too");
+    assert_eq!(told(HMI, [(1 << 20) - 1, 0], "tls"), []);
+    assert_eq!(told(HMI, [1 << 20, (1 << 18) + 1], "tls"), [], "fetched");
+}
+
+#[test]
+fn a_take_over_that_polls_modbus_too_is_one_alarm_in_either_order() {
+    let got = |modbus_first: bool, apart: i64| {
+        after(move |s, at| {
+            let dnp3 = at + if modbus_first { apart } else { 0 };
+            let modbus = at + if modbus_first { 0 } else { apart };
+            let tell_modbus = |s: &mut Story| {
+                s.service(modbus, (HMI, RTU), 502, "modbus");
+            };
+            if modbus_first {
+                tell_modbus(s);
+            }
+            s.service(dnp3, (HMI, RTU), 20_000, "dnp3");
+            s.tell(dnp3, (HMI, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
+            if !modbus_first {
+                tell_modbus(s);
+            }
+        })
+    };
+    let told = |severity| vec![("new-conversation", severity), ("new-master", Severity::High)];
+    for modbus_first in [true, false] {
+        let sorted = |mut all: Vec<(&'static str, Severity)>| {
+            all.sort();
+            all
+        };
+        assert_eq!(sorted(got(modbus_first, SECOND)), told(Severity::Low), "{modbus_first}");
+        assert_eq!(sorted(got(modbus_first, 6 * MINUTE)), told(Severity::Medium), "{modbus_first}: another event");
+    }
+}
+
+#[test]
 fn a_command_from_a_known_reader_is_high_and_from_the_commander_low_or_nothing() {
     let from = |source: u8, target: u8, proto, address| {
         // Write register, and direct operate.

@@ -327,5 +327,39 @@ fn utility_devices_and_the_internet() {
     };
     check("exposure", &story(true, "modbus"), &[Severity::Medium]);
     check("exposure", &story(true, "tls"), &[Severity::Info]);
+    // Remote desktop is carried by TPKT, as S7 and MMS are.
+    check("exposure", &story(true, "tpkt"), &[Severity::Info]);
     check("exposure", &story(false, "rdp"), &[Severity::Info]);
+}
+
+#[test]
+fn a_goose_publisher_that_went_back_or_began_anew() {
+    let message = |state: u64, sequence: u64, changed: i64| {
+        Body::Published(Box::new(gwcore::Published {
+            proto: "goose",
+            stream: "IED/LLN0$GO$gcb".into(),
+            state,
+            sequence,
+            changed: Some(START.plus(changed * SECOND)),
+            ttl: 2 * SECOND,
+            values: state,
+            data_set: 1,
+            revision: 1,
+            simulated: false,
+        }))
+    };
+    // After state 20, which began in the second second: another message `after` seconds, of a state since `changed`.
+    let story = |after: i64, state: u64, sequence: u64, changed: i64| {
+        let mut s = Story::default();
+        s.tell(0, (1, 2), 0, message(19, 4, -100));
+        s.tell(SECOND, (1, 2), 0, message(20, 0, 1));
+        s.tell((1 + after) * SECOND, (1, 2), 0, message(state, sequence, changed));
+        s
+    };
+    check("goose-state", &story(9, 3, 40, 5), &[Severity::Medium]);
+    check("goose-state", &story(3_600, 3, 40, 5), &[Severity::Info]);
+    // Its clock would have gone back: an old message.
+    check("goose-state", &story(3_600, 3, 40, -50), &[Severity::Medium]);
+    check("goose-state", &story(9, 1, 0, 5), &[Severity::Low]);
+    check("goose-state", &story(3_600, 20, 3_599, 1), &[]);
 }
