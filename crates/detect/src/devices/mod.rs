@@ -55,7 +55,8 @@ impl Devices {
         Devices {
             seen: Table::default(),
             claims: Table::default(),
-            limit: limits.get(Limit::Devices),
+            // A device on the segment is seen by its MAC alone and by its MAC with an address.
+            limit: limits.get(Limit::Devices).saturating_mul(2),
             hits: LimitHits::default(),
         }
     }
