@@ -29,6 +29,10 @@ class Episode:
             self.names |= {end.get("ip"), end.get("mac")} | assets.get(end.get("asset"), set())
         self.names.discard(None)
 
+    def belongs_to(self, window, windows):
+        """Begins in this of several windows, or after it and in no other."""
+        return not any(w is not window and w[0] <= self.start <= w[1] for w in windows)
+
     def begins_in(self, start, end):
         return start <= self.start <= end + MINUTE
 

@@ -193,6 +193,11 @@ pub enum Body {
         /// Where it stood.
         source: &'static str,
     },
+    /// The sender asks on its segment who has an IP address (ARP request, RFC 826); what it says of itself is a claim beside it.
+    Asked {
+        /// Address.
+        addr: Addr,
+    },
     /// A role that the sender of this frame was seen in: `master`, `outstation`, `publisher`, `dhcp_server`, `ntp_server`, `router`,
     /// `switch`, `time_source` ….
     Role(&'static str),

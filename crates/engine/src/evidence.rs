@@ -6,6 +6,8 @@ use proto::Cx;
 
 /// EtherType of ARP.
 const ARP: u16 = 0x0806;
+/// ARP operation of a question.
+const REQUEST: u16 = 1;
 /// EtherType of LLDP.
 const LLDP: u16 = 0x88cc;
 /// LLC service access point of the spanning tree.
@@ -28,6 +30,9 @@ fn from_arp(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
     }
     if !arp.sender_ip.is_none() && arp.sender_ip != Addr::v4([0; 4]) {
         cx.fact(Body::Claim { addr: arp.sender_ip, mac: arp.sender_mac, source: "arp" });
+    }
+    if arp.op == REQUEST && arp.target_ip != arp.sender_ip {
+        cx.fact(Body::Asked { addr: arp.target_ip });
     }
 }
 

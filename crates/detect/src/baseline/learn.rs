@@ -204,7 +204,9 @@ impl Learner {
 
 /// The sender of a fact that one frame gave, if it is a device of the site.
 pub(crate) fn speaker(fact: &Fact, flow: &FlowConst) -> Option<Addr> {
-    if fact.frame == 0 || matches!(fact.body, Body::FlowEnd { .. } | Body::Gap { .. } | Body::Anomaly { .. }) {
+    let is_told_beside =
+        matches!(fact.body, Body::FlowEnd { .. } | Body::Gap { .. } | Body::Anomaly { .. } | Body::Asked { .. });
+    if fact.frame == 0 || is_told_beside {
         return None;
     }
     let (sender, _) = ends(fact, flow);

@@ -1,9 +1,9 @@
-//! Scans: one source tries many ports of a host, or one port of many hosts, and is mostly not answered.
+//! Scans: one source tries many ports of a host, one port of many hosts, or asks for many addresses, and is mostly not answered.
 
 use std::collections::BTreeSet;
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -12,11 +12,11 @@ use crate::fold::{Sighting, ends, evidence};
 pub(super) static META: Meta = Meta {
     id: "scan",
     number: 4,
-    finds: "One source tried many ports of a host, or many hosts, within five minutes, mostly without an answer.",
+    finds: "One source tried many ports of a host, many hosts, or many addresses of its segment, within five minutes, mostly without an answer.",
     innocent: "An inventory or vulnerability scanner, a management system that looks for devices, a client whose server is down.",
     call: "the owner of the source address",
     attack: &["T0846.001", "T0846"],
-    needs: "connection attempts in both directions",
+    needs: "connection attempts in both directions; ARP on the captured segment",
     severity: Severity::Medium,
 };
 
@@ -35,16 +35,67 @@ struct Window {
     answered: u32,
 }
 
-/// Attempts by source.
+/// Addresses that one device asked for by ARP.
+struct Questions {
+    since: Ts,
+    asked: BTreeSet<Addr>,
+    answered: BTreeSet<Addr>,
+}
+
+/// Attempts by source, and questions by device.
 pub(super) struct Scan {
     sources: AgedTable<Addr, Window>,
+    asking: AgedTable<Mac, Questions>,
     hits: LimitHits,
 }
 
 impl Scan {
     pub(super) fn new(setup: &Setup) -> Self {
-        let sources = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
-        Scan { sources, hits: LimitHits::default() }
+        let limit = setup.limits.get(Limit::DetectorSources);
+        let sources = AgedTable::new(Limit::DetectorSources, limit);
+        Scan { sources, asking: AgedTable::new(Limit::DetectorSources, limit), hits: LimitHits::default() }
+    }
+
+    /// A device asks who has an address. Questions that were answered are those of a device at work.
+    fn asked(&mut self, addr: Addr, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let (src, dst) = ends(fact, flow);
+        if self.asking.get(&src.mac).is_none_or(|q| fact.ts.since(q.since) > WINDOW) {
+            let questions = Questions { since: fact.ts, asked: BTreeSet::new(), answered: BTreeSet::new() };
+            if self.asking.insert(src.mac, questions).is_some() {
+                self.hits.hit(Limit::DetectorSources);
+            }
+        }
+        let Some(q) = self.asking.get_mut(&src.mac) else { return };
+        if q.asked.len() < KEPT {
+            q.asked.insert(addr);
+        }
+        let (asked, answered, since) = (q.asked.len(), q.answered.len(), q.since);
+        if asked < TARGETS || answered * 2 > asked {
+            return;
+        }
+        look.see(&Sighting {
+            dedup_key: format!("{}:addresses", src.mac),
+            severity: Severity::Medium,
+            attack: &["T0846"],
+            proto: "arp",
+            src,
+            dst,
+            words: &|site| {
+                let name = site.name(&src);
+                let why = format!("{name} asked for {asked} addresses of its segment within five minutes; {answered} answered.");
+                let e = evidence(format!("{asked} addresses asked for, {answered} answered"), None, Some(TARGETS as f64));
+                (format!("{name} asks for many addresses"), why, e)
+            },
+            since: Some(since),
+            ..Sighting::of(&META, fact, flow)
+        });
+    }
+
+    /// The answer to a device's question.
+    fn answered(&mut self, addr: Addr, asker: Mac) {
+        if let Some(q) = self.asking.get_mut(&asker).filter(|q| q.asked.contains(&addr)) {
+            q.answered.insert(addr);
+        }
     }
 }
 
@@ -60,6 +111,11 @@ fn counted(n: usize, what: &str) -> String {
 
 impl Detector for Scan {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        match &fact.body {
+            Body::Asked { addr } => return self.asked(*addr, fact, flow, look),
+            Body::Claim { addr, source: "arp", .. } => return self.answered(*addr, ends(fact, flow).1.mac),
+            _ => {}
+        }
         let Body::FlowEnd { state, start, packets, bytes, .. } = &fact.body else { return };
         if flow.src.is_none() || flow.dst.is_multicast() || !matches!(flow.ip_proto, 6 | 17) || packets[0] == 0 {
             return;

@@ -363,3 +363,23 @@ fn a_goose_publisher_that_went_back_or_began_anew() {
     check("goose-state", &story(9, 1, 0, 5), &[Severity::Low]);
     check("goose-state", &story(3_600, 20, 3_599, 1), &[]);
 }
+
+#[test]
+fn addresses_asked_for() {
+    let story = |questions: u8, answered: u8, step: i64| {
+        let mut s = Story::default();
+        for n in 0..questions {
+            let at = i64::from(n) * step;
+            s.tell(at, (1, 255), 0, Body::Asked { addr: crate::ip(100 + n) });
+            if n < answered {
+                let mac = crate::mac(100 + n);
+                s.tell(at, (100 + n, 1), 0, Body::Claim { addr: crate::ip(100 + n), mac, source: "arp" });
+            }
+        }
+        s
+    };
+    check("scan", &story(20, 10, SECOND), &[Severity::Medium]);
+    check("scan", &story(19, 0, SECOND), &[]);
+    check("scan", &story(20, 11, SECOND), &[]);
+    check("scan", &story(20, 0, 16 * SECOND), &[]);
+}
