@@ -11,6 +11,8 @@ const SHOWS: &[&str] = &[
     "show/04-damage",
     "show/06-first-hour",
     "show/07-report",
+    "show/08-simulator",
+    "show/09-labelled",
     "show/11-goose",
     "show/12-devices",
 ];

@@ -1,8 +1,10 @@
 //! Findings and facts: what, why, on what evidence, in which packets, which innocent causes, whom to ask.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use gwcore::{Finding, Severity};
+use serde_json::Value;
 
 use super::text::{cut, e, episodes, time, times};
 use crate::terminal::number;
@@ -57,7 +59,10 @@ fn finding(page: &mut String, f: &Finding) {
         let id = f.community_id.as_deref().map(|c| format!(", Community ID <code>{}</code>", e(c))).unwrap_or_default();
         let _ = write!(page, "<dt>Conversation</dt><dd><code>{}</code>{id}</dd>", e(uid));
     }
-    for (name, value) in f.evidence.more.iter().take(12) {
+    if let Some(sentence) = worth(&f.evidence.more) {
+        let _ = write!(page, "<dt>Baseline</dt><dd>{}</dd>", e(&sentence));
+    }
+    for (name, value) in f.evidence.more.iter().filter(|(name, _)| !WORTH.contains(&name.as_str())).take(12) {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let _ = write!(page, "<dt>{}</dt><dd>{}</dd>", e(&sentence(name)), e(&cut(&text, 300)));
     }
@@ -95,6 +100,22 @@ pub(super) fn operations(page: &mut String, findings: &[Finding]) {
     if facts.len() > SHOWN * 2 {
         let _ = write!(page, "<p>{} more stand in alerts.ndjson.</p>", facts.len() - SHOWN * 2);
     }
+}
+
+/// Evidence that says what the baseline is worth, told in one sentence.
+const WORTH: [&str; 4] = ["learned", "days_with_new", "kinds_known", "share_seen_once"];
+
+fn worth(more: &BTreeMap<String, Value>) -> Option<String> {
+    let text = |name: &str| more.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+    let [learned, days, known] = [text("learned")?, text("days_with_new")?, text("kinds_known")?];
+    let once = more
+        .get("share_seen_once")
+        .and_then(Value::as_f64)
+        .map(|share| format!(", {:.0} % of them seen once", share * 100.0));
+    Some(format!(
+        "{learned}; of this kind {known} known{}; something new of it on {days} days",
+        once.unwrap_or_default()
+    ))
 }
 
 /// A field name as a label.

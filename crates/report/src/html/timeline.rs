@@ -104,7 +104,7 @@ fn lane(page: &mut String, f: &Finding, y: usize, scale: &Scale) {
         "<a href=\"#f-{}\"><text x=\"0\" y=\"{}\">{}</text></a><line class=\"lane\" x1=\"{LEFT}\" y1=\"{3}\" x2=\"{4}\" y2=\"{3}\"/>",
         e(&f.id),
         y + 14,
-        e(&cut(&f.title, 44)),
+        e(&cut(&f.title, 38)),
         y + 10,
         WIDTH - 8,
     );

@@ -26,6 +26,8 @@ pub(crate) struct Publisher {
     label: Option<Label>,
     /// Whether protection opened the breaker.
     tripped: bool,
+    /// Where the breaker stood in the message before.
+    stood: Option<bool>,
 }
 
 impl Publisher {
@@ -57,6 +59,7 @@ impl Publisher {
             changes: Plan::new(changes),
             label: None,
             tripped: false,
+            stood: None,
         }
     }
 }
@@ -70,7 +73,9 @@ impl Actor for Publisher {
         if self.message.changed == 0 {
             self.message.changed = now - self.rng.between(3_600 * SECOND, 900_000 * SECOND);
         }
-        if let Some((_, change)) = self.changes.take(now) {
+        // An order to a breaker that stands there already changes no value: only a change of values is a new state (IEC 61850-7-2, StNum).
+        let is_new = |c: &Change| self.stood != Some(c.closed) || self.tripped != (c.is_trip && !c.closed);
+        if let Some((_, change)) = self.changes.take(now).filter(|(_, c)| is_new(c)) {
             (self.label, self.tripped) = (change.label, change.is_trip && !change.closed);
             self.message.st_num += 1;
             self.message.sq_num = 0;
@@ -82,6 +87,7 @@ impl Actor for Publisher {
         }
         cx.label = self.label;
         let closed = cx.plant.closed(self.relay, now);
+        self.stood = Some(closed);
         let current = cx.plant.value(Signal::Current, self.relay, self.message.changed) as f32;
         let position = Value::Position(if closed { 2 } else { 1 });
         self.message.values =
