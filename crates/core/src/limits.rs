@@ -75,8 +75,6 @@ limits! {
     LinkPairs = 256, "link_pairs_per_flow", false;
     /// Different request shapes remembered per flow to leave out repeats; forgotten ones are written again.
     Repeats = 256, "repeats_per_flow", false;
-    /// Expected connections in one shard; the oldest is forgotten.
-    Expected = 4_096, "expected_per_shard", false;
     /// Child rows of one record; the rest is counted.
     ChildRows = 2_048, "child_rows", true;
     /// Nesting of one value; deeper parts are left undecoded.

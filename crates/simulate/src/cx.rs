@@ -43,7 +43,7 @@ impl Cx<'_> {
     pub(crate) fn send(&mut self, at: Micros, stack: Stack) {
         let mut bytes = stack.bytes();
         bytes.resize(bytes.len().max(60), 0);
-        let (mut at, mut label) = (at, self.label);
+        let mut label = self.label;
         for episode in self.episodes.iter_mut().flatten() {
             // What an episode has changed as a message it may carry on as frames.
             if matches!(label, Some(Label::Attack(_))) && label != Some(episode.label()) {
@@ -52,7 +52,6 @@ impl Cx<'_> {
             match episode.frame(at, &mut bytes) {
                 Fate::Pass => {}
                 Fate::Changed => label = Some(episode.label()),
-                Fate::Later(due) => (at, label) = (at.max(due), Some(episode.label())),
                 Fate::Lost => return,
             }
         }
@@ -72,8 +71,8 @@ impl Cx<'_> {
             if matches!(label, Some(Label::Attack(_))) {
                 break;
             }
-            match episode.message(Message { session, at, from, plant: self.plant, bytes: &mut *bytes }) {
-                Fate::Pass | Fate::Later(_) => {}
+            match episode.message(Message { session, at, from, bytes: &mut *bytes }) {
+                Fate::Pass => {}
                 Fate::Changed => label = Some(episode.label()),
                 Fate::Lost => return None,
             }

@@ -10,7 +10,7 @@
 //!   frames are labelled, and it has randomness of its own, so later polls keep their times and values;
 //! - see each message of a session before it is framed (`message`: a DNP3 fragment, a Modbus ADU, an IEC 104 ASDU; lengths may change), and
 //!   change or lose it: checksums, numbers and TCP follow by themselves. A lost request needs its answer lost too;
-//! - see each frame before it is queued (`frame`, for GOOSE, PTP, ARP and UDP), and change, delay or lose it. Never change the length of a
+//! - see each frame before it is queued (`frame`, for GOOSE, PTP, ARP and UDP), and change or lose it. Never change the length of a
 //!   TCP segment or lose one here: that is what `message` is for;
 //! - move a breaker: `cx.moved(at, …)`; relays and outstations then report it, which is true and thus not labelled.
 //!
@@ -20,7 +20,6 @@
 use crate::cx::Cx;
 use crate::label::Label;
 use crate::network::Host;
-use crate::plant::Plant;
 use crate::tcp::Side;
 use crate::time::Micros;
 
@@ -32,9 +31,6 @@ pub(crate) enum Fate {
     Pass,
     /// It was changed in place, so it is labelled.
     Changed,
-    /// It passes then (frames only).
-    #[allow(dead_code)]
-    Later(Micros),
     /// It is never seen.
     Lost,
 }
@@ -45,8 +41,6 @@ pub(crate) struct Message<'a> {
     pub(crate) session: Session,
     pub(crate) at: Micros,
     pub(crate) from: Side,
-    #[allow(dead_code)]
-    pub(crate) plant: &'a Plant,
     /// DNP3 application fragment, Modbus ADU, or IEC 104 ASDU.
     pub(crate) bytes: &'a mut Vec<u8>,
 }

@@ -98,30 +98,6 @@ pub(crate) static SCANNER: Host = linux("", [0x00, 0xe0, 0x4c, 0x68, 0x0b, 0xc7]
 /// The strange device of all other attacks.
 pub(crate) static INTRUDER: Host = windows("", [0x00, 0xe0, 0x4c, 0x36, 0x1d, 0xb1], 177);
 
-/// Every device of the site that a benign day shows, what it is called on the network, its services.
-#[allow(dead_code)]
-pub(crate) static DEVICES: [&Host; 19] = [
-    &GATEWAY,
-    &SWITCH,
-    &DNS,
-    &CLOCK,
-    &SCADA,
-    &BACKUP,
-    &HMI,
-    &WORKSTATION,
-    &JUMP,
-    &HISTORIAN,
-    &SITE_SCANNER,
-    &RTUS[0],
-    &RTUS[1],
-    &METER,
-    &PLC,
-    &OUTSTATION,
-    &RELAYS[0],
-    &RELAYS[1],
-    &RELAYS[2],
-];
-
 /// TCP ports on which a device listens.
 pub(crate) fn services(host: &Host) -> &'static [u16] {
     match host.last {

@@ -93,9 +93,6 @@ pub(crate) enum Task {
     Iec104(Vec<(Side, Vec<u8>)>),
     /// An IEC 104 U frame of the client, and the server's confirmation.
     Unnumbered { act: u8, con: u8 },
-    /// Bytes as they are, which must not upset what both ends count, one after the other.
-    #[allow(dead_code)]
-    Raw(Vec<(Side, Vec<u8>)>),
     /// The client closes; the session is over.
     Leave,
     /// The client closes, and another takes over; what it does carries the order's label, until it moves back.

@@ -179,12 +179,6 @@ impl Carrier {
     /// Does what is the same in all protocols; `request` is what the client would send next.
     pub(crate) fn obey(&mut self, cx: &mut Cx<'_>, now: Micros, task: &Task, request: &[u8]) {
         match task {
-            Task::Raw(pieces) => {
-                let mut at = now;
-                for (from, bytes) in pieces {
-                    at = self.raw(cx, at, *from, bytes, cx.label) + self.rng.between(5 * MS, 30 * MS);
-                }
-            }
             Task::Leave => {
                 self.close(cx, now);
                 self.connect = Micros::MAX;
