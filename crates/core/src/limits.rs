@@ -107,6 +107,12 @@ limits! {
     ControlBlocks = 64, "control_blocks_per_flow", false;
     /// Publishers whose messages are compared with those before; further ones are not judged.
     Publishers = 4_096, "publishers", false;
+    /// Hosts and publishers that `simulate --onto` looks for in a foreign capture; further ones take no part in an attack.
+    SiteHosts = 4_096, "site_hosts", false;
+    /// Connections that `simulate --onto` follows in a foreign capture; further ones are not attacked.
+    SiteConnections = 16_384, "site_connections", false;
+    /// Different polls, and as many commands, that `simulate --onto` keeps of a master with one outstation; further ones are not imitated.
+    SiteExchanges = 64, "site_exchanges", false;
 }
 
 /// The limits in force: the defaults, or the defaults divided by one number.

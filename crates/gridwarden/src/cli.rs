@@ -27,6 +27,8 @@ pub enum Command {
         #[arg(long)]
         once: bool,
     },
+    /// Tries each attack by each actor on a copy of the site's own traffic, and says what would be found.
+    Prove(Prove),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -137,7 +139,11 @@ pub struct Learn {
 #[derive(Args, Clone)]
 pub struct Simulate {
     /// What to simulate: `substation`.
-    pub scenario: String,
+    #[arg(required_unless_present = "onto", conflicts_with = "onto")]
+    pub scenario: Option<String>,
+    /// Puts one attack into a copy of a capture, with the devices, points and sessions found there.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trap", "minutes"])]
+    pub onto: Option<PathBuf>,
     /// The capture.
     #[arg(short = 'o', long = "output")]
     pub output: PathBuf,
@@ -163,6 +169,41 @@ pub struct Simulate {
     #[arg(long, default_value = "new")]
     pub actor: String,
     /// Says nothing but errors.
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+}
+
+/// Tries each attack by each actor on a copy of the site's own traffic, and says what would be found.
+#[derive(Args, Clone)]
+pub struct Prove {
+    /// Captures of the site; an attack is tried on the first that holds what it needs.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// What is normal there, as `learn` wrote it.
+    #[arg(long)]
+    pub baseline: PathBuf,
+    /// Folder for `prove.json` and `prove.csv`.
+    #[arg(short = 'o', long = "output")]
+    pub output: Option<PathBuf>,
+    /// Attacks to try; without it all.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub attack: Vec<String>,
+    /// Who attacks; without it each of `new`, `known` and `master`.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub actor: Vec<String>,
+    /// Counts what is only low as found, for baselines of under six hours of packets, which raise no alarm.
+    #[arg(long)]
+    pub low: bool,
+    /// Chooses times and values of the attacks.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Worker threads; 0 takes the machine's.
+    #[arg(short = 'j', long, default_value_t = 0)]
+    pub threads: usize,
+    /// Checksums, as for `analyze`.
+    #[arg(short = 'k', long = "checksums", value_enum, default_value_t = Checksums::Auto)]
+    pub checksums: Checksums,
+    /// Says nothing but errors and the table.
     #[arg(long, short = 'q')]
     pub quiet: bool,
 }
@@ -202,7 +243,7 @@ impl Cli {
 }
 
 fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
-    const VERBS: &[&str] = &["analyze", "learn", "simulate", "demo", "detectors", "help"];
+    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

@@ -10,6 +10,7 @@ mod knowledge;
 mod learn;
 mod platform;
 mod progress;
+mod prove;
 mod simulate;
 mod write;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         cli::Command::Analyze(args) => analyze::run(&args),
         cli::Command::Learn(args) => learn::run(&args),
         cli::Command::Simulate(args) => simulate::run(&args),
+        cli::Command::Prove(args) => prove::run(&args),
         cli::Command::Demo { once: _ } => demo::run(),
         cli::Command::Detectors { json } => detectors::run(json),
     };

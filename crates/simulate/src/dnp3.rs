@@ -133,7 +133,7 @@ fn link(control: u8, to: u16, from: u16, user: &[u8]) -> Vec<u8> {
 }
 
 /// CRC-16/DNP: polynomial 0x3d65, reflected, inverted at the end (clause 9.2.4.3).
-fn crc(bytes: &[u8]) -> u16 {
+pub(crate) fn crc(bytes: &[u8]) -> u16 {
     let mut sum = 0u16;
     for byte in bytes {
         sum ^= u16::from(*byte);

@@ -36,6 +36,7 @@ mod lldp;
 mod modbus;
 mod network;
 mod ntp;
+mod onto;
 mod plant;
 mod ptp;
 mod queue;
@@ -53,6 +54,7 @@ mod trap;
 use std::io::{self, Write};
 
 pub use attack::{Attack, Senseless};
+pub use onto::{Failure, Onto};
 pub use role::{Role, UnknownName};
 pub use trap::Trap;
 
