@@ -336,6 +336,9 @@ fn utility_devices_and_the_internet() {
     check("exposure", &story(true, "tls"), &[Severity::Info]);
     // Remote desktop is carried by TPKT, as S7 and MMS are.
     check("exposure", &story(true, "tpkt"), &[Severity::Info]);
+    let mut elsewhere = story(true, "tpkt");
+    elsewhere.flows[1].dst_port = 13_389;
+    check("exposure", &elsewhere, &[Severity::Info]);
     check("exposure", &story(false, "rdp"), &[Severity::Info]);
 }
 
