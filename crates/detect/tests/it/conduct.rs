@@ -198,6 +198,27 @@ fn two_devices_configured_at_once_for_the_first_time_are_told_and_one_is_not() {
     assert_eq!(told(&[RTU, 77], OpClass::Mode), 0, "a new conversation is told as such");
 }
 
+#[test]
+fn a_command_at_an_hour_without_any_is_medium_after_a_week_of_others() {
+    // Four commands a day, an hour apart.
+    let learned = |days: i64| {
+        let mut s = Story::default();
+        for at in (0..days * 4).map(|i| i / 4 * DAY + i % 4 * HOUR) {
+            s.heard(at).tell(at, (MASTER, RTU), 20_000, op(OpClass::Control, OPERATE, 1.0, false));
+        }
+        s.taught()
+    };
+    let told = |days: i64, hour: i64| {
+        let mut s = Story::default();
+        let at = 10 * DAY + hour * HOUR;
+        s.heard(at).tell(at, (MASTER, RTU), 20_000, op(OpClass::Control, OPERATE, 1.0, false));
+        s.said(&learned(days), "unusual-hour")
+    };
+    assert_eq!(told(9, 12), [Severity::Medium]);
+    assert_eq!((told(9, 2), told(9, 4), told(9, 23)), (vec![], vec![], vec![]), "among them, and an hour beside");
+    assert_eq!(told(4, 12), [], "too few days");
+}
+
 /// Answers of three measurements each, a second apart.
 fn answers(s: &mut Story, from: i64, values: impl IntoIterator<Item = u32>) {
     for (i, v) in values.into_iter().enumerate() {
