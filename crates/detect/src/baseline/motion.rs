@@ -1,7 +1,6 @@
 //! How the measurements of one poll move: whether they ever stand still, and whether an exact series of them ever came again.
 
 use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
 
 use gwcore::{Addr, AgedTable, Fact, FlowConst, Limit, LimitHits, Limits, PointId, Sample, Ts};
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,8 @@ const WIDTH: u32 = 3;
 pub(crate) const SERIES: u32 = 10;
 /// Answers remembered of a poll.
 const KEPT: usize = 2_048;
+/// Multiplier that spreads the bits of a value: the golden ratio of 64 bits.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What was seen of one poll's answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,13 +71,15 @@ struct Open {
     fact: Fact,
     flow: FlowConst,
     poll: Poll,
-    hash: std::hash::DefaultHasher,
+    hash: u64,
 }
 
 impl Open {
     fn add(&mut self, s: &Sample) {
         self.poll.4 = self.poll.4.saturating_add(1);
-        (s.point, s.value.to_bits()).hash(&mut self.hash);
+        for word in [u64::from(s.point.unit) << 32 | u64::from(s.point.address), s.value.to_bits()] {
+            self.hash = (self.hash.rotate_left(5) ^ word).wrapping_mul(MIX);
+        }
     }
 }
 
@@ -150,8 +153,7 @@ impl MotionWatch {
         let (server, client) = ends(fact, flow);
         if !client.addr.is_none() && !client.addr.is_multicast() {
             let poll = (who(&client), who(&server), s.proto, s.point, 0);
-            let hash = std::hash::DefaultHasher::new();
-            let open = self.open.insert(Open { fact: fact.clone(), flow: *flow, poll, hash });
+            let open = self.open.insert(Open { fact: fact.clone(), flow: *flow, poll, hash: 0 });
             open.add(s);
         }
         done
@@ -166,7 +168,7 @@ impl MotionWatch {
         let track = self.tracks.get_mut(&open.poll)?;
         let Open { fact, flow, poll, hash } = open;
         let ts = fact.ts;
-        let repeated = track.next(hash.finish(), ts);
+        let repeated = track.next(hash, ts);
         Some(Answer { poll, ts, fact, flow, still: track.still, since: track.since.unwrap_or(ts), repeated })
     }
 }

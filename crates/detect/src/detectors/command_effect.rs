@@ -27,6 +27,14 @@ const HABIT: u32 = 10;
 /// Commands of a device under watch.
 const WAITING: usize = 16;
 
+/// A state as it was heard last.
+#[derive(Clone, Copy)]
+struct Heard {
+    value: f64,
+    point: PointId,
+    ts: Ts,
+}
+
 struct Pending {
     key: Key,
     fact: Fact,
@@ -40,8 +48,10 @@ struct Pending {
 /// Commands under watch by device, and the states that follow commands.
 pub(super) struct CommandEffect {
     novelty: Option<Novelty>,
-    /// Last value of the states that follow commands; as many as were learned.
-    states: Table<Key, Option<(f64, PointId)>>,
+    /// The states that follow commands, as they were heard last; as many as were learned.
+    states: Table<Key, Option<Heard>>,
+    /// Devices that have any.
+    devices: Table<Addr, ()>,
     waiting: AgedTable<Addr, Vec<Pending>>,
     hits: LimitHits,
 }
@@ -49,12 +59,13 @@ pub(super) struct CommandEffect {
 impl CommandEffect {
     pub(super) fn new(setup: &Setup) -> Self {
         let novelty = Novelty::new(setup, Class::Control);
-        let mut states: Table<Key, Option<(f64, PointId)>> = Table::default();
+        let mut states: Table<Key, Option<Heard>> = Table::default();
         for (key, effect) in novelty.iter().flat_map(|n| &n.baseline.conduct.effects) {
             states.extend(effect.reliable().map(|f| (state_key(key, f.at), None)));
         }
         let waiting = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
-        CommandEffect { novelty, states, waiting, hits: LimitHits::default() }
+        let devices = states.keys().map(|k| (k.b, ())).collect();
+        CommandEffect { novelty, states, devices, waiting, hits: LimitHits::default() }
     }
 
     fn command(&mut self, op: &Op, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
@@ -72,14 +83,16 @@ impl CommandEffect {
         if novelty.baseline.seen(&Key { a: who(&from), ..key }).is_none() {
             return;
         }
-        let known = |at: At| self.states.get(&state_key(&key, at)).copied().flatten();
+        // What a state was before a gap or a pause it need not be any more.
+        let whole = |h: &Heard| look.seen.quality(who(&from), key.b, h.ts, fact.ts).is_whole();
+        let known = |at: At| self.states.get(&state_key(&key, at)).copied().flatten().filter(|h| whole(h));
         let is_there = |f: &Follower, now: f64| op.value.and_then(|v| f.state(v)) == Some(now);
         let (mut missing, mut there, mut slowest) = (Vec::new(), None, 0);
         for f in effect.reliable() {
             match known(f.at) {
                 // A command to the state that there is need not move it; one whose state is not known says nothing.
-                Some(state) if is_there(f, state.0) => there = there.or(Some(state)),
-                Some((_, at)) => missing.push((f.at, at)),
+                Some(h) if is_there(f, h.value) => there = there.or(Some(h)),
+                Some(h) => missing.push((f.at, h.point)),
                 None => {}
             }
             slowest = slowest.max(f.slowest);
@@ -105,11 +118,12 @@ impl CommandEffect {
         }
     }
 
-    fn state(&mut self, s: &Sample, device: Addr) {
+    fn state(&mut self, s: &Sample, device: Addr, ts: Ts) {
         let Some(novelty) = &self.novelty else { return };
         let Some(key) = novelty.baseline.point(Class::Control, (Addr::NONE, device), s.proto, s.point) else { return };
         let Some(last) = self.states.get_mut(&key) else { return };
-        if last.replace((s.value, s.point)).is_some_and(|l| l.0 != s.value) {
+        let heard = Heard { value: s.value, point: s.point, ts };
+        if last.replace(heard).is_some_and(|l| l.value != s.value) {
             let at = (key.word, key.n);
             self.waiting.get_mut(&device).into_iter().flatten().for_each(|w| w.missing.retain(|m| m.0 != at));
         }
@@ -146,8 +160,11 @@ impl Detector for CommandEffect {
         match &fact.body {
             Body::Sample(s) if !s.write && s.good => {
                 let device = who(&ends(fact, flow).0);
+                if !self.devices.contains_key(&device) {
+                    return;
+                }
                 if s.discrete {
-                    self.state(s, device);
+                    self.state(s, device, fact.ts);
                 }
                 self.judge(device, fact.ts, look);
             }
@@ -188,7 +205,7 @@ fn see_nothing(novelty: &Novelty, w: &Pending, look: &mut Look<'_>) {
 fn see_there(
     novelty: &Novelty,
     (op, point): (&Op, PointId),
-    (state, at): (f64, PointId),
+    there: Heard,
     commands: u32,
     (fact, flow): (&Fact, &FlowConst),
     look: &mut Look<'_>,
@@ -202,8 +219,8 @@ fn see_there(
         proto: op.proto,
         words: &|site| {
             let (from, to) = (site.name(&src), site.name(&dst));
-            let (what, which) = (site.say_point(&dst, op.proto, point), site.say_point(&dst, op.proto, at));
-            let now = site.say_value(&dst, op.proto, at, state);
+            let (what, which) = (site.say_point(&dst, op.proto, point), site.say_point(&dst, op.proto, there.point));
+            let now = site.say_value(&dst, op.proto, there.point, there.value);
             let title = format!("A command to {to} asks for the state that it has");
             let why = format!(
                 "{from} commanded {what} of {to} though {which} was {now} already; none of {commands} commands learned did so."

@@ -78,10 +78,17 @@ impl Story {
 
 /// One operation on a later day, the breaker being open before.
 fn later(value: f64, how: (bool, bool)) -> Story {
-    let mut s = Story::default();
-    s.heard(10 * DAY);
-    s.tell(10 * DAY, (RTU, MASTER), 20_000, state(0.0));
-    s.operate(10 * DAY + 10 * MINUTE, value, how);
+    later_after(0, value, how)
+}
+
+/// As `later`, with a pause of the feed between the state that was heard and the operation.
+fn later_after(pause: i64, value: f64, how: (bool, bool)) -> Story {
+    let (mut s, until) = (Story::default(), 10 * DAY + 10 * MINUTE);
+    (0..600).filter(|i| i * SECOND < 10 * MINUTE - 90 * SECOND - pause).for_each(|i| {
+        s.heard(10 * DAY + i * SECOND);
+    });
+    s.tell(until - 91 * SECOND - pause, (RTU, MASTER), 20_000, state(0.0));
+    s.operate(until, value, how);
     s
 }
 
@@ -115,6 +122,12 @@ fn a_refused_command_needs_no_effect() {
 #[test]
 fn a_command_to_the_state_that_there_is_is_medium_after_ten_that_were_not() {
     assert_eq!(later(0.0, (true, false)).said(&Story::operated(12).taught(), "command-effect"), [Severity::Medium]);
+    let known = Story::operated(12).taught();
+    assert_eq!(
+        later_after(MINUTE, 0.0, (true, false)).said(&known, "command-effect"),
+        [],
+        "it may have moved in a pause"
+    );
     // The last of the commands is still under watch when learning ends.
     assert_eq!(later(0.0, (true, false)).said(&Story::operated(9).taught(), "command-effect"), []);
 }
