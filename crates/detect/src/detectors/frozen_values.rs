@@ -15,7 +15,7 @@ pub(super) static META: Meta = Meta {
     finds: "The measurements of a poll stood still far longer than ever, or repeated an earlier series exactly, which they never did.",
     innocent: "A transducer or its bus that failed, a device in test or simulation, a process that was shut down.",
     call: "the control room: compare with another measurement of the same plant",
-    attack: &["T1692.002", "T0856"],
+    attack: &["T1692.002"],
     needs: "a baseline of the poll with at least a thousand answers of three or more measurements",
     severity: Severity::Medium,
 };
