@@ -93,6 +93,8 @@ limits! {
     Findings = 65_536, "findings", false;
     /// Sources a windowed detector follows at once; the least active is forgotten.
     DetectorSources = 65_536, "detector_sources", false;
+    /// Polls whose answers are compared with their earlier ones; the one begun longest ago is forgotten.
+    PollTracks = 1_024, "poll_tracks", false;
     /// Entries learned into a baseline, and as many values; further new ones are counted, and what is new of their kind is not told.
     BaselineKeys = 1_048_576, "baseline_keys", false;
     /// Bytes buffered in columns before the largest kind is written as a row group.

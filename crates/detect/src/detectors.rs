@@ -109,6 +109,15 @@ detectors! {
     value_range::ValueRange,
     period::Period,
     missing_device::MissingDevice,
+    many_devices::ManyDevices,
+    command_effect::CommandEffect,
+    no_select::NoSelect,
+    unusual_hour::UnusualHour,
+    command_pace::CommandPace,
+    first_configuration::FirstConfiguration,
+    frozen_values::FrozenValues,
+    second_session::SecondSession,
+    report_again::ReportAgain,
 }
 
 /// All detectors at work.

@@ -3,20 +3,32 @@
 //! Learned from facts alone, mergeable (day by day, file by file), written as a versioned file. A key is anything that can be new: a device,
 //! a conversation, a point. For each there is when it was first and last seen, how often, and in how many hours and days.
 
+mod conduct;
+mod effect;
 mod file;
 mod learn;
+mod motion;
 mod observe;
+mod pace;
 mod rhythm;
+mod select;
+mod session;
 mod value;
 
 use gwcore::time::HOUR;
 use gwcore::{Addr, PointId, Table, Ts};
 
+pub(crate) use conduct::{Conduct, Merge, poll_place, source_key};
+pub(crate) use effect::{At, Follower};
 pub use file::{Error, FORMAT_VERSION};
 pub use learn::Learner;
 pub(crate) use learn::{is_register, poll_number, speaker};
+pub(crate) use motion::{Answer, Motion, MotionWatch, SERIES};
 pub(crate) use observe::{DYNAMIC, INTERNET, Thing, UTILITY, has_masters, is_command, things, who};
+pub(crate) use pace::{Hour, Pace, PointWatch, SourceWatch, hour_of_day, moves};
 pub(crate) use rhythm::{Rhythm, differs};
+pub(crate) use select::SelectWatch;
+pub(crate) use session::SessionWatch;
 pub(crate) use value::{Kind, Series, Value, float};
 
 /// Hours of packets under which a baseline is young: what rests on it speaks as low (design §6).
@@ -201,6 +213,8 @@ pub struct Baseline {
     pub(crate) values: Table<Key, Value>,
     pub(crate) rhythms: Table<Key, Rhythm>,
     pub(crate) activity: Table<Addr, Activity>,
+    /// How known sources use what they may do.
+    pub(crate) conduct: Conduct,
     /// Hours with packets, by number since 1970.
     pub(crate) hours: std::collections::BTreeSet<i64>,
     /// First and last packet.
@@ -271,6 +285,7 @@ impl Baseline {
         for (k, rhythm) in &other.rhythms {
             self.rhythms.entry(moved(k)).and_modify(|r| r.merge(rhythm)).or_insert_with(|| rhythm.clone());
         }
+        self.conduct.merge(&other.conduct, &moved, &word);
         for (addr, a) in &other.activity {
             let mine = self.activity.entry(*addr).or_default();
             mine.minutes = mine.minutes.saturating_add(a.minutes);

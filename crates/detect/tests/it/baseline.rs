@@ -396,9 +396,9 @@ fn a_file_read_back_is_the_same_and_a_newer_one_is_refused() {
     let back = Baseline::read(&mut &bytes(&b)[..], &Limits::default()).unwrap();
     assert_eq!(bytes(&b), bytes(&back));
     assert_eq!(back.worth(Class::Point), b.worth(Class::Point));
-    let newer = zstd::encode_all(&br#"{"format":"gridwarden-baseline","version":2,"shape":"unknown"}"#[..], 1).unwrap();
+    let newer = zstd::encode_all(&br#"{"format":"gridwarden-baseline","version":3,"shape":"unknown"}"#[..], 1).unwrap();
     let e = Baseline::read(&mut &newer[..], &Limits::default()).unwrap_err().to_string();
-    assert!(e.contains("`2` is newer than `1`") && !e.contains('\n'), "{e}");
+    assert!(e.contains("`3` is newer than `2`") && !e.contains('\n'), "{e}");
     for bad in [&b""[..], b"text", &zstd::encode_all(&b"{}"[..], 1).unwrap()] {
         assert!(Baseline::read(&mut &bad[..], &Limits::default()).is_err());
     }

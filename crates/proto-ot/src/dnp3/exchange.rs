@@ -132,6 +132,11 @@ impl Dnp3 {
         let Some(fragment) = Fragment::parse(&bytes) else { return };
         let key = (envelope.link.dst, envelope.link.src, fragment.seq(), true);
         let con = fragment.con();
+        let (master, outstation, seq) = (envelope.link.dst, envelope.link.src, fragment.seq());
+        let ts = cx.mark().ts;
+        if self.pairs.with((master, outstation), cx.limits, |last| last.is_again(seq, ts)) {
+            cx.anomaly(NAME, "report_again_after_confirmation", b"");
+        }
         let held = Held { mark: cx.mark(), envelope, bytes, digest, op: None, select: None };
         if con { self.hold(key, held, cx) } else { self.unanswered(held, cx) }
     }
@@ -147,6 +152,10 @@ impl Dnp3 {
     ) {
         let (master, outstation) = (envelope.link.src, envelope.link.dst);
         let report = if fragment.uns() { self.waiting.take(&(master, outstation, fragment.seq(), true)) } else { None };
+        if let Some(report) = &report {
+            let confirmed = Some((fragment.seq(), report.mark.ts));
+            self.pairs.with((master, outstation), cx.limits, |last| last.confirmed = confirmed);
+        }
         let pairing = match &report {
             Some(report) => Pairing::later(report.mark, cx),
             None if fragment.uns() => Pairing::default(),

@@ -74,6 +74,24 @@ fn a_report_is_written_with_its_confirmation() {
 }
 
 #[test]
+fn a_report_again_right_after_its_confirmation_is_an_anomaly() {
+    let run = |confirmed: bool, seq: &str, wait: i64| {
+        let mut b = bench();
+        b.server(&tell(1, "f3 82 0000 0201 17 01 04 81"));
+        if confirmed {
+            b.client(&ask(1, "d3 00"));
+        }
+        b.wait(wait).server(&tell(2, &format!("{seq} 82 0000 0201 17 01 04 81"))).close();
+        only(&b.rows("anomaly"), &["reason"])
+    };
+    let millisecond = SECOND / 1_000;
+    assert_eq!(run(true, "f3", millisecond), ["3 < report_again_after_confirmation"]);
+    assert_eq!(run(true, "f4", millisecond), [""; 0], "the next number");
+    assert_eq!(run(true, "f3", SECOND), [""; 0], "a number comes again after fifteen others");
+    assert_eq!(run(false, "f3", millisecond), [""; 0], "nobody confirmed it");
+}
+
+#[test]
 fn operate_names_its_selection() {
     let run = |operate: &str| {
         let mut b = bench();
