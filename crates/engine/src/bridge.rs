@@ -169,8 +169,9 @@ impl Handler for Bridge<'_> {
 
     fn close(&mut self, flow: &mut Flow<FlowApp>) {
         self.at.frame = if self.at.frame == 0 { flow.app.last_frame } else { self.at.frame };
+        let whole = flow.whole;
         self.with(flow, Side::Orig, |app, cx| {
-            app.close(cx);
+            app.close(whole, cx);
             cx.flush_folds();
         });
     }
