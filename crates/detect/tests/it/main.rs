@@ -3,6 +3,8 @@
 mod baseline;
 mod decoded;
 mod inventory;
+mod silence;
+mod time;
 
 use std::sync::Arc;
 
