@@ -35,7 +35,9 @@ fn of<'a>(found: &'a [Finding], detector: &str) -> Vec<&'a Finding> {
 /// Two minutes of both directions, then `n` messages `step` apart, then link tests every 20 s, and ticks all along.
 fn series(n: i64, step: i64, message: &dyn Fn(&mut Story, i64), alive: &dyn Fn(&mut Story, i64), until: i64) -> Story {
     let mut s = Story::default();
-    (-120..0).for_each(|second| drop(s.tick(second * SECOND)));
+    (-120..0).for_each(|second| {
+        s.tick(second * SECOND);
+    });
     s.tell(-SECOND, MASTER, 2_404, Body::FlowStart);
     let (mut next, mut said) = (0, 0);
     for second in 0..(n * step / SECOND + until / SECOND) {
@@ -96,7 +98,7 @@ fn reports_that_were_switched_off_or_not_captured_are_not_missed() {
         s.facts.insert(place, more.facts.remove(0));
         s.flows.insert(place, more.flows.remove(0));
         for (i, f) in s.facts.iter_mut().enumerate() {
-            f.flow = gwcore::FlowRef(i as u32 * 2 | u32::from(f.flow.reversed()));
+            f.flow = gwcore::FlowRef((i as u32 * 2) | u32::from(f.flow.reversed()));
         }
         of(&s.findings(), "reports-stop").len()
     };
@@ -110,7 +112,11 @@ fn reports_that_were_switched_off_or_not_captured_are_not_missed() {
 
 #[test]
 fn polls_that_are_no_longer_made() {
-    let polls = |points: u32| move |s: &mut Story, at: i64| drop(s.tell(at, MASTER, 20_000, poll(points)));
+    let polls = |points: u32| {
+        move |s: &mut Story, at: i64| {
+            s.tell(at, MASTER, 20_000, poll(points));
+        }
+    };
     let others = |s: &mut Story, at: i64| {
         s.tell(at, MASTER, 20_000, poll(4)).tell(at, (2, 1), 20_000, Body::Alive { proto: "dnp3" });
     };
@@ -120,7 +126,9 @@ fn polls_that_are_no_longer_made() {
     assert!(f[0].title.contains("no longer polls"));
     let nothing = series(90, 10 * SECOND, &polls(3), &|_, _| {}, 5 * MINUTE).findings();
     assert_eq!(of(&nothing, "reports-stop").len(), 0);
-    let modbus = |s: &mut Story, at: i64| drop(s.tell(at, MASTER, 502, request("modbus", OpClass::Read, 3, 9, "")));
+    let modbus = |s: &mut Story, at: i64| {
+        s.tell(at, MASTER, 502, request("modbus", OpClass::Read, 3, 9, ""));
+    };
     let screen = series(90, 10 * SECOND, &modbus, &others, 5 * MINUTE).findings();
     assert_eq!(of(&screen, "reports-stop").len(), 0, "an operator looks at something else");
 }

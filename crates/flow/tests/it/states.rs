@@ -285,12 +285,38 @@ fn a_side_is_whole_when_it_was_heard_without_a_gap_to_its_fin() {
         }
         only(&run(&s)).whole
     };
-    let talk = |s: &mut Session| drop(s.open().client(b"ask").server(b"answer").close());
+    let talk = |s: &mut Session| {
+        s.open().client(b"ask").server(b"answer").close();
+    };
     assert_eq!(whole(&talk, None), [true, true]);
     // SYN, SYN-ACK, ACK, the question, its ACK, the answer.
     assert_eq!(whole(&talk, Some(3)), [false, true]);
     assert_eq!(whole(&talk, Some(5)), [true, false]);
-    assert_eq!(whole(&|s| drop(s.open().client(b"ask").server(b"answer")), None), [false, false]);
-    assert_eq!(whole(&|s| drop(s.open().client(b"ask").segment(true, FIN | ACK, b"")), None), [true, false]);
-    assert_eq!(whole(&|s| drop(s.open().client(b"ask").reset(true)), None), [false, false]);
+    assert_eq!(
+        whole(
+            &|s| {
+                s.open().client(b"ask").server(b"answer");
+            },
+            None
+        ),
+        [false, false]
+    );
+    assert_eq!(
+        whole(
+            &|s| {
+                s.open().client(b"ask").segment(true, FIN | ACK, b"");
+            },
+            None
+        ),
+        [true, false]
+    );
+    assert_eq!(
+        whole(
+            &|s| {
+                s.open().client(b"ask").reset(true);
+            },
+            None
+        ),
+        [false, false]
+    );
 }

@@ -362,8 +362,30 @@ fn a_side_that_ends_within_an_apdu_is_named_if_it_was_heard_to_its_end() {
         f(&mut b);
         short(b.rows("anomaly"), &["reason"])
     };
-    assert_eq!(end(&|b| drop(b.finish())), ["4 > reason=message_unfinished"]);
-    assert_eq!(end(&|b| drop(b.close())), Vec::<String>::new(), "the capture ended");
-    assert_eq!(end(&|b| drop(b.gap(Dir::Orig, 13).finish())), Vec::<String>::new(), "it may have been finished");
-    assert_eq!(end(&|b| drop(b.client(&i(0, 0, 45, 6, &[1])[3..]).finish())), Vec::<String>::new());
+    assert_eq!(
+        end(&|b| {
+            b.finish();
+        }),
+        ["4 > reason=message_unfinished"]
+    );
+    assert_eq!(
+        end(&|b| {
+            b.close();
+        }),
+        Vec::<String>::new(),
+        "the capture ended"
+    );
+    assert_eq!(
+        end(&|b| {
+            b.gap(Dir::Orig, 13).finish();
+        }),
+        Vec::<String>::new(),
+        "it may have been finished"
+    );
+    assert_eq!(
+        end(&|b| {
+            b.client(&i(0, 0, 45, 6, &[1])[3..]).finish();
+        }),
+        Vec::<String>::new()
+    );
 }
