@@ -37,23 +37,30 @@ struct Offset {
     summer: bool,
 }
 
-/// What a device's clock was set to: what holds, and what came since and how often in a row.
+/// A clock: device, unit in it, protocol.
+type Key = (Addr, u32, &'static str);
+
+/// What a device's clock was set to: what holds and by whom, and what came since and how often in a row.
 struct Clock {
     holds: Offset,
+    by: Addr,
     other: Option<(Offset, u32)>,
 }
 
-/// Clocks by device, and what all of them agree on but for the time zone.
+/// Clocks, what each source set them to last, and what all of them agree on but for the time zone.
 pub(super) struct ClockSet {
-    clocks: AgedTable<(Addr, u32, &'static str), Clock>,
+    clocks: AgedTable<Key, Clock>,
+    own: AgedTable<(Addr, Key), Offset>,
     common: Option<(Offset, u32)>,
     hits: LimitHits,
 }
 
 impl ClockSet {
     pub(super) fn new(setup: &Setup) -> Self {
-        let clocks = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
-        ClockSet { clocks, common: None, hits: LimitHits::default() }
+        let limit = setup.limits.get(Limit::DetectorSources);
+        let (clocks, own) =
+            (AgedTable::new(Limit::DetectorSources, limit), AgedTable::new(Limit::DetectorSources, limit));
+        ClockSet { clocks, own, common: None, hits: LimitHits::default() }
     }
 
     /// Takes note of a clock that says nothing of its zone, or of which the zone does not matter.
@@ -67,15 +74,28 @@ impl ClockSet {
         }
     }
 
-    /// How far a time lies from what is expected, what that rests on, and how grave it is; none when it is as expected or nothing is known.
-    fn judge(&mut self, key: (Addr, u32, &'static str), now: Offset) -> Option<(i64, &'static str, Severity)> {
+    /// Whether a source sets a clock as it did the last time: that was told then, where it had to be.
+    fn is_as_last_time(&mut self, by: Addr, key: Key, now: Offset) -> bool {
+        let Some(last) = self.own.get_mut(&(by, key)) else {
+            if self.own.insert((by, key), now).is_some() {
+                self.hits.hit(Limit::DetectorSources);
+            }
+            return false;
+        };
+        let last = std::mem::replace(last, now);
+        within(now.ns.saturating_sub(last.ns), now, last)
+    }
+
+    /// How far a time lies from what is expected, by whom that was set, and how grave it is; none when it is as expected or nothing is known.
+    fn judge(&mut self, by: Addr, key: Key, now: Offset) -> Option<(i64, Option<Addr>, Severity)> {
+        let is_as_last_time = self.is_as_last_time(by, key, now);
         let Some(clock) = self.clocks.get_mut(&key) else {
-            if self.clocks.insert(key, Clock { holds: now, other: None }).is_some() {
+            if self.clocks.insert(key, Clock { holds: now, by, other: None }).is_some() {
                 self.hits.hit(Limit::DetectorSources);
             }
             let (common, n) = self.common?;
             let off = zone_free(now.ns.saturating_sub(common.ns));
-            return (n >= AGREED && !within(off, now, common)).then_some((off, "as other clocks here", Severity::Low));
+            return (n >= AGREED && !within(off, now, common)).then_some((off, None, Severity::Low));
         };
         let off = now.ns.saturating_sub(clock.holds.ns);
         if within(off, now, clock.holds) {
@@ -84,11 +104,13 @@ impl ClockSet {
         }
         let again = clock.other.filter(|(o, _)| within(now.ns.saturating_sub(o.ns), now, *o)).map_or(1, |o| o.1 + 1);
         clock.other = Some((now, again));
-        let is_summer_time = clock.holds.summer != now.summer && within(off.saturating_abs().saturating_sub(HOUR), now, now);
+        let before = clock.by;
+        let is_summer_time =
+            clock.holds.summer != now.summer && within(off.saturating_abs().saturating_sub(HOUR), now, now);
         if is_summer_time || again >= MEANT {
-            (clock.holds, clock.other) = (now, None);
+            *clock = Clock { holds: now, by, other: None };
         }
-        (!is_summer_time).then_some((off, "as this clock was set before", Severity::Medium))
+        (!is_summer_time && !is_as_last_time).then_some((off, Some(before), Severity::Medium))
     }
 }
 
@@ -123,6 +145,7 @@ impl Detector for ClockSet {
             // Packet time itself went back: nothing said before can be compared.
             Body::TimeBreak { .. } => {
                 self.clocks.clear();
+                self.own.clear();
                 self.common = None;
                 return;
             }
@@ -130,8 +153,8 @@ impl Detector for ClockSet {
         };
         let (src, dst) = ends(fact, flow);
         let now = Offset { ns, at: fact.ts, summer };
-        let judged = self.judge((dst.addr, unit, proto), now);
-        let Some((off, than, severity)) = judged else { return self.common(now) };
+        let judged = self.judge(src.addr, (dst.addr, unit, proto), now);
+        let Some((off, before, severity)) = judged else { return self.common(now) };
         look.see(&Sighting {
             dedup_key: format!("{}>{}:{unit}", src.name(), dst.name()),
             severity,
@@ -139,6 +162,11 @@ impl Detector for ClockSet {
             proto,
             words: &|site| {
                 let (a, b) = (site.name(&src), site.name(&dst));
+                let than = match before {
+                    None => "as other clocks here".to_owned(),
+                    Some(by) if by == src.addr => "as it set it before".to_owned(),
+                    Some(by) => format!("as {by} set it before"),
+                };
                 let why = format!("{a} set the clock of {b} (unit {unit}) to a time {} off: not {than}.", say(off));
                 let expected = format!("{} from packet time, as before", say(ns.saturating_sub(off)));
                 let e = evidence(format!("{} from packet time", say(ns)), Some(&expected), Some(5.0));

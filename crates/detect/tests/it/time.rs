@@ -36,8 +36,11 @@ fn a_clock_set_to_another_time_than_before() {
     // A capture whose clock is wrong, a master in another time zone: it always was so.
     check(&[1_000 * HOUR, 1_000 * HOUR], &[]);
     check(&[0, 10_000 * HOUR], &[Medium]);
-    // Set so three times it is meant, and what the fourth is compared with.
-    check(&[0, HOUR, HOUR, HOUR, HOUR], &[Medium, Medium, Medium]);
+    // The same again is told once; set so three times it is meant, and what came before is then the other one.
+    check(&[0, HOUR, HOUR], &[Medium]);
+    check(&[0, HOUR, HOUR, 0], &[Medium]);
+    check(&[0, HOUR, HOUR, HOUR, 0], &[Medium, Medium]);
+    check(&[0, HOUR, 0, HOUR], &[Medium, Medium]);
 }
 
 #[test]
@@ -70,6 +73,7 @@ fn a_stranger_that_sets_it_otherwise_than_the_master() {
     let found: Vec<_> = s.findings().into_iter().filter(|f| f.detector == "clock-set").collect();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].src.ip.as_deref(), Some("10.0.0.9"));
+    assert!(found[0].why.ends_with("not as 10.0.0.1 set it before."), "{}", found[0].why);
     assert_eq!(found[0].evidence.expected.as_deref(), Some("+0.0 s from packet time, as before"));
     assert_eq!(found[0].packets[0].frame, 2);
 }
@@ -118,6 +122,6 @@ fn clocks_beyond_the_limit_are_forgotten_and_counted() {
     assert!(s.findings_with(&limits).iter().all(|f| f.detector != "clock-set"));
     let mut detectors = detect::Detectors::new(&Setup::new(&limits), &["clock-set".into()], &[]);
     detectors.batch(&s.facts, &s.flows, &|_| std::sync::Arc::from("a"));
-    // Two clocks, and two pairs of devices of which the quality of observation is kept.
-    assert_eq!(detectors.hits().count(Limit::DetectorSources), 4);
+    // Two clocks, two of what their source last set, and two pairs of devices of which the quality of observation is kept.
+    assert_eq!(detectors.hits().count(Limit::DetectorSources), 6);
 }
