@@ -172,8 +172,9 @@ impl Handler for Bridge<'_> {
     fn close(&mut self, flow: &mut Flow<FlowApp>) {
         // The frame at hand, if any, may be that of another flow.
         let at = std::mem::replace(&mut self.at.frame, 0);
+        let whole = flow.whole;
         self.with(flow, Side::Orig, |app, cx| {
-            app.close(cx);
+            app.close(whole, cx);
             cx.flush_folds();
         });
         self.at.frame = at;

@@ -196,9 +196,19 @@ fn commands_that_nobody_acknowledges() {
         s
     };
     check("unacknowledged-command", &story(OpClass::Control, 6, 4), &[Severity::Low]);
-    check("unacknowledged-command", &story(OpClass::Control, 5, 0xffff), &[Severity::Medium]);
-    check("unacknowledged-command", &story(OpClass::TimeSet, 2, 0xffff), &[]);
     check("unacknowledged-command", &story(OpClass::Control, 5, 4), &[]);
+    let to_all = |class| {
+        let mut s = Story::default();
+        s.tell(0, (1, 2), 20_000, Body::Broadcast { proto: "dnp3", class, function: 5, name: "an_operation" });
+        s
+    };
+    check("unacknowledged-command", &to_all(OpClass::Control), &[Severity::Medium]);
+    check("unacknowledged-command", &to_all(OpClass::Restart), &[Severity::Medium]);
+    check("unacknowledged-command", &to_all(OpClass::ReportsOff), &[Severity::Medium]);
+    check("unacknowledged-command", &to_all(OpClass::Clear), &[Severity::Low]);
+    check("unacknowledged-command", &to_all(OpClass::Read), &[Severity::Low]);
+    check("unacknowledged-command", &to_all(OpClass::TimeSet), &[]);
+    check("unacknowledged-command", &to_all(OpClass::Freeze), &[]);
 }
 
 #[test]

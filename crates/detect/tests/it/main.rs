@@ -4,6 +4,8 @@ mod baseline;
 mod conduct;
 mod decoded;
 mod inventory;
+mod silence;
+mod time;
 
 use std::sync::Arc;
 

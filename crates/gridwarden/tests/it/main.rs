@@ -11,3 +11,4 @@ mod program;
 mod truth;
 mod truth_columns;
 mod truth_columns_it;
+mod wire;
