@@ -2,6 +2,7 @@
 
 mod baseline;
 mod decoded;
+mod in_packet;
 mod inventory;
 
 use std::sync::Arc;
