@@ -99,6 +99,12 @@ impl Detector for ControlFromUnusualSource {
     }
 }
 
+/// Without what may be a command itself: a DNP3 write sets the clock or carries a file, by its object and not by its code.
+fn function(mut value: InPacket) -> InPacket {
+    value.expected.retain(|v| value.field != "dnp3.function_code" || *v != 2);
+    value
+}
+
 impl ControlFromUnusualSource {
     fn words(&self, t: &Thing, op: &Op, basis: Basis, site: &Site) -> (String, String, gwcore::Evidence) {
         let (from, to) = (site.name(&t.from), site.name(&t.to));
@@ -118,7 +124,7 @@ impl ControlFromUnusualSource {
             None => format!("{from} sent {what} to {to}; in {} nobody did.", novelty.learned()),
         };
         // Where nobody commanded the device, the function is what its clients never asked for.
-        let value = if known.is_some() { novelty.source_in_packet(t) } else { novelty.function_in_packet(t, op) };
+        let value = if known.is_some() { novelty.source_in_packet(t) } else { function(novelty.function_in_packet(t, op)) };
         (title, why, novelty.evidence(what, known).naming(value))
     }
 }
