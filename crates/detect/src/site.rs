@@ -112,6 +112,13 @@ impl Site {
         }
     }
 
+    /// Addresses of the masters declared for a device.
+    pub(crate) fn masters(&self, device: &End) -> Vec<String> {
+        let Some(device) = self.device(device) else { return Vec::new() };
+        let is_one = |at: &usize| self.devices.get(*at).is_some_and(|d| device.masters.contains(&d.name));
+        self.by_address.iter().filter(|(_, at)| is_one(at)).map(|(address, _)| address.clone()).collect()
+    }
+
     /// Whether `master` is declared to command `device`; none when nothing is declared about who does.
     pub(crate) fn may_command(&self, master: &End, device: &End) -> Option<bool> {
         let device = self.device(device).filter(|d| !d.masters.is_empty())?;

@@ -116,6 +116,11 @@ impl Words {
         self.index.get(word).copied()
     }
 
+    /// The word of a number.
+    pub(crate) fn word(&self, n: u16) -> &str {
+        self.list.get(usize::from(n)).map_or("", String::as_str)
+    }
+
     /// The number of a word, made if new; words are names in the code, so their number is bounded by it and by the file's limit.
     pub(crate) fn intern(&mut self, word: &str) -> u16 {
         if let Some(n) = self.find(word) {

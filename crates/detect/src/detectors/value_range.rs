@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, PointId, Sample, Severity};
+use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, PointId, Sample, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::baseline::{Baseline, Class, Key, Kind, Series, Value, float, is_register, who};
@@ -140,6 +140,34 @@ fn beyond(range: &Series, v: f64, at: PointId, kind: Kind) -> Option<Outside> {
     (!within(margin)).then_some(Outside { value: v, at, expected, kind, seen: range.count, far })
 }
 
+/// The value as it stands in the packets, with the learned states or range, else the declared limits in raw values; a number over two
+/// registers stands in neither of them.
+fn in_packet(s: &Sample, o: &Outside, server: &End, novelty: Option<&Novelty>, site: &Site) -> Option<InPacket> {
+    let field = match s.proto {
+        "modbus" => "modbus.values",
+        "dnp3" => "dnp3.objects.value",
+        "iec104" => "iec104.objects.value",
+        _ => return None,
+    };
+    let class = if s.write { Class::Control } else { Class::Point };
+    let (states, range) = match novelty {
+        Some(n) => {
+            let key = n.baseline.point(class, (Addr::NONE, who(server)), s.proto, o.at)?;
+            let (kind, value, range) = n.baseline.value(&key)?;
+            let states = if kind == Kind::State { value.states.clone() } else { Vec::new() };
+            (states, range.filter(|_| kind == Kind::Measurement).map(|r| [Some(r.min), Some(r.max)]))
+        }
+        None => {
+            let p = site.point(server, s.proto, s.point)?;
+            let (low, high) = (p.limits.0.map(|v| v / p.scale), p.limits.1.map(|v| v / p.scale));
+            (Vec::new(), Some(if p.scale < 0.0 { [high, low] } else { [low, high] }))
+        }
+    };
+    let of = serde_json::json!({"table": o.at.table, "unit": o.at.unit, "address": o.at.address});
+    let named = InPacket { range, ..InPacket::new(field, o.value, states) };
+    (!matches!(o.kind, Kind::Pair(_))).then(|| named.of(of))
+}
+
 fn see(
     s: &Sample,
     (client, server): (End, End),
@@ -182,7 +210,7 @@ fn see(
             };
             e.seen = Some(o.seen);
             e.more.insert("type".into(), o.kind.name().into());
-            (title, why, e)
+            (title, why, e.naming(in_packet(s, o, &server, novelty, site)))
         },
         ..Sighting::of(&META, fact, flow)
     });

@@ -9,12 +9,12 @@ use gwcore::{Basis, Body, Finding, Limit, Limits, Op, OpClass, PointId, Sample, 
 
 use super::{START, Story};
 
-const MASTER: u8 = 1;
-const RTU: u8 = 2;
-const PLC: u8 = 3;
+pub(super) const MASTER: u8 = 1;
+pub(super) const RTU: u8 = 2;
+pub(super) const PLC: u8 = 3;
 const HMI: u8 = 4;
 
-fn op(proto: &'static str, class: OpClass, function: u16, address: u32) -> Body {
+pub(super) fn op(proto: &'static str, class: OpClass, function: u16, address: u32) -> Body {
     let point = (class != OpClass::Other).then_some(PointId { table: "binary_output", unit: 1, address });
     Body::Op(Op {
         proto,
@@ -30,19 +30,19 @@ fn op(proto: &'static str, class: OpClass, function: u16, address: u32) -> Body 
     })
 }
 
-fn sample(proto: &'static str, address: u32, value: f64, write: bool) -> Body {
+pub(super) fn sample(proto: &'static str, address: u32, value: f64, write: bool) -> Body {
     let point = PointId { table: "holding_register", unit: 1, address };
     Body::Sample(Sample { proto, point, value, discrete: false, good: true, write })
 }
 
 impl Story {
-    fn service(&mut self, at: i64, pair: (u8, u8), port: u16, proto: &'static str) -> &mut Self {
+    pub(super) fn service(&mut self, at: i64, pair: (u8, u8), port: u16, proto: &'static str) -> &mut Self {
         self.tell(at, pair, port, Body::FlowStart);
         self.tell(at, pair, port, Body::Service { proto, server_is_responder: true })
     }
 
     /// An ordinary minute: the master polls the RTU over DNP3 every second, and the PLC over Modbus; the HMI reads the PLC.
-    fn minute(&mut self, at: i64) -> &mut Self {
+    pub(super) fn minute(&mut self, at: i64) -> &mut Self {
         for s in 0..60 {
             let at = at + s * SECOND;
             self.tick(at);
@@ -82,7 +82,7 @@ impl Story {
     }
 }
 
-fn usual() -> Baseline {
+pub(super) fn usual() -> Baseline {
     Story::default().hours(8).learned()
 }
 

@@ -3,6 +3,7 @@
 mod baseline;
 mod conduct;
 mod decoded;
+mod in_packet;
 mod inventory;
 mod silence;
 mod time;
