@@ -8,6 +8,7 @@ use gwcore::{Finding, Severity};
 
 use super::text::{cut, e};
 use crate::Overview;
+use crate::names::Names;
 use crate::terminal::number;
 
 /// Devices drawn; the ones with the most utility traffic come first.
@@ -42,7 +43,7 @@ struct Node<'a> {
 }
 
 /// Draws the map; nothing where no two devices talk.
-pub(super) fn map(page: &mut String, o: &Overview, devices: &[Device], findings: &[Finding]) {
+pub(super) fn map(page: &mut String, o: &Overview, devices: &[Device], findings: &[Finding], names: &Names<'_>) {
     let mut nodes = nodes(o, devices);
     if nodes.len() < 2 {
         return;
@@ -52,7 +53,7 @@ pub(super) fn map(page: &mut String, o: &Overview, devices: &[Device], findings:
     page.push_str("<h2 id=\"map\">Network map</h2>");
     let _ = write!(
         page,
-        "<div class=\"wide\"><svg class=\"map\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Devices and who talks to whom\">"
+        "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Network map\"><svg class=\"map\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Devices and who talks to whom\">"
     );
     let alarmed = alarmed(findings);
     lines(page, o, &nodes, &alarmed);
@@ -60,15 +61,11 @@ pub(super) fn map(page: &mut String, o: &Overview, devices: &[Device], findings:
         let _ = write!(page, "<text class=\"row\" x=\"8\" y=\"{y}\">{title}</text>");
     }
     for node in &nodes {
-        draw(page, node, alarmed.contains(node.device.id.as_str()));
+        draw(page, node, alarmed.contains(node.device.id.as_str()), names);
     }
     page.push_str("</svg></div><p class=\"legend\"><i class=\"ot\"></i> utility protocol <i class=\"cmd\"></i> with commands <i class=\"it\"></i> other <i class=\"hot\"></i> named in a finding of medium or above");
     if left_out > 0 {
-        let _ = write!(
-            page,
-            " · {} further devices without utility traffic are in the table below",
-            number(left_out as u64)
-        );
+        let _ = write!(page, " · {} further devices are in the table below", number(left_out as u64));
     }
     page.push_str("</p>");
 }
@@ -178,10 +175,9 @@ fn curve(a: (usize, usize), b: (usize, usize)) -> String {
     format!("M{x1} {y1}C{x1} {middle},{x2} {middle},{x2} {y2}")
 }
 
-fn draw(page: &mut String, node: &Node<'_>, hot: bool) {
+fn draw(page: &mut String, node: &Node<'_>, hot: bool, names: &Names<'_>) {
     let d = node.device;
-    let address = d.ips.first().or(d.macs.first()).map(String::as_str).unwrap_or_default();
-    let named = d.names.first().map(|n| n.name.as_str());
+    let (address, named) = (names.address(d), names.name(d));
     let (first, second) = match named {
         Some(name) => (name, address),
         None => (address, d.roles.first().copied().or(d.vendor).unwrap_or_default()),
@@ -200,6 +196,6 @@ fn draw(page: &mut String, node: &Node<'_>, hot: bool) {
         e(&cut(first, 18)),
         x + BOX.0 / 2,
         y + 36,
-        e(&cut(&second.replace('_', " "), 21)),
+        e(&cut(&second.replace('_', " "), 17)),
     );
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use gwcore::time::HOUR;
 use gwcore::{Finding, Severity, Ts};
 
 use super::text::{cut, e, time};
@@ -30,7 +31,7 @@ pub(super) fn timeline(page: &mut String, o: &Overview, findings: &[Finding]) {
     let height = HEIGHT + 34 + lanes.len() * LANE;
     let _ = write!(
         page,
-        "<h2 id=\"timeline\">Timeline</h2><div class=\"wide\"><svg class=\"time\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Activity and findings over time\">"
+        "<h2 id=\"timeline\">Timeline</h2><div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Timeline\"><svg class=\"time\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Activity and findings over time\">"
     );
     let scale = Scale { first, last };
     bars(page, o, &scale);
@@ -83,12 +84,17 @@ fn bars(page: &mut String, o: &Overview, scale: &Scale) {
 
 fn axis(page: &mut String, scale: &Scale) {
     let whole = scale.last.since(scale.first);
+    // The first mark bears the date; the others what tells them apart over this span.
+    let part = match whole / HOUR {
+        0..20 => 11..19,
+        20..8_760 => 5..16,
+        _ => 0..10,
+    };
     for i in 0..=4_i64 {
         let at = scale.first.plus(whole / 4 * i);
         let (x, anchor) = (scale.x(at), ["start", "middle", "middle", "middle", "end"][i as usize]);
         let text = time(Some(&at.to_string()));
-        // The date stands once, under the first mark.
-        let text = if i == 0 { text } else { text.get(11..).unwrap_or_default().to_owned() };
+        let text = if i == 0 { text } else { text.get(part.clone()).unwrap_or_default().to_owned() };
         let _ = write!(
             page,
             "<line class=\"tick\" x1=\"{x:.1}\" y1=\"{HEIGHT}\" x2=\"{x:.1}\" y2=\"{}\"/><text class=\"s\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{text}</text>",
@@ -99,14 +105,17 @@ fn axis(page: &mut String, scale: &Scale) {
 }
 
 fn lane(page: &mut String, f: &Finding, y: usize, scale: &Scale) {
+    // Facts have no entry of their own; commands stand in their table.
+    let link = if f.severity == Severity::Info { "commands".to_owned() } else { format!("f-{}", f.id) };
     let _ = write!(
         page,
-        "<a href=\"#f-{}\"><text x=\"0\" y=\"{}\">{}</text></a><line class=\"lane\" x1=\"{LEFT}\" y1=\"{3}\" x2=\"{4}\" y2=\"{3}\"/>",
-        e(&f.id),
+        "<a href=\"#{}\"><title>{5}</title><text x=\"0\" y=\"{}\">{}</text></a><line class=\"lane\" x1=\"{LEFT}\" y1=\"{3}\" x2=\"{4}\" y2=\"{3}\"/>",
+        e(&link),
         y + 14,
         e(&cut(&f.title, 38)),
         y + 10,
         WIDTH - 8,
+        e(&cut(&f.title, 200)),
     );
     for p in &f.episodes {
         let (x, end) = (scale.x(p.ts), scale.x(p.ts_end));
