@@ -121,7 +121,8 @@ fn baseline(setup: &Setup) -> Vec<String> {
     let Some(b) = &setup.baseline else { return Vec::new() };
     let mut says = vec![format!("Format version {}.", detect::FORMAT_VERSION)];
     if let Some((first, last)) = b.first_last() {
-        says.push(format!("Learned from packets of {first} to {last}."));
+        let [first, last] = [first, last].map(|ts| ts.to_string().get(..19).unwrap_or_default().replace('T', " "));
+        says.push(format!("Learned from packets of {first} to {last} UTC."));
     }
     says.push(format!(
         "{} hours with packets on {} days, {} hours of the span ({} days) without.",

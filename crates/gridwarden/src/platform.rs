@@ -84,12 +84,12 @@ impl<'a> Platform<'a> {
     }
 }
 
-/// Gives devices the names that the site declares. Of several that claim a declared address, the first one seen with it has the name.
+/// Gives devices the names that the site declares. Of several that claim a declared address, the one with the fewest addresses has the name,
+/// among equals the first one seen: who stands in for others bears theirs beside its own.
 fn declare(inventory: &mut Inventory, site: &Site) {
     let mut order: Vec<usize> = (0..inventory.devices.len()).collect();
-    order.sort_by(|a, b| {
-        let first = |i: usize| inventory.devices.get(i).map(|d| d.first_seen.as_str());
-        first(*a).cmp(&first(*b))
+    order.sort_by_cached_key(|i| {
+        inventory.devices.get(*i).map(|d| (d.ips.len().max(1), d.first_seen.clone(), d.id.clone()))
     });
     let mut taken: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
     for i in order {

@@ -22,6 +22,11 @@ impl Group<'_> {
         self.findings.iter().filter(|f| f.severity >= Severity::Medium).count()
     }
 
+    /// Alarms, those of the same thing counted once.
+    pub(crate) fn things(&self) -> usize {
+        things(self.findings.iter().copied())
+    }
+
     pub(crate) fn worst(&self) -> Severity {
         self.findings.first().map_or(Severity::Info, |f| f.severity)
     }
@@ -36,6 +41,25 @@ impl Group<'_> {
 /// Who a party is, as far as anything tells.
 pub(crate) fn key(p: &Party) -> Option<&str> {
     p.asset.as_deref().or(p.ip.as_deref()).or(p.mac.as_deref())
+}
+
+/// Alarms that are told again and again of the same thing (each after an hour of silence) are one thing.
+pub(crate) fn things<'a>(findings: impl Iterator<Item = &'a Finding>) -> usize {
+    let alarms = findings.filter(|f| f.severity >= Severity::Medium);
+    alarms.map(|f| (f.detector, f.dedup_key.as_str())).collect::<std::collections::BTreeSet<_>>().len()
+}
+
+/// Findings of the same thing together, in the order of their first.
+pub(crate) fn same<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
+    let (mut places, mut all) = (BTreeMap::new(), Vec::<Vec<&Finding>>::new());
+    for f in findings {
+        let place = *places.entry((f.detector, f.dedup_key.as_str())).or_insert(all.len());
+        match all.get_mut(place) {
+            Some(told) => told.push(f),
+            None => all.push(vec![f]),
+        }
+    }
+    all
 }
 
 /// The gravest first, then by time.
@@ -124,5 +148,16 @@ mod tests {
             .collect();
         let first = vec!["goose-state", "contested-address", "scan", "new-master"];
         assert_eq!(got, [("10.0.0.77".into(), first, 4, 2), ("10.0.0.9".into(), vec!["new-device"], 0, 1)]);
+    }
+
+    #[test]
+    fn what_is_told_again_is_one_thing() {
+        let mut all: Vec<Finding> = (0..4).map(|i| finding("scan", Severity::Medium, i, ("d1", "d2"))).collect();
+        all[2].dedup_key = "another".into();
+        all.push(finding("scan", Severity::Low, 9, ("d1", "d2")));
+        assert_eq!(things(all.iter()), 2);
+        let refs: Vec<&Finding> = all.iter().collect();
+        let got: Vec<Vec<i64>> = same(&refs).iter().map(|told| told.iter().map(|f| f.ts.0).collect()).collect();
+        assert_eq!(got, [vec![0, 1, 3, 9], vec![2]]);
     }
 }

@@ -167,7 +167,7 @@ impl Watch {
                 seen.conversations += 1;
                 seen.packets = seen.packets.saturating_add(packets[0]).saturating_add(packets[1]);
                 seen.bytes = seen.bytes.saturating_add(bytes[0]).saturating_add(bytes[1]);
-                seen.one_sided += u64::from(packets.contains(&0) && !resp.1.is_multicast());
+                seen.one_sided += u64::from(packets.contains(&0) && !is_group(resp));
             }
             Body::Op(op) if op.is_answer => self.commands.answered(op, (receiver, sender)),
             Body::Op(op) => {
@@ -334,6 +334,11 @@ impl Words<'_> {
             packet: (self.files.get(came.file as usize).map(|f| f.to_string()).unwrap_or_default(), came.frame),
         }
     }
+}
+
+/// Whether nobody answers for an end: a group, or all.
+fn is_group((mac, addr): End) -> bool {
+    addr.is_multicast() || mac.is_group()
 }
 
 /// Counts per step of time; the steps double whenever the line grows too long.

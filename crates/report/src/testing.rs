@@ -49,7 +49,7 @@ pub(crate) fn finding(detector: &'static str, severity: Severity, ts: i64, (src,
         packets: Vec::new(),
         why: format!("{src} did something to {dst}."),
         evidence: Evidence::default(),
-        dedup_key: String::new(),
+        dedup_key: src.to_owned(),
         count: 1,
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::text::{cut, e, episodes, time, times};
 use super::{View, attack, packets, until};
-use crate::groups::Group;
+use crate::groups::{Group, same};
 use crate::terminal::number;
 
 /// Alarms shown whole, and as many low findings; further ones are counted.
@@ -49,7 +49,7 @@ fn is(f: &Finding, severe: bool) -> bool {
 }
 
 fn group(page: &mut String, v: &View<'_>, place: usize, g: &Group<'_>, (alarms, lows): (&mut usize, &mut usize)) {
-    let severe: Vec<_> = g.findings.iter().filter(|f| is(f, true)).take(*alarms).collect();
+    let severe: Vec<&Finding> = g.findings.iter().copied().filter(|f| is(f, true)).take(*alarms).collect();
     let low: Vec<_> = g.findings.iter().filter(|f| is(f, false)).take(*lows).collect();
     *alarms -= severe.len();
     *lows -= low.len();
@@ -57,7 +57,20 @@ fn group(page: &mut String, v: &View<'_>, place: usize, g: &Group<'_>, (alarms, 
         return;
     }
     let _ = write!(page, "<section class=\"group\" id=\"g-{place}\"><h3>Around {}</h3>", e(&g.label));
-    severe.iter().for_each(|f| finding(page, v, f));
+    for told in same(&severe) {
+        let Some((first, again)) = told.split_first() else { continue };
+        finding(page, v, first);
+        if !again.is_empty() {
+            let _ = write!(
+                page,
+                "<details><summary>The same {} more, the last time at {} UTC</summary>",
+                times(again.len() as u64),
+                time(again.iter().map(|f| f.ts).max().map(|ts| ts.to_string()).as_deref())
+            );
+            again.iter().for_each(|f| finding(page, v, f));
+            page.push_str("</details>");
+        }
+    }
     if !low.is_empty() {
         let titles: Vec<String> = low.iter().take(3).map(|f| cut(&f.title, 80)).collect();
         let more = if low.len() > 3 { ", …" } else { "" };

@@ -55,15 +55,15 @@ pub(super) fn map(page: &mut String, o: &Overview, devices: &[Device], findings:
         page,
         "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Network map\"><svg class=\"map\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Devices and who talks to whom\">"
     );
-    let alarmed = alarmed(findings);
-    lines(page, o, &nodes, &alarmed);
+    let (alarmed, pairs) = alarmed(findings);
+    lines(page, o, &nodes, &pairs);
     for (y, title) in titles {
         let _ = write!(page, "<text class=\"row\" x=\"8\" y=\"{y}\">{title}</text>");
     }
     for node in &nodes {
         draw(page, node, alarmed.contains(node.device.id.as_str()), names);
     }
-    page.push_str("</svg></div><p class=\"legend\"><i class=\"ot\"></i> utility protocol <i class=\"cmd\"></i> with commands <i class=\"it\"></i> other <i class=\"hot\"></i> named in a finding of medium or above");
+    page.push_str("</svg></div><p class=\"legend\"><i class=\"ot\"></i> utility protocol <i class=\"cmd\"></i> with commands <i class=\"it\"></i> other <i class=\"hot\"></i> device or pair in a finding of medium or above");
     if left_out > 0 {
         let _ = write!(page, " · {} further devices are in the table below", number(left_out as u64));
     }
@@ -117,12 +117,15 @@ fn place(nodes: &mut [Node<'_>]) -> (usize, Vec<(usize, &'static str)>) {
     (y.saturating_sub(LINE - 50), titles)
 }
 
-fn alarmed(findings: &[Finding]) -> BTreeSet<&str> {
+/// Devices in alarms, and the pairs between which something is alarming, in either order.
+fn alarmed(findings: &[Finding]) -> (BTreeSet<&str>, BTreeSet<(&str, &str)>) {
     let grave = findings.iter().filter(|f| f.severity >= Severity::Medium);
-    grave.flat_map(|f| [f.src.asset.as_deref(), f.dst.asset.as_deref()]).flatten().collect()
+    let ends: Vec<_> = grave.map(|f| (f.src.asset.as_deref(), f.dst.asset.as_deref())).collect();
+    let pairs = ends.iter().filter_map(|(a, b)| Some(((*a)?, (*b)?))).flat_map(|(a, b)| [(a, b), (b, a)]).collect();
+    (ends.iter().flat_map(|(a, b)| [*a, *b]).flatten().collect(), pairs)
 }
 
-fn lines(page: &mut String, o: &Overview, nodes: &[Node<'_>], alarmed: &BTreeSet<&str>) {
+fn lines(page: &mut String, o: &Overview, nodes: &[Node<'_>], alarmed: &BTreeSet<(&str, &str)>) {
     let at: BTreeMap<&str, (usize, usize)> = nodes.iter().map(|n| (n.device.id.as_str(), n.at)).collect();
     // Commands over utility over other: drawn last, they lie on top.
     let mut pairs: BTreeMap<(&str, &str), (u8, Vec<String>)> = BTreeMap::new();
@@ -146,7 +149,7 @@ fn lines(page: &mut String, o: &Overview, nodes: &[Node<'_>], alarmed: &BTreeSet
     drawn.sort_by_key(|(_, (class, _))| *class);
     for ((client, server), (class, what)) in drawn {
         let (Some(a), Some(b)) = (at.get(client), at.get(server)) else { continue };
-        let hot = alarmed.contains(client) && alarmed.contains(server);
+        let hot = alarmed.contains(&(client, server));
         let class = match (hot, class) {
             (true, _) => "hot",
             (_, 2) => "cmd",

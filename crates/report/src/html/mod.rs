@@ -64,22 +64,24 @@ pub fn html(p: &Page<'_>) -> String {
         names: Names::new(p.devices),
         groups: groups(p.findings, p.devices),
     };
-    let mut page = String::with_capacity(64 * 1024);
+    let mut body = String::with_capacity(64 * 1024);
+    verdict::sources(&mut body, &view);
+    timeline::timeline(&mut body, view.o, p.findings);
+    findings::finding_list(&mut body, &view);
+    commands::commands(&mut body, &view);
+    facts::facts(&mut body, &view);
+    map::map(&mut body, view.o, p.devices, p.findings, &view.names);
+    tables::devices(&mut body, &view);
+    tables::protocols(&mut body, view.s);
+    tables::conversations(&mut body, &view);
+    tables::points(&mut body, &view);
+    unseen::unseen(&mut body, &view);
+    record::record(&mut body, &view);
+    let mut page = String::with_capacity(body.len() + 16 * 1024);
     open(&mut page, "Gridwarden report");
     verdict::verdict(&mut page, &view);
-    contents(&mut page, &view);
-    verdict::sources(&mut page, &view);
-    timeline::timeline(&mut page, view.o, p.findings);
-    findings::finding_list(&mut page, &view);
-    commands::commands(&mut page, &view);
-    facts::facts(&mut page, &view);
-    map::map(&mut page, view.o, p.devices, p.findings, &view.names);
-    tables::devices(&mut page, &view);
-    tables::protocols(&mut page, view.s);
-    tables::conversations(&mut page, &view);
-    tables::points(&mut page, &view);
-    unseen::unseen(&mut page, &view);
-    record::record(&mut page, &view);
+    contents(&mut page, &body);
+    page.push_str(&body);
     close(&mut page, &p.summary.version);
     page
 }
@@ -104,25 +106,27 @@ pub(super) fn close(page: &mut String, version: &str) {
     );
 }
 
-fn contents(page: &mut String, v: &View<'_>) {
+/// Links to the sections that the body has.
+fn contents(page: &mut String, body: &str) {
     page.push_str("<nav aria-label=\"Sections\">");
-    let drawn = !v.o.talks.is_empty();
     let sections = [
-        ("sources", "Where to look first", !v.groups.is_empty()),
-        ("timeline", "Timeline", v.o.span.is_some()),
-        ("findings", "Findings", true),
-        ("commands", "Commands and answers", !v.o.commands.is_empty()),
-        ("facts", "Other facts", true),
-        ("map", "Network map", drawn),
-        ("devices", "Devices", true),
-        ("protocols", "Protocols", true),
-        ("conversations", "Who talks to whom", drawn),
-        ("points", "Points", !v.o.points.is_empty()),
-        ("unseen", "What was not seen", true),
-        ("record", "Record for an audit", true),
+        ("sources", "Where to look first"),
+        ("timeline", "Timeline"),
+        ("findings", "Findings"),
+        ("commands", "Commands and answers"),
+        ("facts", "Other facts"),
+        ("map", "Network map"),
+        ("devices", "Devices"),
+        ("protocols", "Protocols"),
+        ("conversations", "Who talks to whom"),
+        ("points", "Points"),
+        ("unseen", "What was not seen"),
+        ("record", "Record for an audit"),
     ];
-    for (id, name, _) in sections.iter().filter(|s| s.2) {
-        let _ = write!(page, "<a href=\"#{id}\">{name}</a>");
+    for (id, name) in sections {
+        if body.contains(&format!("<h2 id=\"{id}\">")) {
+            let _ = write!(page, "<a href=\"#{id}\">{name}</a>");
+        }
     }
     page.push_str("</nav>");
 }

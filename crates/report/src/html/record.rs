@@ -48,7 +48,7 @@ fn monitored(page: &mut String, v: &View<'_>) {
         }
         let _ = write!(
             page,
-            "<tr><td>{}<br><small>{} {}{}</small></td><td class=\"n\">{}</td><td>{}</td><td class=\"t\">{}</td><td><code>{}</code></td></tr>",
+            "<tr><td class=\"p\">{}<br><small>{} {}{}</small></td><td class=\"n\">{}</td><td>{}</td><td class=\"t\">{}</td><td><code>{}</code></td></tr>",
             e(&i.file.path),
             bytes(i.file.bytes),
             e(f.and_then(|f| f.format.as_deref()).unwrap_or_default()),
@@ -125,7 +125,7 @@ fn judged_by(page: &mut String, v: &View<'_>) {
         let (path, hash) = g.file.as_ref().map_or(("none given", ""), |f| (f.path.as_str(), f.sha256.as_str()));
         let _ = write!(
             page,
-            "<tr><td>{}</td><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+            "<tr><td>{}</td><td class=\"p\">{}</td><td class=\"p\"><code>{}</code></td><td>{}</td></tr>",
             g.what,
             e(path),
             e(hash),

@@ -61,6 +61,7 @@ fn the_verdict_names_the_device_that_most_is_told_of() {
     let devices = [device("d1", &["10.0.0.77"], "00:00:00:00:00:77", None, "2026")];
     let check = |n: i64, other: bool, words: &str| {
         let mut all: Vec<Finding> = (0..n).map(|i| finding("scan", Severity::Medium, i, ("d1", "d9"))).collect();
+        all.iter_mut().for_each(|f| f.dedup_key = f.ts.0.to_string());
         all.extend(other.then(|| finding("scan", Severity::Medium, 99, ("d8", "d9"))));
         assert!(page(&s, &devices, &all, None).contains(&format!("<h1>{words}</h1>")), "{words}");
     };

@@ -1,4 +1,4 @@
-//! The timeline: activity of the utility protocols, and under it one lane per finding with its episodes.
+//! The timeline: activity of the utility protocols, and under it one lane for each thing that is told, with its episodes.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,13 @@ use gwcore::{Finding, Severity, Ts};
 
 use super::text::{cut, e, time};
 use crate::Overview;
+use crate::groups::{by_gravity, same};
 use crate::terminal::{duration, number};
 
-/// Lanes drawn: the gravest findings.
+/// Lanes drawn: the gravest things.
 const LANES: usize = 14;
+/// Episodes drawn in a lane.
+const EPISODES: usize = 400;
 const WIDTH: usize = 1140;
 const LEFT: usize = 300;
 const HEIGHT: usize = 70;
@@ -19,15 +22,17 @@ const LANE: usize = 22;
 /// Draws it; nothing where there is neither activity nor a finding.
 pub(super) fn timeline(page: &mut String, o: &Overview, findings: &[Finding]) {
     let Some((first, last)) = o.span.filter(|(a, b)| b > a) else { return };
-    let mut lanes: Vec<&Finding> =
+    let mut told: Vec<&Finding> =
         findings.iter().filter(|f| f.severity > Severity::Info || f.detector == "control-operation").collect();
-    if lanes.is_empty() && o.activity.is_empty() {
+    if told.is_empty() && o.activity.is_empty() {
         return;
     }
-    lanes.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.ts.cmp(&b.ts)).then(a.id.cmp(&b.id)));
+    by_gravity(&mut told);
+    let mut lanes = same(&told);
     let more = lanes.len().saturating_sub(LANES);
     lanes.truncate(LANES);
-    lanes.sort_by(|a, b| a.ts.cmp(&b.ts).then(a.id.cmp(&b.id)));
+    let begin = |lane: &[&Finding]| lane.iter().map(|f| (f.ts, f.id.clone())).min();
+    lanes.sort_by_cached_key(|lane| begin(lane));
     let height = HEIGHT + 34 + lanes.len() * LANE;
     let _ = write!(
         page,
@@ -36,12 +41,12 @@ pub(super) fn timeline(page: &mut String, o: &Overview, findings: &[Finding]) {
     let scale = Scale { first, last };
     bars(page, o, &scale);
     axis(page, &scale);
-    for (i, f) in lanes.iter().enumerate() {
-        lane(page, f, HEIGHT + 34 + i * LANE, &scale);
+    for (i, told) in lanes.iter().enumerate() {
+        lane(page, told, HEIGHT + 34 + i * LANE, &scale);
     }
     page.push_str("</svg></div>");
     if more > 0 {
-        let _ = write!(page, "<p>{} further findings are not drawn; all are listed below.</p>", number(more as u64));
+        let _ = write!(page, "<p>{} further ones are not drawn; all are listed below.</p>", number(more as u64));
     }
 }
 
@@ -104,7 +109,8 @@ fn axis(page: &mut String, scale: &Scale) {
     }
 }
 
-fn lane(page: &mut String, f: &Finding, y: usize, scale: &Scale) {
+fn lane(page: &mut String, told: &[&Finding], y: usize, scale: &Scale) {
+    let Some(f) = told.first() else { return };
     // Facts have no entry of their own; commands stand in their table.
     let link = if f.severity == Severity::Info { "commands".to_owned() } else { format!("f-{}", f.id) };
     let _ = write!(
@@ -117,7 +123,7 @@ fn lane(page: &mut String, f: &Finding, y: usize, scale: &Scale) {
         WIDTH - 8,
         e(&cut(&f.title, 200)),
     );
-    for p in &f.episodes {
+    for (f, p) in told.iter().flat_map(|f| f.episodes.iter().map(move |p| (f, p))).take(EPISODES) {
         let (x, end) = (scale.x(p.ts), scale.x(p.ts_end));
         let _ = write!(
             page,

@@ -57,7 +57,11 @@ pub(super) fn unseen(page: &mut String, v: &View<'_>) {
         );
     }
     if problems.len() > SHOWN {
-        let _ = write!(page, "<p>{} more files with a problem stand in summary.json.</p>", problems.len() - SHOWN);
+        let _ = write!(
+            page,
+            "<p>{} more files with a problem stand in summary.json.</p>",
+            number((problems.len() - SHOWN) as u64)
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use gwcore::{Finding, OpClass, Severity};
 
 use super::text::{cut, e, time, times};
 use super::{View, until};
-use crate::groups::Group;
+use crate::groups::{Group, things};
 use crate::terminal::{bytes, duration, number};
 
 /// Devices that are explained at the top; the findings name all.
@@ -17,7 +17,7 @@ const NAMED: usize = 4;
 /// Header and figures.
 pub(super) fn verdict(page: &mut String, v: &View<'_>) {
     let s = v.s;
-    let alarms = v.findings.iter().filter(|f| f.severity >= Severity::Medium).count();
+    let alarms = things(v.findings.iter());
     let class = match (alarms, s.frames) {
         (_, 0) => "none",
         (0, _) => "calm",
@@ -47,7 +47,7 @@ pub(super) fn verdict(page: &mut String, v: &View<'_>) {
 }
 
 fn words(v: &View<'_>, alarms: usize) -> String {
-    let around = v.groups.first().map(|g| (g.alarms(), g.label.clone()));
+    let around = v.groups.iter().max_by_key(|g| (g.things(), g.worst())).map(|g| (g.things(), g.label.clone()));
     match (alarms, v.s.frames, around) {
         (_, 0, _) => "Nothing could be read".to_owned(),
         (0, ..) => "Nothing here asks for action".to_owned(),
@@ -101,14 +101,19 @@ fn cards(page: &mut String, v: &View<'_>) {
     let cards = [
         (
             "Ask for attention",
-            number(alarms),
-            format!("{} low, {} facts beside them", number(count(Severity::Low)), number(count(Severity::Info))),
+            number(things(v.findings.iter()) as u64),
+            format!(
+                "{} findings, {} low ones, {} facts",
+                number(alarms),
+                number(count(Severity::Low)),
+                number(count(Severity::Info))
+            ),
         ),
         (
             "Going on at the end",
             number(going as u64),
             if v.o.span.is_some() {
-                "of them, within five minutes of the end".into()
+                "findings within five minutes of it".into()
             } else {
                 "not known file by file".into()
             },
@@ -194,7 +199,7 @@ fn who(v: &View<'_>, g: &Group<'_>) -> String {
     let claims = v.names.claims(d);
     if !claims.is_empty() {
         let all: Vec<_> = claims.iter().take(NAMED + 1).map(|c| cut(c, 60)).collect();
-        parts.push(format!("it also claims what another device had first: {}", all.join(", ")));
+        parts.push(format!("it also claims what belongs to another device: {}", all.join(", ")));
     }
     parts.join("; ")
 }
