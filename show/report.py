@@ -178,7 +178,7 @@ def whole(name):
 FRAME = """<!doctype html><title>measuring</title><body style="margin:0"><iframe id="f" src="file://PAGE" style="border:0;width:WIDTHpx;height:2000px"></iframe><pre id="o"></pre><script>
 document.getElementById("f").onload = e => { const w = e.target.contentWindow, d = w.document;
   if (OPEN) d.querySelectorAll("details").forEach(x => x.open = true);
-  const wide = [...d.querySelectorAll("table, svg")].filter(x => x.getBoundingClientRect().width > x.closest(".wide").clientWidth + 1).length;
+  const wide = [...d.querySelectorAll("table, svg")].filter(x => x.getBoundingClientRect().width > (x.closest(".wide") || d.body).clientWidth + 1).length;
   const lost = [...d.querySelectorAll("body *")].filter(x => !x.closest(".wide, .skip") && x.getBoundingClientRect().right > WIDTH + 1).length;
   document.getElementById("o").textContent = JSON.stringify({ scroll: d.scrollingElement.scrollWidth, wide, lost,
     loaded: w.performance.getEntriesByType("resource").length, height: d.scrollingElement.scrollHeight }); };

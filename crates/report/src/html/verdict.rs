@@ -24,7 +24,8 @@ pub(super) fn verdict(page: &mut String, v: &View<'_>) {
         _ => "alarm",
     };
     let files = match &s.files[..] {
-        [one] => one.path.clone(),
+        // Its folder stands in the record.
+        [one] => one.path.rsplit('/').next().unwrap_or_default().to_owned(),
         all => format!("{} files", number(all.iter().filter(|f| f.status != "not_capture").count() as u64)),
     };
     let _ = write!(
@@ -148,7 +149,9 @@ pub(super) fn sources(page: &mut String, v: &View<'_>) {
     }
     let rest = v.groups.len().saturating_sub(shown.len().min(SOURCES));
     if rest > 0 {
-        let _ = write!(page, "<p>Findings around {} further devices stand below.</p>", number(rest as u64));
+        let devices = if rest == 1 { "one further device" } else { "further devices" };
+        let count = if rest == 1 { String::new() } else { format!("{} ", number(rest as u64)) };
+        let _ = write!(page, "<p>Findings around {count}{devices} stand below.</p>");
     }
 }
 
