@@ -105,6 +105,8 @@ limits! {
     ReportTalks = 16_384, "report_talks", false;
     /// Points that the report lists; further ones are counted.
     ReportPoints = 16_384, "report_points", false;
+    /// Kinds of command (source, device, function, point) that the report lists; further ones are counted.
+    ReportCommands = 4_096, "report_commands", false;
     /// GOOSE control blocks followed in one flow; the one silent longest is forgotten and is new when it speaks again.
     ControlBlocks = 64, "control_blocks_per_flow", false;
     /// Publishers whose messages are compared with those before; further ones are not judged.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use capture::{FileReport, Inputs, Merge, Single, Status};
-use detect::Device;
+use detect::{Device, Setup};
 use engine::{Counts, Options};
 use gwcore::{Finding, Limits, Names, Severity, Sink};
 use report::{FileSummary, Overview, Summary, Watch};
@@ -15,7 +15,7 @@ use crate::cli::{Analyze, Checksums, Detail, Logs};
 use crate::knowledge;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
-use crate::write;
+use crate::{origin, write};
 
 /// Runs it; the exit code says what was found (design §4).
 pub fn run(args: &Analyze) -> anyhow::Result<u8> {
@@ -27,14 +27,16 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     let limits = Limits::scaled(args.limits_divisor);
     let inputs = Inputs::find(&args.paths, &limits);
     let dir = output(args)?;
-    let world = analyze(args, &limits, &inputs, &dir)?;
+    let setup = knowledge::setup(args, &limits)?;
+    let world = analyze(args, &setup, &inputs, &dir)?;
     let mut summary = summarise(args, &inputs, &world);
     summary.seconds = started.elapsed().as_secs_f64();
     write::alerts(&dir, &world.findings)?;
     write::assets(&dir, &world.devices)?;
     write::summary(&dir, &summary)?;
     if let Some(path) = &args.report {
-        write::report(path, &summary, &world.devices, &world.findings, world.overview.as_ref())?;
+        let origin = origin::of(args, &inputs, &world.reports, &world.interfaces, &dir, &setup);
+        write::report(path, &summary, (&world.devices, &world.findings), world.overview.as_ref(), &origin)?;
     }
     say(args, &dir, &summary, &world)?;
     Ok(exit_code(&summary, &world))
@@ -47,27 +49,28 @@ struct World {
     findings: Vec<(Option<String>, Finding)>,
     counts: Vec<Counts>,
     reports: Vec<FileReport>,
+    /// Names that the captures give their interfaces.
+    interfaces: Vec<String>,
     tally: Tally,
     /// For the report, where the input is one world.
     overview: Option<Overview>,
 }
 
-fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
+fn analyze(args: &Analyze, setup: &Setup, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
+    let limits = &setup.limits;
     let options = options(args, limits);
-    let setup = knowledge::setup(args, limits)?;
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
     let sizes = inputs.list.iter().filter_map(|i| std::fs::metadata(&i.path).ok()).map(|m| m.len());
     let progress = Progress::new(sizes.sum(), args.quiet);
     let mut world = World::default();
-    let mut interfaces: Vec<String> = Vec::new();
     let chosen = (&args.only[..], &args.without[..]);
     if args.separate {
         for (index, input) in inputs.list.iter().enumerate().filter(|(_, i)| matches!(i.status, Status::Capture)) {
             let Some(mut source) = Single::open(inputs, index, limits) else { continue };
             let names = (&files[..], &shared[..]);
-            let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
+            let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
             let (devices, findings, _) = stage.result(counts.span);
@@ -76,14 +79,14 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
             world.findings.extend(findings.into_iter().map(|f| (file.clone(), f)));
             world.tally.bytes_done += counts.bytes;
             world.counts.push(counts);
-            interfaces = source.interfaces().to_vec();
+            world.interfaces = source.interfaces().to_vec();
             world.reports.extend(source.finish());
         }
         world.findings.sort_by(|a, b| (a.1.ts, &a.1.id, &a.0).cmp(&(b.1.ts, &b.1.id, &b.0)));
     } else {
         let mut source = Merge::open(inputs, limits);
         let names = (&files[..], &shared[..]);
-        let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
+        let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
         stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
@@ -92,11 +95,11 @@ fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyh
         world.devices.extend(devices.into_iter().map(|d| (None, d)));
         world.findings.extend(findings.into_iter().map(|f| (None, f)));
         world.counts.push(counts);
-        interfaces = source.interfaces().to_vec();
+        world.interfaces = source.interfaces().to_vec();
         world.tally.hits.add(source.hits());
         world.reports = source.finish();
     }
-    let names = Names { files: &files, interfaces: &interfaces };
+    let names = Names { files: &files, interfaces: &world.interfaces };
     for sink in &mut sinks {
         sink.finish(names).with_context(|| format!("cannot write to `{}`", dir.display()))?;
     }
@@ -277,7 +280,10 @@ fn say(args: &Analyze, dir: &Path, summary: &Summary, world: &World) -> anyhow::
         let devices: Vec<Device> = world.devices.iter().map(|d| d.1.clone()).collect();
         let findings: Vec<Finding> = world.findings.iter().map(|f| f.1.clone()).collect();
         let report = args.report.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
-        let next = format!("less {}", dir.join("alerts.ndjson").display());
+        let next = match &args.report {
+            Some(_) => format!("less {}", dir.join("alerts.ndjson").display()),
+            None => format!("the same with --report report.html, or less {}", dir.join("alerts.ndjson").display()),
+        };
         for line in report::page(summary, &devices, &findings, &report, &next) {
             println!("{line}");
         }

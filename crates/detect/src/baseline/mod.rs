@@ -236,6 +236,11 @@ impl Baseline {
         self.span.map_or(0, |(a, b)| b.since(a))
     }
 
+    /// First and last packet that was learned.
+    pub fn first_last(&self) -> Option<(Ts, Ts)> {
+        self.span
+    }
+
     /// Hours with packets.
     pub fn hours(&self) -> u32 {
         self.hours.len() as u32
