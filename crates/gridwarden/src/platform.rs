@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use detect::{Detectors, Device, Devices, Setup};
+use detect::{Detectors, Devices, Inventory, Setup};
 use engine::{Points, Seen, Stage};
 use gwcore::{Body, Finding, Key, LimitHits, Names, Out, Sink, Ts};
 use report::{Overview, Watch};
@@ -57,7 +57,7 @@ impl<'a> Platform<'a> {
     }
 
     /// What this world found.
-    pub fn result(mut self, span: Option<(Ts, Ts)>) -> (Vec<Device>, Vec<Finding>, Option<Overview>) {
+    pub fn result(mut self, span: Option<(Ts, Ts)>) -> (Inventory, Vec<Finding>, Option<Overview>) {
         let inventory = self.devices.finish();
         let files = self.shared_files;
         let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
@@ -69,7 +69,7 @@ impl<'a> Platform<'a> {
             self.tally.hits.add(&watch.hits);
             watch.finish(&inventory, span)
         });
-        (inventory.devices, findings, overview)
+        (inventory, findings, overview)
     }
 
     fn write(&mut self, out: &Out, interfaces: &[String]) -> std::io::Result<()> {

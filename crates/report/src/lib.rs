@@ -7,7 +7,7 @@ mod overview;
 mod summary;
 mod terminal;
 
-pub use html::html;
+pub use html::{Learned, html, learned};
 pub use overview::{Overview, PointSeen, Talk, Watch};
 pub use summary::{FileSummary, Summary};
 pub use terminal::{page, plain};

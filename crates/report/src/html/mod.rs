@@ -1,6 +1,7 @@
 //! The HTML report: one file, no script, nothing loaded from anywhere, readable on paper and on a phone.
 
 mod findings;
+mod learned;
 mod map;
 mod text;
 mod timeline;
@@ -25,6 +26,8 @@ const DEVICES: usize = 500;
 const POINTS: usize = 300;
 /// Pairs of devices shown.
 const TALKS: usize = 100;
+
+pub use learned::{Learned, learned};
 
 const STYLE: &str = include_str!("../report.css");
 
