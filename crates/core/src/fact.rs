@@ -256,6 +256,15 @@ pub enum Body {
         /// How far, in nanoseconds.
         back: i64,
     },
+    /// Frames that the capture itself says were lost, up to the time of the fact. It belongs to no flow.
+    Loss {
+        /// From when on.
+        from: Ts,
+        /// How many.
+        lost: u64,
+        /// Frames of the same interface captured in that time.
+        seen: u64,
+    },
     /// Bytes of a stream that were sent but are not in the capture.
     Gap {
         /// How many.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use capture::Frame;
+use capture::{Frame, Loss};
 use gwcore::time::MINUTE;
 use gwcore::{FlowConst, FlowRef, Key, LimitHits, Limits, Out, Span, Stamp, Ts};
 use packet::{Anomalies, Decoder, Outcome};
@@ -20,6 +20,10 @@ pub trait Source {
     fn next(&mut self) -> Option<Frame<'_>>;
     /// Names of the interfaces met so far.
     fn interfaces(&self) -> &[String];
+    /// Losses that the input told of since the last call.
+    fn losses(&mut self) -> Vec<Loss> {
+        Vec::new()
+    }
 }
 
 impl Source for capture::Merge {
@@ -29,6 +33,9 @@ impl Source for capture::Merge {
     fn interfaces(&self) -> &[String] {
         capture::Merge::interfaces(self)
     }
+    fn losses(&mut self) -> Vec<Loss> {
+        capture::Merge::losses(self)
+    }
 }
 
 impl Source for capture::Single {
@@ -37,6 +44,9 @@ impl Source for capture::Single {
     }
     fn interfaces(&self) -> &[String] {
         capture::Single::interfaces(self)
+    }
+    fn losses(&mut self) -> Vec<Loss> {
+        capture::Single::losses(self)
     }
 }
 
@@ -209,6 +219,7 @@ impl Lane for Inline {
         match make() {
             Item::Tick { step, now, frames } => self.worker.tick(step, now, frames, &mut self.out),
             Item::Back { step, now, back } => self.worker.back(step, now, back, &mut self.out),
+            Item::Loss { step, loss } => self.worker.lost(step, &loss, &mut self.out),
             Item::Finish { step, now } => self.worker.finish(step, now, &mut self.out),
             Item::Packet { .. } | Item::Stray { .. } => {}
         }
@@ -345,6 +356,8 @@ fn run(
             decoded.anomalies.iter().for_each(|reason| lane.stray(step + 1, &decoded.packet, (reason, "")));
         }
         incomplete(decoder.incomplete(), step + 1, lane);
+        // What is known to be missing is told at the place of the next frame, before anything is concluded there.
+        source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step: step + 2, loss }));
         in_batch += 1;
         let full = in_batch >= frames || lane.bytes() >= BATCH_BYTES || lane.facts() >= BATCH_FACTS;
         if full || clock.now().since(batch_start) >= BATCH_TIME {
@@ -360,6 +373,7 @@ fn run(
         }
     }
     let (step, now) = (last_seq.saturating_mul(2).saturating_add(2), clock.end());
+    source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step, loss }));
     lane.every(&|| Item::Tick { step, now, frames: since_tick });
     incomplete(decoder.finish(), step + 1, lane);
     lane.every(&|| Item::Finish { step: step + 2, now });

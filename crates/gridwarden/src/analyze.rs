@@ -1,12 +1,13 @@
 //! `gridwarden analyze`: captures in; records, devices, findings and a summary out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use capture::{FileReport, Inputs, Merge, Single, Status};
-use detect::{Device, Setup};
+use detect::{Change, Device, Setup};
 use engine::{Counts, Options};
 use gwcore::{Finding, Limits, Names, Severity, Sink};
 use report::{FileSummary, Overview, Summary, Watch};
@@ -33,6 +34,7 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     summary.seconds = started.elapsed().as_secs_f64();
     write::alerts(&dir, &world.findings)?;
     write::assets(&dir, &world.devices)?;
+    write::changes(&dir, &world.changes)?;
     write::summary(&dir, &summary)?;
     if let Some(path) = &args.report {
         let origin = origin::of(args, &inputs, &world.reports, &world.interfaces, &dir, &setup);
@@ -46,6 +48,7 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
 #[derive(Default)]
 struct World {
     devices: Vec<(Option<String>, Device)>,
+    changes: Vec<(Option<String>, Change)>,
     findings: Vec<(Option<String>, Finding)>,
     counts: Vec<Counts>,
     reports: Vec<FileReport>,
@@ -73,9 +76,10 @@ fn analyze(args: &Analyze, setup: &Setup, inputs: &Inputs, dir: &Path) -> anyhow
             let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
-            let (devices, findings, _) = stage.result(counts.span);
+            let (inventory, findings, _) = stage.result(counts.span);
             let file = Some(input.path.display().to_string());
-            world.devices.extend(devices.into_iter().map(|d| (file.clone(), d)));
+            world.devices.extend(inventory.devices.into_iter().map(|d| (file.clone(), d)));
+            world.changes.extend(inventory.changes.into_iter().map(|c| (file.clone(), c)));
             world.findings.extend(findings.into_iter().map(|f| (file.clone(), f)));
             world.tally.bytes_done += counts.bytes;
             world.counts.push(counts);
@@ -90,9 +94,10 @@ fn analyze(args: &Analyze, setup: &Setup, inputs: &Inputs, dir: &Path) -> anyhow
         stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
-        let (devices, findings, overview) = stage.result(counts.span);
+        let (inventory, findings, overview) = stage.result(counts.span);
         world.overview = overview;
-        world.devices.extend(devices.into_iter().map(|d| (None, d)));
+        world.devices.extend(inventory.devices.into_iter().map(|d| (None, d)));
+        world.changes.extend(inventory.changes.into_iter().map(|c| (None, c)));
         world.findings.extend(findings.into_iter().map(|f| (None, f)));
         world.counts.push(counts);
         world.interfaces = source.interfaces().to_vec();
@@ -231,6 +236,10 @@ fn summarise(args: &Analyze, inputs: &Inputs, world: &World) -> Summary {
         for (reason, n) in &f.reasons {
             *s.reasons.entry(reason.clone()).or_default() += n;
         }
+        for (who, n) in &f.lost {
+            let sum = s.lost.entry(who).or_default();
+            *sum = sum.saturating_add(*n);
+        }
     }
     s
 }
@@ -257,6 +266,7 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
         f.format = r.format.map(|x| format!("{x:?}").to_lowercase());
         f.bytes = r.bytes;
         f.truncated = r.truncated.is_some();
+        f.lost = lost(&r.lost);
         if r.failed() {
             f.status = if r.frames > 0 { "damaged" } else { "unreadable" };
             let (reason, remedy) = (r.reason().unwrap_or_default(), r.remedy().unwrap_or_default());
@@ -264,6 +274,12 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
         }
     }
     f
+}
+
+/// Frames lost before they were captured, by who counted them.
+fn lost(lost: &capture::Lost) -> BTreeMap<&'static str, u64> {
+    let all = [("interface", lost.interface), ("system", lost.system), ("between_packets", lost.between)];
+    all.into_iter().filter(|(_, n)| *n > 0).collect()
 }
 
 fn say(args: &Analyze, dir: &Path, summary: &Summary, world: &World) -> anyhow::Result<()> {

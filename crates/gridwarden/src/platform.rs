@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use detect::{Detectors, Device, Devices, Inventory, Named, Setup, Site};
+use detect::{Detectors, Devices, Inventory, Named, Setup, Site};
 use engine::{Points, Seen, Stage};
 use gwcore::{Body, Finding, Key, LimitHits, Names, Out, Sink, Ts};
 use report::{Overview, Watch};
@@ -59,7 +59,7 @@ impl<'a> Platform<'a> {
     }
 
     /// What this world found.
-    pub fn result(mut self, span: Option<(Ts, Ts)>) -> (Vec<Device>, Vec<Finding>, Option<Overview>) {
+    pub fn result(mut self, span: Option<(Ts, Ts)>) -> (Inventory, Vec<Finding>, Option<Overview>) {
         let mut inventory = self.devices.finish();
         declare(&mut inventory, &self.site);
         let files = self.shared_files;
@@ -72,7 +72,7 @@ impl<'a> Platform<'a> {
             self.tally.hits.add(&watch.hits);
             watch.finish(&inventory, &self.site, files, span)
         });
-        (inventory.devices, findings, overview)
+        (inventory, findings, overview)
     }
 
     fn write(&mut self, out: &Out, interfaces: &[String]) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use detect::Device;
+use detect::{Change, Device};
 use gwcore::Finding;
 use report::{Origin, Overview, Summary};
 use serde::Serialize;
@@ -26,6 +26,11 @@ pub fn alerts(dir: &Path, findings: &[(Option<String>, Finding)]) -> anyhow::Res
 /// `assets.ndjson`: devices by id.
 pub fn assets(dir: &Path, devices: &[(Option<String>, Device)]) -> anyhow::Result<()> {
     lines(&dir.join("assets.ndjson"), devices)
+}
+
+/// `asset-changes.ndjson`: which devices became one, which one became several.
+pub fn changes(dir: &Path, changes: &[(Option<String>, Change)]) -> anyhow::Result<()> {
+    lines(&dir.join("asset-changes.ndjson"), changes)
 }
 
 /// `summary.json`.

@@ -16,7 +16,7 @@ mod testing;
 
 pub use commands::Command;
 pub use feed::Feed;
-pub use html::{Page, html};
+pub use html::{Learned, Page, html, learned};
 pub use origin::{Ground, Hashed, Input, Origin, Ran};
 pub use overview::{Overview, PointSeen, Talk, Watch};
 pub use summary::{FileSummary, Summary};

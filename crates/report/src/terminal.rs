@@ -35,6 +35,10 @@ pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str,
             number(s.frames)
         ));
     }
+    if !s.lost.is_empty() {
+        let told = listed(s.lost.iter().map(|(who, n)| (*who, *n)), 3);
+        lines.push(format!("Lost before they were captured, as the files say: {told}"));
+    }
     lines.push(String::new());
     lines.push(format!("Devices: {}", by_role(devices)));
     lines.push(format!("Protocols: {}", listed(s.services.iter().map(|(k, n)| (k.as_str(), *n)), 8)));

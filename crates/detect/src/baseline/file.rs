@@ -14,6 +14,8 @@ use super::{Activity, Baseline, Class, Conduct, Key, Rhythm, Seen, Value, Words,
 pub const FORMAT_VERSION: u32 = 2;
 /// What the file says it is.
 const FORMAT: &str = "gridwarden-baseline";
+/// Hours and days of an entry that cannot be: so many are not in all of time.
+const MOST_PERIODS: u32 = 1 << 30;
 /// Bytes of the JSON text read at most.
 const TEXT_BYTES: u64 = 1 << 30;
 
@@ -108,6 +110,8 @@ impl Baseline {
             },
         };
         let mut zstd = zstd::Encoder::new(out, 3)?;
+        // Damage is then found where the text would still make sense.
+        zstd.include_checksum(true)?;
         serde_json::to_writer(&mut zstd, &file)?;
         zstd.finish()?;
         Ok(())
@@ -145,6 +149,9 @@ impl File {
         b.full = Class::ALL.into_iter().filter(|c| self.full.iter().any(|f| f == c.name())).collect();
         for Entry(key, first, last, count, hours, days) in self.entries {
             let key = from_file(&key)?;
+            if hours > MOST_PERIODS || days > MOST_PERIODS {
+                return None;
+            }
             if b.keys.len() >= limit {
                 b.full.insert(key.class);
             } else {

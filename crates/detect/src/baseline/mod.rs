@@ -6,6 +6,7 @@
 mod conduct;
 mod effect;
 mod file;
+mod known;
 mod learn;
 mod motion;
 mod observe;
@@ -16,11 +17,12 @@ mod session;
 mod value;
 
 use gwcore::time::HOUR;
-use gwcore::{Addr, PointId, Table, Ts};
+use gwcore::{Addr, Limit, Limits, PointId, Table, Ts};
 
 pub(crate) use conduct::{Conduct, Merge, poll_place, source_key};
 pub(crate) use effect::{At, Follower};
 pub use file::{Error, FORMAT_VERSION};
+pub use known::{Known, KnownClass, KnownDevice, KnownPoint, Pair, Period};
 pub use learn::Learner;
 pub(crate) use learn::{is_register, poll_number, speaker};
 pub(crate) use motion::{Answer, Motion, MotionWatch, SERIES};
@@ -169,6 +171,18 @@ impl Seen {
     }
 }
 
+/// Leaves out the last by key beyond so many.
+fn trim<K: Copy + Ord + std::hash::Hash, V>(table: &mut Table<K, V>, limit: usize) {
+    if table.len() <= limit {
+        return;
+    }
+    let mut all: Vec<K> = table.keys().copied().collect();
+    all.sort_unstable();
+    for key in all.get(limit..).unwrap_or_default() {
+        table.remove(key);
+    }
+}
+
 fn period(ts: Ts, unit: i64) -> i64 {
     ts.0.div_euclid(unit)
 }
@@ -228,6 +242,8 @@ pub struct Baseline {
     pub(crate) full: std::collections::BTreeSet<Class>,
     /// Left out until someone accepts it: item and sentence.
     pub(crate) suspicions: Vec<(String, String)>,
+    /// Hours of packets of the whole that it stands for in a replay.
+    stands_for: u32,
 }
 
 impl Baseline {
@@ -249,7 +265,7 @@ impl Baseline {
     /// Hours of the span without a packet.
     pub fn hours_without(&self) -> u64 {
         let (Some(a), Some(b)) = (self.hours.first(), self.hours.last()) else { return 0 };
-        (b.abs_diff(*a) + 1).saturating_sub(self.hours.len() as u64)
+        b.abs_diff(*a).saturating_add(1).saturating_sub(self.hours.len() as u64)
     }
 
     /// Days with packets.
@@ -260,7 +276,28 @@ impl Baseline {
 
     /// Too few hours of packets for more than low.
     pub fn is_young(&self) -> bool {
-        self.hours() < YOUNG_HOURS
+        self.hours().max(self.stands_for) < YOUNG_HOURS
+    }
+
+    /// Speaks as a baseline of which it is a part would: without the rest it may be young where the whole is not.
+    pub fn stand_for(&mut self, whole: &Baseline) {
+        self.stands_for = whole.hours();
+    }
+
+    /// Leaves out what is beyond `Limit::BaselineKeys`, the least seen first; what is new of those classes can then not be told.
+    pub fn keep_within(&mut self, limits: &Limits) {
+        let limit = limits.get(Limit::BaselineKeys);
+        if self.keys.len() > limit {
+            let mut all: Vec<(Key, u64)> = self.keys.iter().map(|(k, s)| (*k, s.count)).collect();
+            all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+            for (key, _) in all.get(limit..).unwrap_or_default() {
+                self.keys.remove(key);
+                self.full.insert(key.class);
+            }
+        }
+        trim(&mut self.values, limit);
+        trim(&mut self.rhythms, limit);
+        trim(&mut self.activity, limit);
     }
 
     /// What was left out as learned under suspicion: item to accept and sentence.
@@ -311,6 +348,16 @@ impl Baseline {
         self.suspicions.extend(other.suspicions.iter().cloned());
         self.suspicions.sort();
         self.suspicions.dedup();
+    }
+
+    /// Forgets that something was left out, once it was accepted and learned.
+    pub fn accept(&mut self, item: &str) {
+        self.suspicions.retain(|(i, _)| i != item);
+    }
+
+    /// Its hours with packets that one of the others knows too: what was learned twice.
+    pub fn hours_shared(&self, others: &[Baseline]) -> u32 {
+        self.hours.iter().filter(|h| others.iter().any(|o| o.hours.contains(h))).count() as u32
     }
 
     /// Notes what was left out as learned under suspicion: the item to accept, and a sentence.

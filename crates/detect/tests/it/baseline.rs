@@ -421,6 +421,68 @@ fn a_file_of_version_1_opens() {
 }
 
 #[test]
+fn what_it_knows_is_told_in_rows() {
+    let known = usual().known();
+    let pair = |client: &str, server: &str| known.pairs.iter().find(|p| p.client == client && p.server == server);
+    let plc = pair("10.0.0.1", "10.0.0.3").expect("the master commands the PLC");
+    assert_eq!((plc.commands, plc.commanded, plc.proto.as_str(), plc.publishes), (8, 2, "modbus", false));
+    assert_eq!(pair("10.0.0.4", "10.0.0.3").map(|p| p.commands), Some(0), "the HMI only reads");
+    let point = |commanded| known.points.iter().find(|p| p.commanded == commanded).expect("a point");
+    assert_eq!((point(false).kind, point(false).range.map(|r| r.0 >= 400.0)), ("measurement", Some(true)));
+    let poll = known.periods.iter().find(|p| p.proto == "dnp3").expect("a poll");
+    assert_eq!((poll.periods.len(), poll.irregular), (1, 0));
+    assert!((poll.periods[0] - SECOND).abs() < SECOND / 10, "{:?}", poll.periods);
+    assert!(known.devices.iter().any(|d| d.address == "10.0.0.3" && !d.is_young));
+    let devices = known.classes.iter().find(|c| c.class == Class::Device).expect("devices");
+    assert_eq!((devices.worth.kinds, devices.full), (usual().worth(Class::Device).kinds, false));
+}
+
+#[test]
+fn merged_baselines_keep_within_the_limit_and_say_what_is_full() {
+    let mut b = usual();
+    let mut limits = Limits::default();
+    let all: u64 = Class::ALL.iter().map(|c| b.worth(*c).kinds).sum();
+    limits.set(Limit::BaselineKeys, all as usize);
+    b.keep_within(&limits);
+    assert!(b.known().classes.iter().all(|c| !c.full), "just enough");
+    limits.set(Limit::BaselineKeys, all as usize - 1);
+    b.keep_within(&limits);
+    assert_eq!(Class::ALL.iter().map(|c| b.worth(*c).kinds).sum::<u64>(), all - 1);
+    assert_eq!(b.known().classes.iter().filter(|c| c.full).count(), 1);
+    limits.set(Limit::BaselineKeys, 1);
+    b.keep_within(&limits);
+    assert!(b.known().points.len() <= 1 && b.known().devices.len() <= 1);
+}
+
+#[test]
+fn a_part_speaks_as_old_as_the_whole() {
+    let mut story = Story::default();
+    let (whole, mut part) = (usual(), story.hours(4).learned());
+    assert!(!whole.is_young() && part.is_young());
+    part.stand_for(&whole);
+    assert!(!part.is_young());
+    let hours = part.hours();
+    assert_eq!((whole.hours_shared(&[part.clone(), part]), whole.hours_shared(&[])), (hours, 0));
+}
+
+#[test]
+fn damage_is_found_even_where_the_text_makes_sense() {
+    let sound = bytes(&usual());
+    let mut opened = 0;
+    for at in (0..sound.len()).step_by(sound.len() / 50) {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 4;
+        if let Ok(b) = Baseline::read(&mut &damaged[..], &Limits::default()) {
+            assert_eq!(bytes(&b), sound, "what opens is what was written: {at}");
+            opened += 1;
+        }
+    }
+    assert!(opened <= 2, "{opened}");
+    let cut = &sound[..sound.len() / 2];
+    assert!(Baseline::read(&mut &cut[..], &Limits::default()).is_err());
+}
+
+#[test]
 fn halves_merged_know_what_the_whole_knows() {
     let mut whole = Story::default();
     whole.hours(8);

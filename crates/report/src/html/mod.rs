@@ -4,6 +4,7 @@ mod attack;
 mod commands;
 mod facts;
 mod findings;
+mod learned;
 mod map;
 mod packets;
 mod record;
@@ -23,6 +24,8 @@ use crate::names::Names;
 use crate::{Origin, Overview, Summary};
 use text::e;
 pub(crate) use text::{cut, value};
+
+pub use learned::{Learned, learned};
 
 const STYLE: &str = include_str!("../report.css");
 
