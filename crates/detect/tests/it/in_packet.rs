@@ -122,10 +122,14 @@ fn the_publisher_that_came_second_is_the_one_named() {
 
 #[test]
 fn reports_switched_off_name_what_switches_on() {
-    let (s, frame) = after(|s, at| {
-        s.tell(at, (MASTER, RTU), 20_000, op("dnp3", OpClass::ReportsOff, 21, 0));
-        s.tell(at + 6 * MINUTE, (MASTER, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
-    });
+    let (mut s, _) = after(|_, _| ());
+    let (off, read) = (20 * MINUTE, 26 * MINUTE);
+    let ticks = |s: &mut Story, from: i64, to: i64| (from / SECOND..to / SECOND).for_each(|t| _ = s.tick(t * SECOND));
+    ticks(&mut s, MINUTE, off);
+    let frame = s.facts.len() as u64 + 1;
+    s.tell(off, (MASTER, RTU), 20_000, op("dnp3", OpClass::ReportsOff, 21, 0));
+    ticks(&mut s, off, read);
+    s.tell(read, (MASTER, RTU), 20_000, op("dnp3", OpClass::Read, 1, 0));
     let value = json!({"field": "dnp3.function_code", "observed": 21, "expected": [20]});
     check("reports-stay-off", &s, value, &[frame]);
 }
