@@ -15,6 +15,7 @@ const SHOWS: &[&str] = &[
     "show/09-labelled",
     "show/11-goose",
     "show/12-devices",
+    "show/13-put-back",
 ];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.

@@ -57,7 +57,12 @@ pub(crate) fn detect(head: &[u8]) -> Result<Format, Error> {
 }
 
 /// Endace's format has no magic: a little-endian fixed-point time, a type, and a length that covers the 16-byte header.
+///
+/// Lines of text can read so by chance (every field of theirs is in range), but a header that is text throughout is none.
 fn is_erf(head: &[u8]) -> bool {
+    if head.iter().take(16).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+        return false;
+    }
     let [_, _, _, _, s0, s1, s2, s3, kind, flags, r0, r1, _, _, w0, w1, ..] = *head else { return false };
     let seconds = u32::from_le_bytes([s0, s1, s2, s3]);
     let (record, wire) = (u16::from_be_bytes([r0, r1]), u16::from_be_bytes([w0, w1]));
@@ -99,5 +104,8 @@ mod tests {
         check(&record, Err(Error::Unsupported("erf")));
         record[11] = 15; // shorter than its own header
         check(&record, Err(Error::NotCapture));
+        // A settings file: bytes 4–7 are a second of the year 2001, `\n` the type, two spaces a length.
+        check(b"\nchecks:\n    - filter:\n", Err(Error::NotCapture));
+        check(b"\nchecks:\n \x00  - filter:\n", Err(Error::Unsupported("erf")));
     }
 }

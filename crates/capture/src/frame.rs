@@ -21,6 +21,10 @@ impl LinkType {
     pub const PPP_HDLC: LinkType = LinkType(50);
     /// Raw IP, version from the first nibble.
     pub const RAW: LinkType = LinkType(101);
+    /// Cisco HDLC: its four-byte header, or PPP where the line changed to that.
+    pub const CISCO_HDLC: LinkType = LinkType(104);
+    /// Frame relay.
+    pub const FRAME_RELAY: LinkType = LinkType(107);
     /// IEEE 802.11 (wireless LAN).
     pub const IEEE802_11: LinkType = LinkType(105);
     /// Radiotap, a header of the receiver before IEEE 802.11.
@@ -33,6 +37,8 @@ impl LinkType {
     pub const IPV4: LinkType = LinkType(228);
     /// IPv6 without a link header.
     pub const IPV6: LinkType = LinkType(229);
+    /// Linux netfilter log: a packet inside named values.
+    pub const NFLOG: LinkType = LinkType(239);
     /// RTAC serial: a 12-byte header before the bytes of a serial line.
     pub const RTAC_SERIAL: LinkType = LinkType(250);
     /// Linux cooked capture v2.

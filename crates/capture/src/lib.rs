@@ -21,9 +21,10 @@ mod pcapng;
 mod reader;
 mod report;
 mod source;
+mod statistics;
 
 pub use error::{Damage, DamageCause, Error};
 pub use find::{Input, Inputs};
 pub use frame::{Frame, LinkType};
 pub use merge::{Merge, Single};
-pub use report::{Compression, FileReport, Format, Place, Status};
+pub use report::{Compression, FileReport, Format, Loss, Lost, Place, Status};

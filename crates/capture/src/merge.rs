@@ -11,7 +11,7 @@ use crate::block::BLOCK;
 use crate::find::{Input, Inputs};
 use crate::frame::Frame;
 use crate::reader::{Context, Reader};
-use crate::report::{FileReport, Status};
+use crate::report::{FileReport, Loss, Status};
 
 /// Bytes of the block that a file is looked at with to know its first time.
 const PEEK: usize = 16 << 10;
@@ -127,6 +127,11 @@ impl Merge {
     /// How often a limit was hit.
     pub fn hits(&self) -> &LimitHits {
         &self.cx.hits
+    }
+
+    /// Losses that captures told of since the last call, in the order they were met; few, whatever the input.
+    pub fn losses(&mut self) -> Vec<Loss> {
+        std::mem::take(&mut self.cx.losses)
     }
 
     /// Closes what is open; the reports in the order of the inputs. Complete once [`Merge::next`] gave none.
@@ -253,6 +258,11 @@ impl Single {
     /// How often a limit was hit.
     pub fn hits(&self) -> &LimitHits {
         self.merge.hits()
+    }
+
+    /// Losses that the capture told of since the last call, as [`Merge::losses`].
+    pub fn losses(&mut self) -> Vec<Loss> {
+        self.merge.losses()
     }
 
     /// Closes the file; its report.

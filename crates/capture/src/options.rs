@@ -19,6 +19,11 @@ impl Order {
         Some(if self.big_endian { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) })
     }
 
+    pub(crate) fn u64(self, bytes: &[u8]) -> Option<u64> {
+        let b = *bytes.first_chunk::<8>()?;
+        Some(if self.big_endian { u64::from_be_bytes(b) } else { u64::from_le_bytes(b) })
+    }
+
     pub(crate) fn i64(self, bytes: &[u8]) -> Option<i64> {
         let b = *bytes.first_chunk::<8>()?;
         Some(if self.big_endian { i64::from_be_bytes(b) } else { i64::from_le_bytes(b) })

@@ -11,6 +11,7 @@ use crate::options::{COMMENT, Items, Order};
 use crate::pcap::PLAUSIBLE;
 use crate::reader::{Context, Head, Skip, Step};
 use crate::report::FileReport;
+use crate::statistics::{Losses, Statistics};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -24,6 +25,12 @@ const DECRYPTION_SECRETS: u32 = 10;
 /// Blocks without a frame that Wireshark counts in its numbering all the same: systemd journal, custom (to copy and not), sysdig
 /// events. Seen with tshark 4.0.
 const NUMBERED: [u32; 6] = [9, 0x0bad, 0x4000_0bad, 0x204, 0x216, 0x221];
+
+/// Option of an enhanced packet block: frames lost since the one before.
+const DROP_COUNT: u16 = 4;
+/// Options of an interface statistics block: frames lost by the interface, by the system.
+const INTERFACE_DROPS: u16 = 5;
+const SYSTEM_DROPS: u16 = 7;
 
 /// Bytes of a block that are looked at besides its frame: headers and options.
 const ROOM: usize = 64 << 10;
@@ -55,6 +62,7 @@ struct Interface {
     snaplen: u32,
     clock: Clock,
     name: u32,
+    losses: Losses,
 }
 
 /// What one block was.
@@ -77,6 +85,8 @@ struct Packet {
     original: u32,
     /// Where the data begins in the block.
     at: usize,
+    /// Frames lost since the packet before, where the header says so.
+    dropped: u64,
 }
 
 impl Pcapng {
@@ -188,11 +198,15 @@ impl Pcapng {
             captured: int(20)?,
             original: int(24)?,
             at: 28,
+            dropped: 0,
         })
     }
 
+    /// Appendix A: its header counts drops, all bits for unknown.
     fn obsolete(&self, body: &[u8]) -> Option<Packet> {
-        Some(Packet { interface: usize::from(self.order.u16(body, 8)?), ..self.enhanced(body)? })
+        let dropped = self.order.u16(body, 10).filter(|n| *n != u16::MAX).unwrap_or(0);
+        let interface = usize::from(self.order.u16(body, 8)?);
+        Some(Packet { interface, dropped: u64::from(dropped), ..self.enhanced(body)? })
     }
 
     /// Section 4.4: the captured length is the lesser of the original one, the snap length of interface 0 and the block.
@@ -200,7 +214,14 @@ impl Pcapng {
         let original = self.order.u32(body, 8)?;
         let snaplen = self.interfaces.first().map(|i| i.snaplen).filter(|n| *n > 0).unwrap_or(u32::MAX);
         let room = u32::try_from(body.len().checked_sub(12)?).unwrap_or(u32::MAX);
-        Some(Packet { interface: 0, time: None, captured: original.min(snaplen).min(room), original, at: 12 })
+        Some(Packet {
+            interface: 0,
+            time: None,
+            captured: original.min(snaplen).min(room),
+            original,
+            at: 12,
+            dropped: 0,
+        })
     }
 
     #[inline]
@@ -218,8 +239,8 @@ impl Pcapng {
             cx.hits.hit(Limit::FrameBytes);
             return Item::Skipped(Skip::Long);
         }
-        let (Some(interface), true) = (self.interfaces.get(packet.interface), captured <= body.len() - packet.at)
-        else {
+        let room = body.len().saturating_sub(packet.at);
+        let Some(interface) = self.interfaces.get_mut(packet.interface).filter(|_| captured <= room) else {
             return Item::Skipped(Skip::Invalid);
         };
         let (ts, bad_time) = packet.time.map_or((self.last, false), |time| interface.clock.at(time));
@@ -236,10 +257,58 @@ impl Pcapng {
         };
         self.last = ts;
         let options = body.get(packet.at + captured.next_multiple_of(4)..).unwrap_or_default();
+        let mut dropped = packet.dropped;
         if packet.time.is_some() && !options.is_empty() {
-            self.comments(options, report);
+            dropped = dropped.max(self.packet_options(options, report));
+        }
+        if let Some(loss) = self.interfaces.get_mut(packet.interface).and_then(|i| i.losses.frame(ts, dropped)) {
+            report.lost.between = report.lost.between.saturating_add(loss.lost);
+            cx.lost(loss);
         }
         Item::Frame(head)
+    }
+
+    /// Counts comments; gives the frames lost since the packet before (`epb_dropcount`, section 4.3). Options of obsolete packet blocks have
+    /// no code as high.
+    fn packet_options(&self, options: &[u8], report: &mut FileReport) -> u64 {
+        let mut dropped = 0;
+        for (code, value) in Items::new(self.order, options) {
+            match code {
+                COMMENT => report.comments = report.comments.saturating_add(1),
+                DROP_COUNT => dropped = self.order.u64(value).unwrap_or(0),
+                _ => {}
+            }
+        }
+        dropped
+    }
+
+    /// Section 4.6: frames that the interface and the system lost since capturing began.
+    #[cold]
+    fn statistics(&mut self, body: &[u8], report: &mut FileReport, cx: &mut Context) {
+        self.comments(body.get(20..).unwrap_or_default(), report);
+        let order = self.order;
+        let (Some(high), Some(low)) = (order.u32(body, 12), order.u32(body, 16)) else { return };
+        let interface = order.u32(body, 8).and_then(|n| self.interfaces.get_mut(n as usize));
+        let Some(interface) = interface else { return };
+        let at = interface.clock.at(u64::from(high) << 32 | u64::from(low));
+        // Without a time that can be: what was lost was lost before the last frame.
+        let at = if at.1 { self.last } else { at.0.max(self.last) };
+        let mut told = Statistics { at, ..Statistics::default() };
+        for (code, value) in Items::new(order, body.get(20..).unwrap_or_default()) {
+            // All bits stand for unknown.
+            let count = order.u64(value).filter(|n| *n != u64::MAX);
+            match (code, count) {
+                (INTERFACE_DROPS, Some(n)) => told.interface = n,
+                (SYSTEM_DROPS, Some(n)) => told.system = n,
+                _ => {}
+            }
+        }
+        let (new, loss) = interface.losses.statistics(told);
+        report.lost.interface = report.lost.interface.saturating_add(new.interface);
+        report.lost.system = report.lost.system.saturating_add(new.system);
+        if let Some(loss) = loss {
+            cx.lost(loss);
+        }
     }
 
     fn comments(&self, options: &[u8], report: &mut FileReport) {
@@ -252,7 +321,7 @@ impl Pcapng {
             SECTION_HEADER => return self.section(body, report),
             INTERFACE => self.interface(body, report, cx),
             NAME_RESOLUTION => self.name_resolution(body, report, cx),
-            INTERFACE_STATISTICS => self.comments(body.get(20..).unwrap_or_default(), report),
+            INTERFACE_STATISTICS => self.statistics(body, report, cx),
             DECRYPTION_SECRETS => report.secrets = report.secrets.saturating_add(1),
             _ => report.other_blocks = report.other_blocks.saturating_add(1),
         }
@@ -294,7 +363,8 @@ impl Pcapng {
             Some(text) => cx.intern_bytes(text),
             None => cx.interfaces.intern(&self.interfaces.len().to_string()),
         };
-        self.interfaces.push(Interface { link: LinkType(link), snaplen, clock: Clock::new(resolution, offset), name });
+        let clock = Clock::new(resolution, offset);
+        self.interfaces.push(Interface { link: LinkType(link), snaplen, clock, name, losses: Losses::default() });
         self.comments(options, report);
     }
 

@@ -11,7 +11,7 @@ use crate::format;
 use crate::frame::{Frame, LinkType};
 use crate::pcap::Pcap;
 use crate::pcapng::Pcapng;
-use crate::report::{FileReport, Format, Place, Status};
+use crate::report::{FileReport, Format, Loss, Place, Status};
 use crate::source;
 
 /// The name of interfaces beyond `Limit::InterfaceNames`.
@@ -24,14 +24,33 @@ pub(crate) struct Context {
     pub(crate) interfaces: Interfaces,
     /// `Limit::FrameBytes`, asked for each frame.
     pub(crate) frame_bytes: usize,
+    /// Losses that captures told of since somebody asked, at most [`LOSSES`].
+    pub(crate) losses: Vec<Loss>,
 }
+
+/// Losses kept until they are asked for; further ones lengthen the last, as a file can tell of many between two frames.
+const LOSSES: usize = 64;
 
 impl Context {
     pub(crate) fn new(limits: &Limits) -> Context {
         let interfaces =
             Interfaces { names: Vec::new(), index: BTreeMap::new(), most: limits.get(Limit::InterfaceNames) };
         let frame_bytes = limits.get(Limit::FrameBytes);
-        Context { limits: limits.clone(), hits: LimitHits::default(), interfaces, frame_bytes }
+        Context { limits: limits.clone(), hits: LimitHits::default(), interfaces, frame_bytes, losses: Vec::new() }
+    }
+
+    /// Takes note of a loss.
+    #[cold]
+    pub(crate) fn lost(&mut self, loss: Loss) {
+        let full = self.losses.len() >= LOSSES;
+        match self.losses.last_mut().filter(|_| full) {
+            Some(last) => {
+                (last.from, last.to) = (last.from.min(loss.from), last.to.max(loss.to));
+                last.lost = last.lost.saturating_add(loss.lost);
+                last.seen = last.seen.saturating_add(loss.seen);
+            }
+            None => self.losses.push(loss),
+        }
     }
 
     /// Text from a file, cut at the text limit.

@@ -42,6 +42,8 @@ pub struct FileReport {
     pub bad_times: u64,
     /// Frames without a time (simple packet blocks): they bear the time of the frame before.
     pub untimed: u64,
+    /// Frames that the capture itself says were lost before they could be written.
+    pub lost: Lost,
     /// pcapng sections.
     pub sections: u64,
     /// Comments in the options of pcapng blocks.
@@ -75,6 +77,7 @@ impl FileReport {
             skipped_invalid: 0,
             bad_times: 0,
             untimed: 0,
+            lost: Lost::default(),
             sections: 0,
             comments: 0,
             secrets: 0,
@@ -106,6 +109,37 @@ impl FileReport {
             _ => None,
         }
     }
+}
+
+/// Frames lost on the way into a capture, by who counted them (draft-ietf-opsawg-pcapng sections 4.3 and 4.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// By interfaces, for want of room there (`isb_ifdrop`).
+    pub interface: u64,
+    /// By the operating system (`isb_osdrop`).
+    pub system: u64,
+    /// Told by packet blocks of the time since the packet before (`epb_dropcount`).
+    pub between: u64,
+}
+
+impl Lost {
+    /// Frames lost: packet blocks tell of the same losses as the statistics, so the greater count holds.
+    pub fn total(&self) -> u64 {
+        self.interface.saturating_add(self.system).max(self.between)
+    }
+}
+
+/// A stretch of time in which an interface lost frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The last moment up to which nothing is known to be missing.
+    pub from: Ts,
+    /// The moment at which the loss was counted.
+    pub to: Ts,
+    /// Frames lost.
+    pub lost: u64,
+    /// Frames of the interface that were captured in it.
+    pub seen: u64,
 }
 
 /// Whether an input can be read.

@@ -205,6 +205,40 @@ pub enum Body {
     Op(Op),
     /// A value of a point.
     Sample(Sample),
+    /// The sender sets the clock of another device.
+    ClockSet {
+        /// Protocol.
+        proto: &'static str,
+        /// Device address inside the protocol, as of points.
+        unit: u32,
+        /// The time given, read as UTC.
+        time: Ts,
+        /// Marked as summer time.
+        summer: bool,
+    },
+    /// The sender reported by itself, unasked: IEC 104 cyclic, background or spontaneous data, a DNP3 unsolicited response.
+    Reported {
+        /// Protocol.
+        proto: &'static str,
+        /// Device address inside the protocol, as of points.
+        unit: u32,
+    },
+    /// The sender showed that the conversation lives and said nothing else: an IEC 104 link test, a DNP3 link status.
+    Alive {
+        /// Protocol.
+        proto: &'static str,
+    },
+    /// The request beside this fact went to every device of the line at once.
+    Broadcast {
+        /// Protocol.
+        proto: &'static str,
+        /// What it asks for.
+        class: OpClass,
+        /// The protocol's function number.
+        function: u16,
+        /// The protocol's name of the function.
+        name: &'static str,
+    },
     /// Something wrong with the traffic.
     Anomaly {
         /// Which protocol, or `link`, `ip`, `tcp` ….
@@ -221,6 +255,15 @@ pub enum Body {
     TimeBreak {
         /// How far, in nanoseconds.
         back: i64,
+    },
+    /// Frames that the capture itself says were lost, up to the time of the fact. It belongs to no flow.
+    Loss {
+        /// From when on.
+        from: Ts,
+        /// How many.
+        lost: u64,
+        /// Frames of the same interface captured in that time.
+        seen: u64,
     },
     /// Bytes of a stream that were sent but are not in the capture.
     Gap {

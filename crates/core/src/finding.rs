@@ -103,6 +103,47 @@ pub struct Episode {
     pub last_frame: u64,
 }
 
+/// A value that stands in packets of a finding, so that a program can find it there and put an expected one in its place.
+///
+/// The first of the finding's `packets` carries it as `observed`. A value of one message (a function code, a point, a set point) stands in
+/// the packets named; an address or an identity is its sender's, and stands in every frame of the conversations that they belong to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InPacket {
+    /// Its field in the records (`docs/records.md`), the kind before a dot where not every kind has it: `src_ip`, `modbus.function_code`;
+    /// `arp.sender_mac` is in no record.
+    pub field: &'static str,
+    /// Whose value it is where that is not clear from field and frame: a point's table and unit, a control block, an address.
+    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    pub of: serde_json::Value,
+    /// As the first packet carries it.
+    pub observed: serde_json::Value,
+    /// Learned or declared set, or what stood before: at most 32; empty where nothing of the kind was ever seen, or where a range says it.
+    pub expected: Vec<serde_json::Value>,
+    /// Smallest and largest expected value; none for a side without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<[Option<f64>; 2]>,
+}
+
+impl InPacket {
+    /// Expected values that are listed.
+    pub const LISTED: usize = 32;
+
+    /// A value and those expected in its place.
+    pub fn new<V: Into<serde_json::Value>>(
+        field: &'static str,
+        observed: impl Into<serde_json::Value>,
+        expected: impl IntoIterator<Item = V>,
+    ) -> InPacket {
+        let expected = expected.into_iter().take(InPacket::LISTED).map(Into::into).collect();
+        InPacket { field, of: serde_json::Value::Null, observed: observed.into(), expected, range: None }
+    }
+
+    /// Whose value it is.
+    pub fn of(self, of: impl Into<serde_json::Value>) -> InPacket {
+        InPacket { of: of.into(), ..self }
+    }
+}
+
 /// What was observed, what was expected.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evidence {
@@ -117,9 +158,19 @@ pub struct Evidence {
     /// Threshold crossed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// The observed value as it stands in the packets, where it is one that stands in packets: rates and absence do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_packet: Option<Box<InPacket>>,
     /// Further named values.
     #[serde(flatten)]
     pub more: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+impl Evidence {
+    /// With the value as it stands in the packets.
+    pub fn naming(self, value: impl Into<Option<InPacket>>) -> Evidence {
+        Evidence { in_packet: value.into().map(Box::new), ..self }
+    }
 }
 
 /// A finding; the fields of design §5 in their order.

@@ -150,6 +150,12 @@ impl<K: Clone + Eq + std::hash::Hash, V> AgedTable<K, V> {
         value
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.map.clear();
+        self.order.clear();
+    }
+
     /// The oldest entry.
     pub fn oldest(&mut self) -> Option<(&K, &V)> {
         self.trim();

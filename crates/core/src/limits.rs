@@ -93,6 +93,8 @@ limits! {
     Findings = 65_536, "findings", false;
     /// Sources a windowed detector follows at once; the least active is forgotten.
     DetectorSources = 65_536, "detector_sources", false;
+    /// Polls whose answers are compared with their earlier ones; the one begun longest ago is forgotten.
+    PollTracks = 1_024, "poll_tracks", false;
     /// Entries learned into a baseline, and as many values; further new ones are counted, and what is new of their kind is not told.
     BaselineKeys = 1_048_576, "baseline_keys", false;
     /// Bytes buffered in columns before the largest kind is written as a row group.
@@ -103,6 +105,8 @@ limits! {
     ReportTalks = 16_384, "report_talks", false;
     /// Points that the report lists; further ones are counted.
     ReportPoints = 16_384, "report_points", false;
+    /// Kinds of command (source, device, function, point) that the report lists; further ones are counted.
+    ReportCommands = 4_096, "report_commands", false;
     /// GOOSE control blocks followed in one flow; the one silent longest is forgotten and is new when it speaks again.
     ControlBlocks = 64, "control_blocks_per_flow", false;
     /// Publishers whose messages are compared with those before; further ones are not judged.

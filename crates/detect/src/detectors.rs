@@ -99,6 +99,9 @@ detectors! {
     function_scan::FunctionScan,
     flood::Flood,
     beacon::Beacon,
+    clock_set::ClockSet,
+    reports_stop::ReportsStop,
+    interrogation::Interrogation,
     new_device::NewDevice,
     new_conversation::NewConversation,
     new_service::NewService,
@@ -109,6 +112,15 @@ detectors! {
     value_range::ValueRange,
     period::Period,
     missing_device::MissingDevice,
+    many_devices::ManyDevices,
+    command_effect::CommandEffect,
+    no_select::NoSelect,
+    unusual_hour::UnusualHour,
+    command_pace::CommandPace,
+    first_configuration::FirstConfiguration,
+    frozen_values::FrozenValues,
+    second_session::SecondSession,
+    report_again::ReportAgain,
 }
 
 /// All detectors at work.

@@ -74,6 +74,8 @@ pub(crate) struct Sighting<'a> {
     pub(crate) flow: &'a FlowConst,
     /// First packet it rests on, where that lies before the fact.
     pub(crate) since: Option<Ts>,
+    /// File and frame of a message before the fact that carries what does not belong; it is named first.
+    pub(crate) carried_by: Option<(u32, u64)>,
     /// The finding that tells the same event more gravely: beside it this one is low.
     pub(crate) told_by: Option<FoldKey>,
     /// The findings that tell the same event less gravely, asked for when this one opens: beside it they are low.
@@ -97,6 +99,7 @@ impl<'a> Sighting<'a> {
             fact,
             flow,
             since: None,
+            carried_by: None,
             told_by: None,
             tells: None,
         }
@@ -248,9 +251,9 @@ fn grow(f: &mut Finding, s: &Sighting<'_>, severity: Severity, now: Ts, files: &
         e.count += 1;
         e.last_frame = frame;
     }
-    if frame != 0 && f.packets.len() < PACKETS {
-        let packet = PacketRef { file: files(s.flow.file), frame };
-        if f.packets.last() != Some(&packet) {
+    for (file, frame) in s.carried_by.into_iter().chain([(s.flow.file, frame)]) {
+        let packet = PacketRef { file: files(file), frame };
+        if frame != 0 && f.packets.len() < PACKETS && f.packets.last() != Some(&packet) {
             f.packets.push(packet);
         }
     }
@@ -278,5 +281,6 @@ fn party(end: &End, inventory: &Inventory, site: &Site) -> Party {
 
 /// Evidence from an observed and an expected value.
 pub(crate) fn evidence(observed: String, expected: Option<&str>, threshold: Option<f64>) -> Evidence {
-    Evidence { observed, expected: expected.map(str::to_owned), seen: None, threshold, more: BTreeMap::new() }
+    let expected = expected.map(str::to_owned);
+    Evidence { observed, expected, seen: None, threshold, in_packet: None, more: BTreeMap::new() }
 }

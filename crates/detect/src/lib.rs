@@ -17,7 +17,10 @@ mod setup;
 mod site;
 mod window;
 
-pub use baseline::{Baseline, Class, Error as BaselineError, FORMAT_VERSION, Learner, Worth};
+pub use baseline::{
+    Baseline, Class, Error as BaselineError, FORMAT_VERSION, Known, KnownClass, KnownDevice, KnownPoint, Learner, Pair,
+    Period, Worth,
+};
 pub use detectors::{Detectors, META, Meta};
 pub use devices::{Change, Device, Devices, Inventory, Level, Named};
 pub use maintenance::{Maintenance, Window};

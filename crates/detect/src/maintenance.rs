@@ -25,27 +25,35 @@ pub struct Maintenance {
 const WINDOWS: usize = 100_000;
 
 impl Maintenance {
-    /// From the text of `WINDOWS.csv`: `start,end[,asset][,reason]`, times in RFC 3339, a heading is optional.
+    /// From the text of `WINDOWS.csv`: `start,end[,asset][,reason]`, times in RFC 3339 or in seconds since 1970 with any fraction. A first line
+    /// that begins with `start` is a heading; one that names an `asset` column says where it is, and one without says that there is none.
     pub fn parse(text: &str) -> Result<Maintenance, String> {
         let mut windows = Vec::new();
-        for (i, line) in text.lines().enumerate() {
+        let mut columns = (Some(2), Some(3));
+        for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = line.trim();
             let fields = crate::csv::fields(line);
             let field = |n: usize| fields.get(n).map(|f| f.trim()).filter(|f| !f.is_empty());
-            if line.is_empty() || line.starts_with('#') || (i == 0 && field(0) == Some("start")) {
+            if i == 0 && field(0).is_some_and(|f| f.starts_with("start")) {
+                columns = headed(&fields);
                 continue;
             }
-            let moment = |n: usize| field(n).and_then(time::parse_rfc3339);
-            let (Some(start), Some(end)) = (moment(0), moment(1)) else {
-                return Err(format!("line {}: `{line}` does not begin with two times in RFC 3339", i + 1));
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let at = |n: usize| field(n).and_then(moment);
+            let (Some(start), Some(end)) = (at(0), at(1)) else {
+                let what = "does not begin with two times, in RFC 3339 or in seconds since 1970";
+                return Err(format!("line {}: `{}` {what}", i + 1, shown(line)));
             };
             if end < start {
-                return Err(format!("line {}: `{line}` ends before it begins", i + 1));
+                return Err(format!("line {}: `{}` ends before it begins", i + 1, shown(line)));
             }
             if windows.len() >= WINDOWS {
                 return Err(format!("more than {WINDOWS} windows"));
             }
-            let (asset, reason) = (field(2).map(str::to_owned), field(3).unwrap_or_default().to_owned());
+            let asset = columns.0.and_then(field).map(str::to_owned);
+            let reason = columns.1.and_then(field).unwrap_or_default().to_owned();
             windows.push(Window { start, end, asset, reason });
         }
         Ok(Maintenance::new(windows))
@@ -68,6 +76,36 @@ impl Maintenance {
         let begun = self.windows.get(..begun).unwrap_or_default();
         begun.iter().rev().find(|w| ts <= w.end && w.asset.as_deref().is_none_or(&is_named))
     }
+}
+
+/// Where asset and reason stand by a heading: under their names; without those the third column is the reason.
+fn headed(heading: &[String]) -> (Option<usize>, Option<usize>) {
+    let named = |name: &str| heading.iter().position(|f| f.trim() == name);
+    let (asset, reason) = (named("asset"), named("reason"));
+    let other = (2..heading.len()).find(|n| Some(*n) != asset);
+    (asset, reason.or(other))
+}
+
+/// RFC 3339, or seconds since 1970 as capture tools print them.
+fn moment(text: &str) -> Option<Ts> {
+    time::parse_rfc3339(text).or_else(|| epoch(text))
+}
+
+fn epoch(text: &str) -> Option<Ts> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || (text.contains('.') && !is_number(fraction)) {
+        return None;
+    }
+    let shown = fraction.get(..fraction.len().min(9)).unwrap_or_default();
+    let nanos: i64 = format!("{shown:0<9}").parse().ok()?;
+    let ns = whole.parse::<i64>().ok()?.checked_mul(time::SECOND)?.checked_add(nanos)?;
+    Some(Ts(ns))
+}
+
+/// A line as an error shows it.
+fn shown(line: &str) -> String {
+    line.chars().take(80).collect()
 }
 
 /// One step down, never below low; facts stay facts.
@@ -105,6 +143,30 @@ mod tests {
                 .covers(w.start, |_| false)
                 .is_some()
         );
+    }
+
+    #[test]
+    fn seconds_since_1970_are_times_too() {
+        let check = |text: &str, expect: Option<i64>| assert_eq!(moment(text).map(|t| t.0), expect, "{text}");
+        check("1475568034.321650", Some(1_475_568_034_321_650_000));
+        check("1475568034", Some(1_475_568_034_000_000_000));
+        check("1475568034.1234567891", Some(1_475_568_034_123_456_789));
+        check("2016-10-04T08:00:34.321650Z", Some(1_475_568_034_321_650_000));
+        for bad in ["", ".5", "5.", "1e9", "-5", "+5", "9223372037", "99999999999999999999", "5.5.5", "\u{0665}"] {
+            check(bad, None);
+        }
+    }
+
+    #[test]
+    fn headings_say_what_the_third_column_is() {
+        let windows = |text: &str| Maintenance::parse(text).unwrap().windows().to_vec();
+        let of = |text: &str| windows(text).first().map(|w| (w.asset.clone(), w.reason.clone())).unwrap();
+        assert_eq!(of("1,2,10.0.0.7,test"), (Some("10.0.0.7".into()), "test".into()));
+        let labels = "start_epoch_utc,end_epoch_utc,attack,arguments\n1.5,2.5,nmap,192.168.10.222\n";
+        assert_eq!(of(labels), (None, "nmap".into()), "it names no asset: the window is for all");
+        assert_eq!(of("start,end,reason,asset\n1,2,test,10.0.0.7"), (Some("10.0.0.7".into()), "test".into()));
+        let wrong = Maintenance::parse("start,end\n1,2\n\n3,soon").unwrap_err();
+        assert!(wrong.starts_with("line 4: `3,soon`"), "{wrong}");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use gwcore::time::{HOUR, MINUTE};
-use gwcore::{Addr, Evidence, Severity, Table};
+use gwcore::{Addr, Evidence, InPacket, Op, PointId, Severity, Table};
 
-use crate::baseline::{Baseline, Class, DYNAMIC, INTERNET, Thing, UTILITY, Worth, YOUNG_PERIODS, who};
+use crate::baseline::{Baseline, Class, DYNAMIC, INTERNET, Key, Thing, UTILITY, Worth, YOUNG_PERIODS, who};
 use crate::fold::{End, evidence};
 use crate::{Setup, Site};
 
@@ -116,6 +116,83 @@ impl Novelty {
             names.push(format!("{more} more"));
         }
         (!names.is_empty()).then(|| names.join(", "))
+    }
+}
+
+/// Values in packets: what stood there and what the baseline knows in its place.
+impl Novelty {
+    /// The source of a conversation, and those known for its server.
+    pub(crate) fn source_in_packet(&self, t: &Thing) -> InPacket {
+        let server = t.pair().1;
+        let known = self.known(self.class, t.proto, |k| k.b == server && k.n == t.n && k.a != INTERNET);
+        InPacket::new(address_field(&t.from), t.from.name(), distinct(known.iter().map(|k| end_of(k.a).name())))
+    }
+
+    /// A device's own address, and those of the devices known.
+    pub(crate) fn device_in_packet(&self, end: &End) -> InPacket {
+        let same_kind = |k: &&Key| end_of(k.a).addr.is_none() == end.addr.is_none();
+        let known = self.known(Class::Device, "", |_| true);
+        let known = known.iter().filter(same_kind).map(|k| end_of(k.a).name());
+        InPacket::new(address_field(end), end.name(), distinct(known))
+    }
+
+    /// A function, and those that the same client is known to ask of the same server.
+    pub(crate) fn function_in_packet(&self, t: &Thing, op: &Op) -> InPacket {
+        let (a, b) = Thing { class: Class::Function, ..*t }.pair();
+        let named = |name: &str, number| function_in_packet(op.proto, name, number);
+        let (field, observed) = named(op.name, op.function.into());
+        let known = self.known(Class::Function, op.proto, |k| (k.a, k.b) == (a, b));
+        let known = known.iter().map(|k| named(self.baseline.words.word(k.word), k.n.0));
+        InPacket::new(field, observed, known.filter(|(f, _)| *f == field).map(|(_, v)| v))
+    }
+
+    /// A point's address, and those known of its table and unit.
+    pub(crate) fn point_in_packet(&self, t: &Thing, point: PointId) -> InPacket {
+        let (pair, table) = (t.pair(), self.baseline.words.find(point.table));
+        let alike = |k: &Key| (k.a, k.b) == pair && Some(k.word) == table && k.n.0 == point.unit;
+        let known = self.known(t.class, t.proto, alike);
+        let of = serde_json::json!({"table": point.table, "unit": point.unit});
+        InPacket::new(point_field(t.proto), point.address, known.iter().map(|k| k.n.1)).of(of)
+    }
+
+    fn known(&self, class: Class, proto: &str, is: impl Fn(&Key) -> bool) -> Vec<Key> {
+        let proto = self.baseline.words.find(proto).or_else(|| proto.is_empty().then_some(0));
+        let of = |k: &&Key| k.class == class && (class == Class::Device || Some(k.proto) == proto) && is(k);
+        let mut known: Vec<Key> = self.baseline.keys.keys().filter(of).copied().collect();
+        known.sort_unstable();
+        known
+    }
+}
+
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
+    names.dedup();
+    names
+}
+
+/// The field of records in which an end's name stands.
+pub(crate) fn address_field(end: &End) -> &'static str {
+    if end.addr.is_none() { "src_mac" } else { "src_ip" }
+}
+
+/// The field of a protocol's records in which a function stands, and how.
+pub(crate) fn function_in_packet(proto: &str, name: &str, number: u32) -> (&'static str, serde_json::Value) {
+    match proto {
+        "modbus" => ("modbus.function_code", number.into()),
+        "dnp3" => ("dnp3.function_code", number.into()),
+        "iec104" if number > 0xff => ("iec104.u_function", name.into()),
+        "iec104" => ("iec104.type_id", number.into()),
+        _ => ("function", number.into()),
+    }
+}
+
+/// The field of a protocol's records in which a point's address stands.
+pub(crate) fn point_field(proto: &str) -> &'static str {
+    match proto {
+        "modbus" => "modbus.address",
+        "dnp3" => "dnp3.objects.index",
+        "iec104" => "iec104.objects.ioa",
+        _ => "point.address",
     }
 }
 

@@ -9,6 +9,14 @@ const SILENT: i64 = 5 * SECOND;
 const UNUSUAL: i64 = 10;
 /// Silences remembered.
 const SILENCES: usize = 64;
+/// A moment so far ahead of packet time is not confirmed yet (design §1).
+const AHEAD: i64 = MINUTE;
+/// Stretches of lost frames remembered.
+const LOSSES: usize = 256;
+/// Lost frames per captured one up to which a stretch counts as whole: so few, spread over it, change no period and no absence.
+const FEW: u64 = 100;
+/// Stretches closer than this are one.
+const NEAR: i64 = SECOND;
 /// Time after a silence in which senders are still coming back.
 const RECOVERY: i64 = MINUTE;
 
@@ -19,7 +27,7 @@ pub(crate) struct Quality {
     pub(crate) gaps: bool,
     /// Only one of them was heard.
     pub(crate) one_direction: bool,
-    /// The whole feed fell silent.
+    /// The whole feed fell silent, or the capture says that it lost frames.
     pub(crate) feed_silent: bool,
     /// The stretch reaches beyond the capture's beginning.
     pub(crate) before_first: bool,
@@ -46,6 +54,7 @@ pub(crate) struct Observation {
     /// Usual pause between ticks, nanoseconds: a slow mean.
     pause: i64,
     silences: std::collections::VecDeque<(Ts, Ts)>,
+    losses: std::collections::VecDeque<(Ts, Ts)>,
     pairs: AgedTable<(Addr, Addr), Pair>,
     pub(crate) hits: LimitHits,
 }
@@ -58,6 +67,7 @@ impl Observation {
             last_tick: None,
             pause: SECOND,
             silences: Default::default(),
+            losses: Default::default(),
             pairs,
             hits: LimitHits::default(),
         }
@@ -70,6 +80,11 @@ impl Observation {
             Body::TimeBreak { .. } => {
                 self.silence(fact.ts, fact.ts);
                 self.last_tick = Some(fact.ts);
+            }
+            Body::Loss { from, lost, seen } => {
+                if lost.saturating_mul(FEW) > seen {
+                    self.loss(from, fact.ts);
+                }
             }
             Body::Gap { .. } => self.pair(flow, |p, _| p.gap = Some(fact.ts)),
             Body::FlowEnd { packets, start, .. } => self.pair(flow, |p, low| {
@@ -113,6 +128,17 @@ impl Observation {
         self.silences.push_back((from, to));
     }
 
+    fn loss(&mut self, from: Ts, to: Ts) {
+        if let Some(last) = self.losses.back_mut().filter(|l| l.0 <= from && from <= l.1.plus(NEAR)) {
+            last.1 = last.1.max(to);
+            return;
+        }
+        if self.losses.len() >= LOSSES {
+            self.losses.pop_front();
+        }
+        self.losses.push_back((from, to));
+    }
+
     fn pair(&mut self, flow: &FlowConst, f: impl FnOnce(&mut Pair, bool)) {
         let (a, b) = ends(flow);
         if a.is_none() || b.is_none() {
@@ -129,9 +155,12 @@ impl Observation {
         }
     }
 
-    /// Whether the feed fell silent in a stretch of time, or shortly before it.
+    /// Whether the feed fell silent in a stretch of time, or shortly before it, or lost frames in it; or packet time has not come to its end,
+    /// since the first frames after a long pause come before the tick that tells of it.
     pub(crate) fn was_silent(&self, from: Ts, to: Ts) -> bool {
-        self.silences.iter().any(|(a, b)| *a <= to && b.plus(RECOVERY) >= from)
+        self.last_tick.is_some_and(|t| to > t.plus(AHEAD))
+            || self.silences.iter().any(|(a, b)| *a <= to && b.plus(RECOVERY) >= from)
+            || self.losses.iter().any(|(a, b)| *a <= to && *b >= from)
     }
 
     /// What was seen of two devices in a stretch of time. Without IP, MACs stand padded.
@@ -179,7 +208,33 @@ mod tests {
             o.was_silent(Ts(999 * step * SECOND), Ts((999 * step + 60) * SECOND))
         };
         assert!(silent(1));
+        let mut o = Observation::new(&Limits::default());
+        (0..100).for_each(|s| tell(&mut o, s, false, Body::Tick { frames: 1 }));
+        let ahead = |to: i64| o.was_silent(Ts(99 * SECOND), Ts(to * SECOND));
+        assert!(!ahead(159) && ahead(160), "the first frames after a pause come before its tick");
         assert!(!silent(30), "a feed that speaks twice a minute");
+    }
+
+    #[test]
+    fn frames_that_the_capture_lost_are_not_missed() {
+        let lossy = |lost, seen| {
+            let mut o = Observation::new(&Limits::default());
+            (0..100).for_each(|s| tell(&mut o, s, false, Body::Tick { frames: 10 }));
+            tell(&mut o, 60, false, Body::Loss { from: Ts(50 * SECOND), lost, seen });
+            [(40, 49), (45, 50), (55, 57), (60, 70), (61, 70)]
+                .map(|(a, b)| o.was_silent(Ts(a * SECOND), Ts(b * SECOND)))
+        };
+        assert_eq!(lossy(2, 199), [false, true, true, true, false]);
+        assert_eq!(lossy(2, 200), [false; 5], "one in a hundred");
+        let mut o = Observation::new(&Limits::default());
+        for s in 0..1_000 {
+            tell(&mut o, s * 10 + 1, false, Body::Loss { from: Ts(s * 10 * SECOND), lost: 1, seen: 1 });
+        }
+        assert_eq!(o.losses.len(), LOSSES);
+        for s in 0..1_000 {
+            tell(&mut o, 20_000 + s, false, Body::Loss { from: Ts((19_999 + s) * SECOND), lost: 1, seen: 1 });
+        }
+        assert_eq!(o.losses.back(), Some(&(Ts(19_999 * SECOND), Ts(20_999 * SECOND))), "one stretch");
     }
 
     #[test]
@@ -194,6 +249,7 @@ mod tests {
         tell(&mut o, 103, true, Body::Gap { missing: 10 });
         assert!(quality(&o, 102, 104).gaps && !quality(&o, 104, 105).gaps);
         tell(&mut o, 50, false, Body::TimeBreak { back: 1 });
+        (51..=112).for_each(|s| tell(&mut o, s, false, Body::Tick { frames: 1 }));
         assert!(quality(&o, 50, 60).feed_silent && !quality(&o, 111, 112).feed_silent);
     }
 }

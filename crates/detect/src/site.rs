@@ -104,12 +104,25 @@ impl Site {
         found.and_then(|i| self.devices.get(*i))
     }
 
+    /// The device declared under one of these addresses, IP or MAC as the inventory writes them.
+    pub fn declared<'a>(&self, addresses: impl IntoIterator<Item = &'a str>) -> Option<&Declared> {
+        let found = addresses.into_iter().find_map(|a| self.by_address.get(a));
+        found.and_then(|i| self.devices.get(*i))
+    }
+
     /// How a person of the site calls an end: its declared name with the address, else the address.
     pub(crate) fn name(&self, end: &End) -> String {
         match self.device(end) {
             Some(d) => format!("{} ({})", d.name, end.name()),
             None => end.name(),
         }
+    }
+
+    /// Addresses of the masters declared for a device.
+    pub(crate) fn masters(&self, device: &End) -> Vec<String> {
+        let Some(device) = self.device(device) else { return Vec::new() };
+        let is_one = |at: &usize| self.devices.get(*at).is_some_and(|d| device.masters.contains(&d.name));
+        self.by_address.iter().filter(|(_, at)| is_one(at)).map(|(address, _)| address.clone()).collect()
     }
 
     /// Whether `master` is declared to command `device`; none when nothing is declared about who does.
@@ -120,8 +133,7 @@ impl Site {
 
     /// The declared point of a device.
     pub(crate) fn point(&self, device: &End, proto: &str, point: PointId) -> Option<&DeclaredPoint> {
-        let device = self.device(device).filter(|d| !d.points.is_empty())?;
-        device.points.get(&(proto.to_owned(), point.table.to_owned(), point.unit, point.address))
+        self.device(device)?.point(proto, point)
     }
 
     /// A point in the site's words: `Feeder 3 breaker (binary output 7 of unit 1)`.
@@ -142,8 +154,19 @@ impl Site {
     }
 }
 
+impl Declared {
+    /// What its point list says of a point.
+    pub fn point(&self, proto: &str, point: PointId) -> Option<&DeclaredPoint> {
+        if self.points.is_empty() {
+            return None;
+        }
+        self.points.get(&(proto.to_owned(), point.table.to_owned(), point.unit, point.address))
+    }
+}
+
 impl DeclaredPoint {
-    fn say(&self, raw: f64) -> String {
+    /// A raw value in the site's words: its state's text, or scaled with its unit.
+    pub fn say(&self, raw: f64) -> String {
         let state = if raw.fract() == 0.0 && raw.abs() < 1e15 { self.states.get(&(raw as i64)) } else { None };
         match state {
             Some(text) => text.clone(),

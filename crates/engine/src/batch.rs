@@ -1,5 +1,6 @@
 //! A batch on its way to one worker: decoded packets with their payloads copied into one arena, and ticks, in input order.
 
+use capture::Loss;
 use gwcore::Ts;
 use packet::{Anomalies, Packet};
 
@@ -14,6 +15,8 @@ pub(crate) enum Item {
     Tick { step: u64, now: Ts, frames: u64 },
     /// Time went back by `back` nanoseconds, to `now`.
     Back { step: u64, now: Ts, back: i64 },
+    /// The capture lost frames.
+    Loss { step: u64, loss: Loss },
     /// The input is over.
     Finish { step: u64, now: Ts },
 }

@@ -53,7 +53,8 @@ impl Bridge<'_> {
         slot.index
     }
 
-    /// Runs `f` on the flow's parser with a context, then takes over what it asked for.
+    /// Runs `f` on the flow's parser with a context, then takes over what it asked for. What no frame at hand led to (a timer, the end)
+    /// points to the flow's last.
     fn with(&mut self, flow: &mut Flow<FlowApp>, side: Side, f: impl FnOnce(&mut App<AnyParser>, &mut Cx<'_>)) {
         let mut slot = std::mem::take(&mut flow.app.slot);
         let index = self.slot(&mut slot, &flow.constant);
@@ -62,8 +63,9 @@ impl Bridge<'_> {
         let mut effects = Effects::default();
         let state = &mut flow.app;
         let panics = state.app.panics;
+        let last = At { frame: state.last_frame, file: flow.constant.file, ..self.at };
         let mut cx = Cx::new(
-            self.at,
+            if self.at.frame == 0 { last } else { self.at },
             carrier,
             (&flow.constant, index),
             (self.limits, self.full),
@@ -168,11 +170,14 @@ impl Handler for Bridge<'_> {
     }
 
     fn close(&mut self, flow: &mut Flow<FlowApp>) {
-        self.at.frame = if self.at.frame == 0 { flow.app.last_frame } else { self.at.frame };
+        // The frame at hand, if any, may be that of another flow.
+        let at = std::mem::replace(&mut self.at.frame, 0);
+        let whole = flow.whole;
         self.with(flow, Side::Orig, |app, cx| {
-            app.close(cx);
+            app.close(whole, cx);
             cx.flush_folds();
         });
+        self.at.frame = at;
     }
 
     fn end(&mut self, flow: &mut Flow<FlowApp>, row: Conn<'_>) {

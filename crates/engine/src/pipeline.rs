@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use capture::Frame;
+use capture::{Frame, Loss};
 use gwcore::time::MINUTE;
 use gwcore::{FlowConst, FlowRef, Key, LimitHits, Limits, Out, Span, Stamp, Ts};
 use packet::{Anomalies, Decoder, Outcome};
@@ -20,6 +20,10 @@ pub trait Source {
     fn next(&mut self) -> Option<Frame<'_>>;
     /// Names of the interfaces met so far.
     fn interfaces(&self) -> &[String];
+    /// Losses that the input told of since the last call.
+    fn losses(&mut self) -> Vec<Loss> {
+        Vec::new()
+    }
 }
 
 impl Source for capture::Merge {
@@ -29,6 +33,9 @@ impl Source for capture::Merge {
     fn interfaces(&self) -> &[String] {
         capture::Merge::interfaces(self)
     }
+    fn losses(&mut self) -> Vec<Loss> {
+        capture::Merge::losses(self)
+    }
 }
 
 impl Source for capture::Single {
@@ -37,6 +44,9 @@ impl Source for capture::Single {
     }
     fn interfaces(&self) -> &[String] {
         capture::Single::interfaces(self)
+    }
+    fn losses(&mut self) -> Vec<Loss> {
+        capture::Single::losses(self)
     }
 }
 
@@ -126,8 +136,11 @@ impl Counts {
     }
 }
 
-/// Frames in a batch at most: bounds the rows and facts that wait for the ordered stage.
+/// Frames in a batch at most.
 const BATCH_FRAMES: usize = 4_096;
+/// Facts in a batch, with as many rows, after which it is full: bounds what waits for the ordered stage. A frame may cause 2,048 of them, so
+/// one worker looks after each frame; for several the next batches have fewer frames.
+const BATCH_FACTS: usize = 1 << 18;
 /// Packet time in a batch at most. What a batch costs whatever it holds (a call a kind and column) is then little beside its rows.
 const BATCH_TIME: i64 = MINUTE;
 /// Bytes of payload in a batch at most: bounds what is copied for other threads.
@@ -186,6 +199,8 @@ trait Lane {
     fn flush(&mut self, last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()>;
     fn panics(&self) -> u64;
     fn bytes(&self) -> usize;
+    /// Facts of the batch so far, as far as they are known here.
+    fn facts(&self) -> usize;
 }
 
 struct Inline {
@@ -204,6 +219,7 @@ impl Lane for Inline {
         match make() {
             Item::Tick { step, now, frames } => self.worker.tick(step, now, frames, &mut self.out),
             Item::Back { step, now, back } => self.worker.back(step, now, back, &mut self.out),
+            Item::Loss { step, loss } => self.worker.lost(step, &loss, &mut self.out),
             Item::Finish { step, now } => self.worker.finish(step, now, &mut self.out),
             Item::Packet { .. } | Item::Stray { .. } => {}
         }
@@ -219,6 +235,9 @@ impl Lane for Inline {
     }
     fn bytes(&self) -> usize {
         0
+    }
+    fn facts(&self) -> usize {
+        self.out.facts.len()
     }
 }
 
@@ -290,6 +309,9 @@ impl Lane for Lanes {
     fn bytes(&self) -> usize {
         self.filling.iter().map(|b| b.arena.len()).sum()
     }
+    fn facts(&self) -> usize {
+        0
+    }
 }
 
 fn run(
@@ -304,6 +326,7 @@ fn run(
     let mut hits = LimitHits::default();
     let mut breaks: VecDeque<Vec<Break>> = VecDeque::from([Vec::new()]);
     let (mut in_batch, mut batch_start, mut last_seq) = (0usize, Ts::default(), 0u64);
+    let mut frames = BATCH_FRAMES;
     let mut since_tick = 0u64;
     while let Some(frame) = source.next() {
         last_seq = frame.seq;
@@ -333,19 +356,24 @@ fn run(
             decoded.anomalies.iter().for_each(|reason| lane.stray(step + 1, &decoded.packet, (reason, "")));
         }
         incomplete(decoder.incomplete(), step + 1, lane);
+        // What is known to be missing is told at the place of the next frame, before anything is concluded there.
+        source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step: step + 2, loss }));
         in_batch += 1;
-        if in_batch >= BATCH_FRAMES || clock.now().since(batch_start) >= BATCH_TIME || lane.bytes() >= BATCH_BYTES {
+        let full = in_batch >= frames || lane.bytes() >= BATCH_BYTES || lane.facts() >= BATCH_FACTS;
+        if full || clock.now().since(batch_start) >= BATCH_TIME {
             in_batch = 0;
             batch_start = clock.now();
             breaks.push_back(Vec::new());
             lane.flush(false, &mut |out| {
                 time_breaks(&mut breaks, out);
                 hits.add(&out.hits);
+                frames = next_frames(frames, out.facts.len());
                 stage.batch(out, Seen { interfaces: source.interfaces(), bytes: counts.bytes })
             })?;
         }
     }
     let (step, now) = (last_seq.saturating_mul(2).saturating_add(2), clock.end());
+    source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step, loss }));
     lane.every(&|| Item::Tick { step, now, frames: since_tick });
     incomplete(decoder.finish(), step + 1, lane);
     lane.every(&|| Item::Finish { step: step + 2, now });
@@ -359,6 +387,15 @@ fn run(
     counts.hits.add(decoder.limit_hits());
     counts.panics = lane.panics();
     Ok(counts)
+}
+
+/// Frames of the next batches, when batches of `frames` give `facts`.
+fn next_frames(frames: usize, facts: usize) -> usize {
+    match facts {
+        BATCH_FACTS.. => (frames.saturating_mul(BATCH_FACTS) / facts).max(BATCH_FRAMES / 64),
+        _ if facts < BATCH_FACTS / 4 => (frames * 2).min(BATCH_FRAMES),
+        _ => frames,
+    }
 }
 
 /// Tells of datagrams that did not become whole, after all else that the frame led to.
@@ -383,5 +420,116 @@ fn time_breaks(breaks: &mut VecDeque<Vec<Break>>, out: &mut Out) {
         out.flows.push(FlowConst { file, vlans: [0xffff; 2], ..FlowConst::default() });
         let stamp = Stamp { key: Key { step, ..Key::default() }, ts: after, frame: 0, flow };
         out.append(stamp, TimeBreak { before, after, step: Span(before.since(after)) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use capture::LinkType;
+    use gwcore::{Body, Fact};
+
+    use super::*;
+
+    /// Frames of one length, a millisecond apart.
+    struct Same(u64, u64);
+
+    impl Source for Same {
+        fn next(&mut self) -> Option<Frame<'_>> {
+            self.0 += 1;
+            let (seq, data) = (self.0 - 1, &[0x99; 60]);
+            let frame = Frame {
+                seq,
+                ts: Ts(seq as i64 * 1_000_000),
+                file: 0,
+                number: self.0,
+                interface: 0,
+                link: LinkType::ETHERNET,
+                wire_len: 60,
+                data,
+            };
+            (self.0 <= self.1).then_some(frame)
+        }
+        fn interfaces(&self) -> &[String] {
+            &[]
+        }
+    }
+
+    /// Gives so many facts a packet; knows how many only if it `looks`.
+    struct Facts {
+        a_packet: usize,
+        looks: bool,
+        out: Out,
+    }
+
+    impl Lane for Facts {
+        fn packet(&mut self, p: &packet::Packet, _: &[u8], _: u8, _: &Anomalies) {
+            let (key, flow) = (Key::default(), FlowRef::default());
+            let fact = || Fact { key, ts: p.ts, frame: 0, flow, body: Body::FlowStart };
+            self.out.facts.extend(std::iter::repeat_with(fact).take(self.a_packet));
+        }
+        fn stray(&mut self, _: u64, _: &packet::Packet, _: (&'static str, &str)) {}
+        fn every(&mut self, _: &dyn Fn() -> Item) {}
+        fn flush(&mut self, _: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
+            sink(&mut self.out)?;
+            self.out.clear();
+            Ok(())
+        }
+        fn panics(&self) -> u64 {
+            0
+        }
+        fn bytes(&self) -> usize {
+            0
+        }
+        fn facts(&self) -> usize {
+            if self.looks { self.out.facts.len() } else { 0 }
+        }
+    }
+
+    /// Facts of each batch.
+    #[derive(Default)]
+    struct Batches(Vec<usize>);
+
+    impl Stage for Batches {
+        fn batch(&mut self, out: &mut Out, _: Seen<'_>) -> std::io::Result<()> {
+            self.0.push(out.facts.len());
+            Ok(())
+        }
+        fn finish(&mut self, _: Key, _: Ts, _: &[String]) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn batches(frames: u64, a_packet: usize, looks: bool) -> Vec<usize> {
+        let options = Options {
+            threads: 1,
+            limits: Limits::default(),
+            full: false,
+            packet: packet::Options::default(),
+            flow: flow::Options::default(),
+        };
+        let mut seen = Batches::default();
+        let mut lane = Facts { a_packet, looks, out: Out::default() };
+        run(&mut Same(0, frames), &options, &mut seen, &mut lane).unwrap();
+        assert_eq!(seen.0.iter().sum::<usize>(), frames as usize * a_packet);
+        seen.0
+    }
+
+    #[test]
+    fn a_batch_holds_few_facts_however_many_a_frame_causes() {
+        assert_eq!(batches(10_000, 1, true), [4_096, 4_096, 1_808]);
+        assert!(batches(4_000, 2_048, true).iter().all(|n| *n <= BATCH_FACTS));
+        // Where nobody can look, only the first batches are large.
+        let blind = batches(12_000, 2_048, false);
+        assert_eq!(blind.first(), Some(&(4_096 * 2_048)));
+        assert!(blind.iter().skip(1).all(|n| *n <= BATCH_FACTS), "{blind:?}");
+    }
+
+    #[test]
+    fn batches_grow_again() {
+        assert_eq!((next_frames(4_096, BATCH_FACTS * 4), next_frames(64, BATCH_FACTS * 4)), (1_024, 64));
+        assert_eq!(
+            (next_frames(1_024, BATCH_FACTS - 1), next_frames(1_024, 0), next_frames(4_096, 0)),
+            (1_024, 2_048, 4_096)
+        );
     }
 }

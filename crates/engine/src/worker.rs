@@ -1,5 +1,6 @@
 //! A worker owns whole shards and runs them over batches; with one thread it is called in place, without queues.
 
+use capture::Loss;
 use flow::Shard;
 use gwcore::{Body, Fact, FlowConst, FlowRef, Key, LimitHits, Limits, Out, Ts};
 use packet::{Anomalies, Packet};
@@ -53,6 +54,7 @@ impl Worker {
                 Item::Stray { step, packet, reason, detail } => self.stray(*step, packet, (reason, detail), out),
                 Item::Tick { step, now, frames } => self.tick(*step, *now, *frames, out),
                 Item::Back { step, now, back } => self.back(*step, *now, *back, out),
+                Item::Loss { step, loss } => self.lost(*step, loss, out),
                 Item::Finish { step, now } => self.finish(*step, *now, out),
             }
         }
@@ -95,6 +97,11 @@ impl Worker {
     pub(crate) fn back(&mut self, step: u64, now: Ts, back: i64, out: &mut Out) {
         self.tell(step, now, Body::TimeBreak { back }, out);
         self.shards.iter_mut().for_each(|(_, s)| s.shift(back.saturating_neg()));
+    }
+
+    /// The capture lost frames.
+    pub(crate) fn lost(&mut self, step: u64, loss: &Loss, out: &mut Out) {
+        self.tell(step, loss.to, Body::Loss { from: loss.from, lost: loss.lost, seen: loss.seen }, out);
     }
 
     /// A fact about the whole input: the worker of the first shard tells it, before anything that shards say at this place.

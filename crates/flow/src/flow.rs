@@ -54,6 +54,8 @@ pub struct Flow<A> {
     pub tunnel: &'static str,
     /// For TCP: whether the stream of each side (originator first) is known from its first byte. False in mid-stream.
     pub from_start: [bool; 2],
+    /// For TCP, when the flow ends: whether each side (originator first) was heard without a gap up to its FIN.
+    pub whole: [bool; 2],
 }
 
 /// The packet that bytes came in.

@@ -170,6 +170,7 @@ impl<A: Default> Shard<A> {
             wake: None,
             tunnel: p.tunnel,
             from_start: [false; 2],
+            whole: [false; 2],
         };
         self.serial += 1;
         let receivers = [flow.constant.dst, flow.constant.src];
@@ -376,6 +377,7 @@ impl<A: Default> Shard<A> {
         let Some(mut e) = self.table.remove(slot) else { return };
         if let Kind::Tcp(tcp) = &mut e.kind {
             tcp.finish(e.touched, &mut e.history, &mut self.budget, &mut e.flow, h);
+            e.flow.whole = tcp.are_whole();
         }
         h.close(&mut e.flow);
         let history = e.history;

@@ -158,6 +158,11 @@ impl Stream {
         }
     }
 
+    /// Whether every byte up to the FIN was heard.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.missed == 0 && self.fin.is_some_and(|fin| self.next >= fin)
+    }
+
     /// Whether the receiver has acknowledged the FIN, so that data past it cannot be read by anyone.
     pub(crate) fn is_finished_before(&self, offset: i64) -> bool {
         self.fin.is_some_and(|fin| offset >= fin && self.acked > fin)

@@ -496,6 +496,11 @@ impl Tcp {
         }
     }
 
+    /// Whether each side was heard up to its FIN, without a gap, from wherever it was picked up.
+    pub(crate) fn are_whole(&self) -> [bool; 2] {
+        self.ends.each_ref().map(|e| e.fin && e.state == State::Closed && e.stream.is_whole())
+    }
+
     pub(crate) fn missed(&self) -> u64 {
         self.ends[0].stream.missed.saturating_add(self.ends[1].stream.missed)
     }

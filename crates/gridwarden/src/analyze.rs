@@ -1,12 +1,13 @@
 //! `gridwarden analyze`: captures in; records, devices, findings and a summary out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use capture::{FileReport, Inputs, Merge, Single, Status};
-use detect::Device;
+use detect::{Change, Device, Setup};
 use engine::{Counts, Options};
 use gwcore::{Finding, Limits, Names, Severity, Sink};
 use report::{FileSummary, Overview, Summary, Watch};
@@ -15,7 +16,7 @@ use crate::cli::{Analyze, Checksums, Detail, Logs};
 use crate::knowledge;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
-use crate::write;
+use crate::{origin, write};
 
 /// Runs it; the exit code says what was found (design §4).
 pub fn run(args: &Analyze) -> anyhow::Result<u8> {
@@ -27,14 +28,17 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     let limits = Limits::scaled(args.limits_divisor);
     let inputs = Inputs::find(&args.paths, &limits);
     let dir = output(args)?;
-    let world = analyze(args, &limits, &inputs, &dir)?;
+    let setup = knowledge::setup(args, &limits)?;
+    let world = analyze(args, &setup, &inputs, &dir)?;
     let mut summary = summarise(args, &inputs, &world);
     summary.seconds = started.elapsed().as_secs_f64();
     write::alerts(&dir, &world.findings)?;
     write::assets(&dir, &world.devices)?;
+    write::changes(&dir, &world.changes)?;
     write::summary(&dir, &summary)?;
     if let Some(path) = &args.report {
-        write::report(path, &summary, &world.devices, &world.findings, world.overview.as_ref())?;
+        let origin = origin::of(args, &inputs, &world.reports, &world.interfaces, &dir, &setup);
+        write::report(path, &summary, (&world.devices, &world.findings), world.overview.as_ref(), &origin)?;
     }
     say(args, &dir, &summary, &world)?;
     Ok(exit_code(&summary, &world))
@@ -44,59 +48,63 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
 #[derive(Default)]
 struct World {
     devices: Vec<(Option<String>, Device)>,
+    changes: Vec<(Option<String>, Change)>,
     findings: Vec<(Option<String>, Finding)>,
     counts: Vec<Counts>,
     reports: Vec<FileReport>,
+    /// Names that the captures give their interfaces.
+    interfaces: Vec<String>,
     tally: Tally,
     /// For the report, where the input is one world.
     overview: Option<Overview>,
 }
 
-fn analyze(args: &Analyze, limits: &Limits, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
+fn analyze(args: &Analyze, setup: &Setup, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
+    let limits = &setup.limits;
     let options = options(args, limits);
-    let setup = knowledge::setup(args, limits)?;
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
     let sizes = inputs.list.iter().filter_map(|i| std::fs::metadata(&i.path).ok()).map(|m| m.len());
     let progress = Progress::new(sizes.sum(), args.quiet);
     let mut world = World::default();
-    let mut interfaces: Vec<String> = Vec::new();
     let chosen = (&args.only[..], &args.without[..]);
     if args.separate {
         for (index, input) in inputs.list.iter().enumerate().filter(|(_, i)| matches!(i.status, Status::Capture)) {
             let Some(mut source) = Single::open(inputs, index, limits) else { continue };
             let names = (&files[..], &shared[..]);
-            let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
+            let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
-            let (devices, findings, _) = stage.result(counts.span);
+            let (inventory, findings, _) = stage.result(counts.span);
             let file = Some(input.path.display().to_string());
-            world.devices.extend(devices.into_iter().map(|d| (file.clone(), d)));
+            world.devices.extend(inventory.devices.into_iter().map(|d| (file.clone(), d)));
+            world.changes.extend(inventory.changes.into_iter().map(|c| (file.clone(), c)));
             world.findings.extend(findings.into_iter().map(|f| (file.clone(), f)));
             world.tally.bytes_done += counts.bytes;
             world.counts.push(counts);
-            interfaces = source.interfaces().to_vec();
+            world.interfaces = source.interfaces().to_vec();
             world.reports.extend(source.finish());
         }
         world.findings.sort_by(|a, b| (a.1.ts, &a.1.id, &a.0).cmp(&(b.1.ts, &b.1.id, &b.0)));
     } else {
         let mut source = Merge::open(inputs, limits);
         let names = (&files[..], &shared[..]);
-        let mut stage = Platform::new(&setup, chosen, &mut sinks, names, &mut world.tally, &progress);
+        let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
         stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
-        let (devices, findings, overview) = stage.result(counts.span);
+        let (inventory, findings, overview) = stage.result(counts.span);
         world.overview = overview;
-        world.devices.extend(devices.into_iter().map(|d| (None, d)));
+        world.devices.extend(inventory.devices.into_iter().map(|d| (None, d)));
+        world.changes.extend(inventory.changes.into_iter().map(|c| (None, c)));
         world.findings.extend(findings.into_iter().map(|f| (None, f)));
         world.counts.push(counts);
-        interfaces = source.interfaces().to_vec();
+        world.interfaces = source.interfaces().to_vec();
         world.tally.hits.add(source.hits());
         world.reports = source.finish();
     }
-    let names = Names { files: &files, interfaces: &interfaces };
+    let names = Names { files: &files, interfaces: &world.interfaces };
     for sink in &mut sinks {
         sink.finish(names).with_context(|| format!("cannot write to `{}`", dir.display()))?;
     }
@@ -228,6 +236,10 @@ fn summarise(args: &Analyze, inputs: &Inputs, world: &World) -> Summary {
         for (reason, n) in &f.reasons {
             *s.reasons.entry(reason.clone()).or_default() += n;
         }
+        for (who, n) in &f.lost {
+            let sum = s.lost.entry(who).or_default();
+            *sum = sum.saturating_add(*n);
+        }
     }
     s
 }
@@ -254,6 +266,7 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
         f.format = r.format.map(|x| format!("{x:?}").to_lowercase());
         f.bytes = r.bytes;
         f.truncated = r.truncated.is_some();
+        f.lost = lost(&r.lost);
         if r.failed() {
             f.status = if r.frames > 0 { "damaged" } else { "unreadable" };
             let (reason, remedy) = (r.reason().unwrap_or_default(), r.remedy().unwrap_or_default());
@@ -261,6 +274,12 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
         }
     }
     f
+}
+
+/// Frames lost before they were captured, by who counted them.
+fn lost(lost: &capture::Lost) -> BTreeMap<&'static str, u64> {
+    let all = [("interface", lost.interface), ("system", lost.system), ("between_packets", lost.between)];
+    all.into_iter().filter(|(_, n)| *n > 0).collect()
 }
 
 fn say(args: &Analyze, dir: &Path, summary: &Summary, world: &World) -> anyhow::Result<()> {
@@ -277,7 +296,10 @@ fn say(args: &Analyze, dir: &Path, summary: &Summary, world: &World) -> anyhow::
         let devices: Vec<Device> = world.devices.iter().map(|d| d.1.clone()).collect();
         let findings: Vec<Finding> = world.findings.iter().map(|f| f.1.clone()).collect();
         let report = args.report.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
-        let next = format!("less {}", dir.join("alerts.ndjson").display());
+        let next = match &args.report {
+            Some(_) => format!("less {}", dir.join("alerts.ndjson").display()),
+            None => format!("the same with --report report.html, or less {}", dir.join("alerts.ndjson").display()),
+        };
         for line in report::page(summary, &devices, &findings, &report, &next) {
             println!("{line}");
         }

@@ -83,7 +83,7 @@ pub struct Analyze {
     /// What is declared of the site (TOML): names, roles, masters, point lists.
     #[arg(long)]
     pub site: Option<PathBuf>,
-    /// Declared work (CSV: start,end,asset,reason): alarms in it speak one step lower.
+    /// Declared work (CSV: start,end,asset,reason; times in RFC 3339 or seconds since 1970): alarms in it speak one step lower.
     #[arg(long)]
     pub maintenance: Option<PathBuf>,
     /// Writes a report for people (HTML).
@@ -106,7 +106,7 @@ pub struct Analyze {
 /// Learns what is normal from captures, and says what that is worth.
 #[derive(Args, Clone)]
 pub struct Learn {
-    /// Capture files or folders; they are read several times.
+    /// Capture files or folders, or - for standard input. They are read several times: what is no file is copied beside the baseline first.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
     /// The baseline to write.
@@ -115,12 +115,16 @@ pub struct Learn {
     /// Adds to the baseline that is there, rather than beginning anew.
     #[arg(long)]
     pub add: bool,
-    /// What not to learn: windows (CSV: start,end,asset,reason), or frames of the one input (CSV: frame,label; all but benign ones).
+    /// What not to learn: windows (CSV: start,end,asset,reason; times in RFC 3339 or seconds since 1970), or frames of the one input (CSV:
+    /// frame,label; all but benign ones).
     #[arg(long)]
     pub exclude: Vec<PathBuf>,
     /// Learns what would be left out as suspicious: an item as listed, or `all`.
     #[arg(long, value_delimiter = ',')]
     pub accept: Vec<String>,
+    /// Writes what the baseline is worth as a page to read before it is approved (HTML).
+    #[arg(long)]
+    pub report: Option<PathBuf>,
     /// Worker threads; 0 takes the machine's.
     #[arg(short = 'j', long, default_value_t = 0)]
     pub threads: usize,

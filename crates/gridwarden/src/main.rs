@@ -8,6 +8,7 @@ mod demo;
 mod detectors;
 mod knowledge;
 mod learn;
+mod origin;
 mod platform;
 mod progress;
 mod prove;

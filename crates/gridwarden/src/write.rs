@@ -4,9 +4,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use detect::Device;
+use detect::{Change, Device};
 use gwcore::Finding;
-use report::{Overview, Summary};
+use report::{Origin, Overview, Summary};
 use serde::Serialize;
 
 /// A line with the file its world was made of, where each file is one.
@@ -28,6 +28,11 @@ pub fn assets(dir: &Path, devices: &[(Option<String>, Device)]) -> anyhow::Resul
     lines(&dir.join("assets.ndjson"), devices)
 }
 
+/// `asset-changes.ndjson`: which devices became one, which one became several.
+pub fn changes(dir: &Path, changes: &[(Option<String>, Change)]) -> anyhow::Result<()> {
+    lines(&dir.join("asset-changes.ndjson"), changes)
+}
+
 /// `summary.json`.
 pub fn summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
     let path = dir.join("summary.json");
@@ -35,17 +40,20 @@ pub fn summary(dir: &Path, summary: &Summary) -> anyhow::Result<()> {
     std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// Devices and findings with the file of their world.
+type Told<'a> = (&'a [(Option<String>, Device)], &'a [(Option<String>, Finding)]);
+
 /// The report for people.
 pub fn report(
     path: &Path,
     summary: &Summary,
-    devices: &[(Option<String>, Device)],
-    findings: &[(Option<String>, Finding)],
+    (devices, findings): Told<'_>,
     overview: Option<&Overview>,
+    origin: &Origin,
 ) -> anyhow::Result<()> {
     let devices: Vec<Device> = devices.iter().map(|d| d.1.clone()).collect();
     let findings: Vec<Finding> = findings.iter().map(|f| f.1.clone()).collect();
-    let page = report::html(summary, &devices, &findings, overview);
+    let page = report::html(&report::Page { summary, devices: &devices, findings: &findings, overview, origin });
     std::fs::write(path, page).with_context(|| format!("cannot write `{}`", path.display()))
 }
 

@@ -21,6 +21,7 @@ mod link;
 pub mod lldp;
 pub mod nd;
 mod network;
+mod nflog;
 mod outcome;
 mod packet;
 pub mod stp;

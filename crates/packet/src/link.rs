@@ -1,4 +1,4 @@
-//! Link headers: Ethernet with its tags and trailers, LLC, cooked, loopback, PPP, PPPoE, MPLS and RTAC serial.
+//! Link headers: Ethernet with its tags and trailers, LLC, cooked, loopback, PPP, frame relay, PPPoE, MPLS and RTAC serial.
 
 use capture::LinkType;
 use gwcore::Mac;
@@ -19,7 +19,9 @@ impl Walk {
             LinkType::ETHERNET => Next::Ethernet,
             LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => Next::Ip,
             LinkType::NULL | LinkType::LOOP => self.loopback(c),
-            LinkType::PPP | LinkType::PPP_HDLC => self.ppp_frame(c),
+            LinkType::PPP | LinkType::PPP_HDLC | LinkType::CISCO_HDLC => self.ppp_frame(c),
+            LinkType::FRAME_RELAY => self.frame_relay(c),
+            LinkType::NFLOG => self.nflog(c),
             LinkType::LINUX_SLL => self.cooked(c),
             LinkType::LINUX_SLL2 => self.cooked2(c),
             LinkType::RTAC_SERIAL => self.rtac(c),
@@ -190,6 +192,36 @@ impl Walk {
                 Next::Ethertype(u16::from_be_bytes(kind))
             }
             _ => Next::Ppp,
+        }
+    }
+
+    /// Frame relay: an address of two to four bytes, then a network layer id (RFC 2427 §4) or Cisco's EtherType.
+    fn frame_relay(&mut self, c: &mut Cursor<'_>) -> Next {
+        let address = c.rest().iter().take(4).position(|b| b & 1 == 1);
+        let Some(address) = address.filter(|last| *last > 0) else { return Next::Undecoded("bad_frame_relay_address") };
+        c.skip(address + 1);
+        if c.rest().first() != Some(&3) {
+            let Some(kind) = be16(c.rest(), 0) else { return Next::Undecoded("truncated_frame_relay") };
+            c.skip(2);
+            return if kind > 1_500 { Next::Ethertype(kind) } else { self.opaque() };
+        }
+        // A byte of padding may follow the control byte.
+        c.skip(if c.rest().get(1) == Some(&0) { 2 } else { 1 });
+        match *c.rest() {
+            [0xcc | 0x8e, ..] => {
+                c.skip(1);
+                Next::Ip
+            }
+            [0x80, 0, 0, 0, k0, k1, ..] => {
+                c.skip(6);
+                Next::Ethertype(u16::from_be_bytes([k0, k1]))
+            }
+            // A bridged Ethernet frame, with its check sequence at the end or without.
+            [0x80, 0, 0x80, 0xc2, 0, 1 | 7, ..] => {
+                c.skip(6);
+                Next::Ethernet
+            }
+            _ => self.opaque(),
         }
     }
 

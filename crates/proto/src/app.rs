@@ -140,20 +140,40 @@ impl<P: ParserSet> App<P> {
         }
     }
 
-    /// The flow is over.
-    pub fn close(&mut self, cx: &mut Cx<'_>) {
+    /// The flow is over. `whole` tells of each side whether it was heard without a gap to the end that it announced: what then is left of
+    /// a message is one that its sender did not finish, not one that the capture cut.
+    pub fn close(&mut self, whole: [bool; 2], cx: &mut Cx<'_>) {
         if let (State::Probing, Carrier::Stream) = (&self.state, cx.carrier) {
             self.settle(cx, true);
         }
+        let told = cx.anomalies();
         self.call(cx, |p, cx| {
             p.close(cx);
             Step::Done
         });
+        if cx.anomalies() == told {
+            self.unfinished(whole, cx);
+        }
         self.serve_children(cx);
         for (_, mut child) in std::mem::take(&mut self.children) {
-            child.close(cx);
+            child.close([false; 2], cx);
         }
         self.give_up();
+    }
+
+    /// Says of each side that ended within a message that it did; a parser that had more to say about it has done so.
+    fn unfinished(&mut self, whole: [bool; 2], cx: &mut Cx<'_>) {
+        if !matches!((&self.state, cx.carrier), (State::Active(_), Carrier::Stream)) {
+            return;
+        }
+        for dir in [Dir::Orig, Dir::Resp] {
+            let side = &self.sides[dir.index()];
+            if whole[dir.index()] && !side.lost && !side.buffer.is_empty() {
+                let detail = format!("{} bytes of a message", side.buffer.len());
+                cx.dir = dir;
+                cx.anomaly(self.service, "message_unfinished", detail.as_bytes());
+            }
+        }
     }
 
     fn give_up(&mut self) {

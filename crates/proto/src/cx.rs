@@ -167,6 +167,11 @@ impl<'a> Cx<'a> {
         self.fact(Body::Anomaly { proto, reason });
     }
 
+    /// Anomalies of this flow so far.
+    pub(crate) fn anomalies(&self) -> u64 {
+        self.folds.0.iter().map(|f| f.2).sum()
+    }
+
     /// Writes the counts of anomalies folded away; the harness calls it at the end of the flow.
     pub fn flush_folds(&mut self) {
         let fold = self.limits.get(Limit::AnomalyFold) as u64;

@@ -108,10 +108,19 @@ impl<P: ParserSet> Bench<P> {
         self
     }
 
-    /// The flow ends.
+    /// The flow ends: nothing more was heard of it.
     pub fn close(&mut self) -> &mut Self {
+        self.end([false; 2])
+    }
+
+    /// The flow ends: both sides said that they are done.
+    pub fn finish(&mut self) -> &mut Self {
+        self.end([true; 2])
+    }
+
+    fn end(&mut self, whole: [bool; 2]) -> &mut Self {
         self.step(|app, cx| {
-            app.close(cx);
+            app.close(whole, cx);
             cx.flush_folds();
         })
     }

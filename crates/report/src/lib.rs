@@ -2,12 +2,22 @@
 //! every edge and never trusted to be a name, a link or markup.
 #![deny(missing_docs)]
 
+mod commands;
+mod feed;
+mod groups;
 mod html;
+mod names;
+mod origin;
 mod overview;
 mod summary;
 mod terminal;
+#[cfg(test)]
+mod testing;
 
-pub use html::html;
+pub use commands::Command;
+pub use feed::Feed;
+pub use html::{Learned, Page, html, learned};
+pub use origin::{Ground, Hashed, Input, Origin, Ran};
 pub use overview::{Overview, PointSeen, Talk, Watch};
 pub use summary::{FileSummary, Summary};
 pub use terminal::{page, plain};

@@ -1,9 +1,14 @@
-//! What the report draws beside findings: who talks to whom, which points there are, and when there was activity. Collected from facts.
+//! What the report shows beside findings: who talks to whom, which points there are, what was commanded, when there was activity and when
+//! there was none. Collected from facts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use detect::Inventory;
+use detect::{Declared, Inventory, Site};
 use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Limits, Mac, OpClass, PointId, Sample, Table, Ts};
+
+use crate::commands::{Asked, Came, Command, Commands, address, function};
+use crate::feed::Feed;
 
 /// Steps of the activity line; a capture of any length is drawn with 60 to 120 of them.
 const STEPS: usize = 120;
@@ -11,7 +16,7 @@ const STEPS: usize = 120;
 const FIRST_STEP: i64 = 1_000_000_000;
 
 /// One end of a conversation on the wire.
-type End = (Mac, Addr);
+pub(crate) type End = (Mac, Addr);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct TalkKey {
@@ -44,12 +49,16 @@ struct Values {
     min: f64,
     max: f64,
     bad: u64,
+    /// Last value that was read or reported.
+    read: Option<f64>,
 }
 
 /// Collects while facts pass by.
 pub struct Watch {
     talks: Table<TalkKey, Seen>,
     points: Table<PointKey, Values>,
+    commands: Commands,
+    feed: Feed,
     activity: Activity,
     limits: [usize; 2],
     /// Limits hit.
@@ -86,12 +95,14 @@ pub struct PointSeen {
     pub proto: &'static str,
     /// Which point.
     pub point: PointId,
+    /// What the site calls it; empty where it does not.
+    pub name: String,
     /// Values read or reported.
     pub reads: u64,
     /// Values written or commanded.
     pub writes: u64,
-    /// First, last, smallest and largest value.
-    pub values: [f64; 4],
+    /// First, last, smallest and largest value, in the site's words.
+    pub values: [String; 4],
     /// Values of bad quality.
     pub bad: u64,
 }
@@ -103,6 +114,10 @@ pub struct Overview {
     pub talks: Vec<Talk>,
     /// By server, protocol and address.
     pub points: Vec<PointSeen>,
+    /// By time.
+    pub commands: Vec<Command>,
+    /// What is missing of the capture.
+    pub feed: Feed,
     /// Begin of the activity line.
     pub start: Ts,
     /// Width of its steps in ns.
@@ -119,6 +134,8 @@ impl Watch {
         Watch {
             talks: Table::default(),
             points: Table::default(),
+            commands: Commands::new(limits.get(Limit::ReportCommands)),
+            feed: Feed::default(),
             activity: Activity { start: None, step: FIRST_STEP, counts: Vec::new() },
             limits: [limits.get(Limit::ReportTalks), limits.get(Limit::ReportPoints)],
             hits: LimitHits::default(),
@@ -150,10 +167,14 @@ impl Watch {
                 seen.conversations += 1;
                 seen.packets = seen.packets.saturating_add(packets[0]).saturating_add(packets[1]);
                 seen.bytes = seen.bytes.saturating_add(bytes[0]).saturating_add(bytes[1]);
-                seen.one_sided += u64::from(packets.contains(&0) && !resp.1.is_multicast());
+                seen.one_sided += u64::from(packets.contains(&0) && !is_group(resp));
             }
-            Body::Op(op) if !op.is_answer => {
+            Body::Op(op) if op.is_answer => self.commands.answered(op, (receiver, sender)),
+            Body::Op(op) => {
                 self.activity.at(fact.ts);
+                let point = op.point.map(|point| PointKey { proto: op.proto, server: receiver, point });
+                let before = point.and_then(|key| self.points.get(&key)).and_then(|v| v.read);
+                self.commands.asked((fact, flow), op, (sender, receiver), before, &mut self.hits);
                 if !matches!(op.class, OpClass::Read | OpClass::Identify | OpClass::Other)
                     && let Some(seen) = self.talk(TalkKey { client: sender, server: receiver, proto: op.proto })
                 {
@@ -162,8 +183,11 @@ impl Watch {
             }
             Body::Sample(sample) => {
                 self.activity.at(fact.ts);
-                self.sample(sample, if sample.write { receiver } else { sender });
+                self.sample(fact.ts, sample, if sample.write { receiver } else { sender });
             }
+            Body::Tick { .. } => self.feed.tick(fact.ts),
+            Body::TimeBreak { .. } => self.feed.back(fact.ts),
+            Body::Gap { missing } => self.feed.gap(*missing),
             _ => {}
         }
     }
@@ -176,7 +200,10 @@ impl Watch {
         Some(self.talks.entry(key).or_default())
     }
 
-    fn sample(&mut self, s: &Sample, server: End) {
+    fn sample(&mut self, ts: Ts, s: &Sample, server: End) {
+        if !s.write {
+            self.commands.read(s.proto, server, s.point, ts, s.value);
+        }
         let key = PointKey { proto: s.proto, server, point: s.point };
         if self.points.len() >= self.limits[1] && !self.points.contains_key(&key) {
             self.hits.hit(Limit::ReportPoints);
@@ -190,63 +217,128 @@ impl Watch {
             min: s.value,
             max: s.value,
             bad: 0,
+            read: None,
         });
+        if !s.write {
+            v.read = Some(s.value);
+        }
         *(if s.write { &mut v.writes } else { &mut v.reads }) += 1;
         (v.last, v.min, v.max) = (s.value, v.min.min(s.value), v.max.max(s.value));
         v.bad += u64::from(!s.good);
     }
 
-    /// What was collected, with the devices named as the inventory does; `span` is the first and last packet.
-    pub fn finish(self, inventory: &Inventory, span: Option<(Ts, Ts)>) -> Overview {
-        let name = |(mac, addr): End| match inventory.id(mac, addr) {
-            Some(id) => id.to_owned(),
-            None if addr.is_none() => mac.to_string(),
-            None => addr.to_string(),
-        };
-        let mut talks: BTreeMap<(String, String, &'static str), Talk> = BTreeMap::new();
-        for (k, seen) in self.talks {
-            let (client, server) = (name(k.client), name(k.server));
-            let talk = talks.entry((client.clone(), server.clone(), k.proto)).or_insert(Talk {
-                client,
-                server,
-                proto: k.proto,
-                conversations: 0,
-                packets: 0,
-                bytes: 0,
-                commands: 0,
-                one_sided: 0,
-            });
-            talk.conversations += seen.conversations;
-            talk.packets = talk.packets.saturating_add(seen.packets);
-            talk.bytes = talk.bytes.saturating_add(seen.bytes);
-            talk.commands += seen.commands;
-            talk.one_sided += seen.one_sided;
-        }
-        let mut talks: Vec<Talk> = talks.into_values().collect();
-        talks.sort_by_key(|t| std::cmp::Reverse(t.packets));
-        let mut points: Vec<PointSeen> = self
-            .points
-            .into_iter()
-            .map(|(k, v)| PointSeen {
-                server: name(k.server),
-                proto: k.proto,
-                point: k.point,
-                reads: v.reads,
-                writes: v.writes,
-                values: [v.first, v.last, v.min, v.max],
-                bad: v.bad,
-            })
-            .collect();
+    /// What was collected, with the devices named as the inventory does and points as the site does; `files` are the captures by index,
+    /// `span` is the first and last packet.
+    pub fn finish(self, inventory: &Inventory, site: &Site, files: &[Arc<str>], span: Option<(Ts, Ts)>) -> Overview {
+        let words = Words { inventory, site, files };
+        let mut points: Vec<PointSeen> = self.points.into_iter().map(|(k, v)| words.point(&k, &v)).collect();
         points.sort_by(|a, b| (&a.server, a.proto, a.point).cmp(&(&b.server, b.proto, b.point)));
         Overview {
-            talks,
+            talks: talks(self.talks, &words),
             points,
+            commands: self.commands.finish().iter().map(|(asked, came)| words.command(asked, came)).collect(),
+            feed: self.feed,
             start: self.activity.start.unwrap_or_default(),
             step: self.activity.step,
             activity: self.activity.counts,
             span,
         }
     }
+}
+
+fn talks(seen: Table<TalkKey, Seen>, words: &Words<'_>) -> Vec<Talk> {
+    let mut talks: BTreeMap<(String, String, &'static str), Talk> = BTreeMap::new();
+    for (k, seen) in seen {
+        let (client, server) = (words.name(k.client), words.name(k.server));
+        let talk = talks.entry((client.clone(), server.clone(), k.proto)).or_insert(Talk {
+            client,
+            server,
+            proto: k.proto,
+            conversations: 0,
+            packets: 0,
+            bytes: 0,
+            commands: 0,
+            one_sided: 0,
+        });
+        talk.conversations += seen.conversations;
+        talk.packets = talk.packets.saturating_add(seen.packets);
+        talk.bytes = talk.bytes.saturating_add(seen.bytes);
+        talk.commands += seen.commands;
+        talk.one_sided += seen.one_sided;
+    }
+    let mut talks: Vec<Talk> = talks.into_values().collect();
+    talks.sort_by_key(|t| std::cmp::Reverse(t.packets));
+    talks
+}
+
+/// Ends and points in the words of inventory and site.
+struct Words<'a> {
+    inventory: &'a Inventory,
+    site: &'a Site,
+    files: &'a [Arc<str>],
+}
+
+impl Words<'_> {
+    fn name(&self, (mac, addr): End) -> String {
+        self.inventory.id(mac, addr).map_or_else(|| address((mac, addr)), str::to_owned)
+    }
+
+    fn declared(&self, (mac, addr): End) -> Option<&Declared> {
+        self.site.declared([addr.to_string().as_str(), mac.to_string().as_str()])
+    }
+
+    fn say(&self, server: End, proto: &str, point: PointId, value: f64) -> String {
+        let declared = self.declared(server).and_then(|d| d.point(proto, point));
+        declared.map_or_else(|| crate::html::value(value), |p| p.say(value))
+    }
+
+    fn point(&self, k: &PointKey, v: &Values) -> PointSeen {
+        let declared = self.declared(k.server).and_then(|d| d.point(k.proto, k.point));
+        PointSeen {
+            server: self.name(k.server),
+            proto: k.proto,
+            point: k.point,
+            name: declared.map(|p| p.name.clone()).unwrap_or_default(),
+            reads: v.reads,
+            writes: v.writes,
+            values: [v.first, v.last, v.min, v.max].map(|value| self.say(k.server, k.proto, k.point, value)),
+            bad: v.bad,
+        }
+    }
+
+    fn command(&self, asked: &Asked, came: &Came) -> Command {
+        let Asked { device, proto, .. } = *asked;
+        let say = |v| asked.point.map_or_else(|| crate::html::value(v), |p| self.say(device, proto, p, v));
+        let place = |p: PointId| {
+            let address = format!("{} {} of unit {}", p.table.replace('_', " "), p.address, p.unit);
+            match self.declared(device).and_then(|d| d.point(proto, p)) {
+                Some(declared) => format!("{} ({address})", declared.name),
+                None => address,
+            }
+        };
+        let action = if asked.action.is_empty() { String::new() } else { format!(" ({})", asked.action) };
+        Command {
+            source: self.name(asked.source),
+            device: self.name(device),
+            proto,
+            name: format!("{}{action}", function(asked.name)),
+            class: asked.class,
+            point: asked.point.map(place).unwrap_or_default(),
+            values: came.values.map(|(first, last)| (say(first), say(last))),
+            span: (came.first, came.last),
+            count: came.count,
+            accepted: came.accepted,
+            refused: (came.refused, came.reason),
+            before: came.before.map(say),
+            after: came.after.map(|(ts, v)| (ts, say(v))),
+            packet: (self.files.get(came.file as usize).map(|f| f.to_string()).unwrap_or_default(), came.frame),
+        }
+    }
+}
+
+/// Whether nobody answers for an end: a group, or all.
+fn is_group((mac, addr): End) -> bool {
+    addr.is_multicast() || mac.is_group()
 }
 
 /// Counts per step of time; the steps double whenever the line grows too long.

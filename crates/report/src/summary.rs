@@ -24,6 +24,10 @@ pub struct FileSummary {
     pub bytes: u64,
     /// Frames of which not all was captured (snap length); what is missing of a TCP stream is a gap.
     pub cut_by_snaplen: u64,
+    /// Frames that the file says were lost before they were captured: by the `interface`, by the `system` (pcapng statistics), and
+    /// `between_packets` (counts in packet blocks, which tell of the same losses).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost: BTreeMap<&'static str, u64>,
     /// The last record was cut off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -49,6 +53,9 @@ pub struct Summary {
     pub reasons: BTreeMap<String, u64>,
     /// Frames of which not all was captured.
     pub cut_by_snaplen: u64,
+    /// Frames that the files say were lost before they were captured, as in each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost: BTreeMap<&'static str, u64>,
     /// Bytes of frames on the wire.
     pub bytes: u64,
     /// First frame, RFC 3339.

@@ -4,22 +4,29 @@ use detect::Device;
 use gwcore::{Finding, Severity};
 
 use crate::Summary;
+use crate::groups::groups;
+use crate::html::cut;
 
 /// Lines a page has at most.
 const LINES: usize = 30;
 /// Findings shown.
 const FINDINGS: usize = 5;
+/// Files with a problem shown.
+const PROBLEMS: usize = 3;
+/// Characters of a sentence or path; `alerts.ndjson` and `summary.json` have it whole.
+const WIDTH: usize = 160;
 
 /// The page as lines without colour or control characters.
 pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str, next: &str) -> Vec<String> {
     let mut lines = vec![headline(s), span(s)];
-    lines.extend(
-        s.files
-            .iter()
-            .filter(|f| f.problem.is_some())
-            .take(3)
-            .map(|f| format!("  {}: {}", plain(&f.path), plain(f.problem.as_deref().unwrap_or_default()))),
-    );
+    let problems: Vec<_> = s.files.iter().filter(|f| f.problem.is_some()).collect();
+    lines.extend(problems.iter().take(PROBLEMS).map(|f| {
+        let problem = f.problem.as_deref().unwrap_or_default();
+        format!("  {}: {}", plain(&cut(&f.path, WIDTH)), plain(&cut(problem, WIDTH)))
+    }));
+    if problems.len() > PROBLEMS {
+        lines.push(format!("  … {} more files with a problem", number((problems.len() - PROBLEMS) as u64)));
+    }
     lines.push(not_decoded(s));
     if s.cut_by_snaplen > 0 {
         lines.push(format!(
@@ -27,6 +34,10 @@ pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str,
             number(s.cut_by_snaplen),
             number(s.frames)
         ));
+    }
+    if !s.lost.is_empty() {
+        let told = listed(s.lost.iter().map(|(who, n)| (*who, *n)), 3);
+        lines.push(format!("Lost before they were captured, as the files say: {told}"));
     }
     lines.push(String::new());
     lines.push(format!("Devices: {}", by_role(devices)));
@@ -45,14 +56,14 @@ pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str,
         lines.push(format!("Limits reached: {}", listed(s.drops.iter().map(|(k, n)| (k.as_str(), *n)), 5)));
     }
     lines.push(String::new());
-    lines.push(format!("Findings: {}", severities(s)));
+    lines.push(format!("Findings: {}{}", severities(s), around(findings, devices)));
     let mut worst: Vec<&Finding> = findings.iter().collect();
     worst.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.ts.cmp(&b.ts)).then(a.id.cmp(&b.id)));
     for f in worst.iter().take(FINDINGS) {
-        lines.push(format!("  {:<8} {} ({})", f.severity.name(), plain(&f.why), times(f.count)));
+        lines.push(format!("  {:<8} {} ({})", f.severity.name(), plain(&cut(&f.why, WIDTH)), times(f.count)));
     }
     if worst.len() > FINDINGS {
-        lines.push(format!("  … {} more", worst.len() - FINDINGS));
+        lines.push(format!("  … {} more", number((worst.len() - FINDINGS) as u64)));
     }
     lines.push(String::new());
     if !report.is_empty() {
@@ -79,8 +90,8 @@ pub fn plain(text: &str) -> String {
 }
 
 fn headline(s: &Summary) -> String {
-    let read = s.files.iter().filter(|f| f.frames > 0).count();
-    let files = if read == 1 { "1 file".to_owned() } else { format!("{read} files") };
+    let read = s.files.iter().filter(|f| matches!(f.status, "read" | "damaged")).count();
+    let files = if read == 1 { "1 file".to_owned() } else { format!("{} files", number(read as u64)) };
     format!("{files}, {} packets, {} on the wire, {} conversations", number(s.frames), bytes(s.bytes), {
         number(s.records.get("conn").copied().unwrap_or(0))
     })
@@ -92,11 +103,14 @@ fn span(s: &Summary) -> String {
             let cut = |t: &str| t.get(..19).unwrap_or(t).replace('T', " ");
             format!("{} to {} UTC ({})", cut(a), cut(b), duration(s.span_seconds))
         }
-        _ => "nothing was read".to_owned(),
+        _ => "no time to tell".to_owned(),
     }
 }
 
 fn not_decoded(s: &Summary) -> String {
+    if s.frames == 0 {
+        return "No packet was read: nothing is known of this network.".to_owned();
+    }
     if s.decoded == s.frames {
         return "Every packet was decoded to its conversation.".to_owned();
     }
@@ -134,6 +148,14 @@ fn severities(s: &Summary) -> String {
         .filter_map(|v| s.findings.get(v.name()).filter(|n| **n > 0).map(|n| format!("{n} {}", v.name())))
         .collect();
     if said.is_empty() { "none".to_owned() } else { said.join(", ") }
+}
+
+/// Around which device most alarms are, where it is more than one.
+fn around(findings: &[Finding], devices: &[Device]) -> String {
+    let groups = groups(findings, devices);
+    let Some(first) = groups.first().filter(|g| g.alarms() > 1) else { return String::new() };
+    let all: usize = groups.iter().map(|g| g.alarms()).sum();
+    format!("; {} of {} alarms around {}", number(first.alarms() as u64), number(all as u64), plain(&first.label))
 }
 
 fn times(n: u64) -> String {
@@ -185,11 +207,34 @@ mod tests {
                 problem: Some("bad\n".into()),
                 ..Default::default()
             });
+            for map in [&mut s.records, &mut s.anomalies, &mut s.services, &mut s.drops] {
+                map.insert(format!("kind\r{i}"), i);
+            }
         }
-        let lines = page(&s, &[], &[], "r.html", "next");
+        (s.panics, s.cut_by_snaplen) = (1, 1);
+        let findings: Vec<Finding> = (0..400)
+            .map(|i| {
+                let mut f = crate::testing::finding("scan", Severity::High, i, ("d\x1b1", "d2"));
+                f.why = "y\x08".repeat(5_000);
+                f
+            })
+            .collect();
+        let lines = page(&s, &[], &findings, "r.html", "next");
         assert!(lines.len() <= LINES);
+        assert_eq!(lines.last().map(String::as_str), Some("Next: next"));
+        assert!(lines.iter().any(|l| l == "  … 47 more files with a problem"));
+        assert!(lines.iter().any(|l| l.ends_with("; 400 of 400 alarms around d\\u{1b}1")), "{lines:?}");
+        assert!(lines.iter().all(|l| l.len() < 1_000));
         assert!(lines.iter().all(|l| !l.chars().any(char::is_control)), "{lines:?}");
         assert!(lines[0].contains("1,234,567"));
+    }
+
+    #[test]
+    fn nothing_read_is_no_praise() {
+        let lines = page(&Summary::default(), &[], &[], "", "");
+        assert!(
+            lines.iter().any(|l| l.starts_with("No packet was read")) && !lines.iter().any(|l| l.starts_with("Every"))
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use capture::{DamageCause, Error, Format, LinkType, Status};
+use capture::{DamageCause, Error, Format, LinkType, Lost, Status};
 use gwcore::{Limit, Limits};
 
 use crate::writer::PcapngFile;
@@ -151,4 +151,56 @@ fn versions() {
     let (seen, report) = read(&file.bytes);
     let damage = report.damage.unwrap();
     assert_eq!((seen.len(), damage.offset, damage.cause), (1, at, DamageCause::SectionVersion(1, 3)));
+}
+
+/// Losses that a file tells of, as (from, to, lost, seen) in microseconds.
+fn losses(file: &PcapngFile) -> (Vec<(i64, i64, u64, u64)>, Lost) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in");
+    std::fs::write(&path, &file.bytes).unwrap();
+    let limits = Limits::default();
+    let mut merge = capture::Merge::open(&capture::Inputs::find(&[path], &limits), &limits);
+    let mut all = Vec::new();
+    loop {
+        let more = merge.next().is_some();
+        let told = merge.losses();
+        all.extend(told.iter().map(|l| (l.from.0 / 1_000, l.to.0 / 1_000, l.lost, l.seen)));
+        if !more {
+            return (all, merge.finish().remove(0).lost);
+        }
+    }
+}
+
+#[test]
+fn statistics_and_packet_blocks_say_what_was_lost_when() {
+    for big in [false, true] {
+        let mut file = PcapngFile::new(big);
+        file.interface(1, 0, &[]);
+        file.interface(1, 0, &[]);
+        let three = if big { 3_u64.to_be_bytes() } else { 3_u64.to_le_bytes() };
+        file.enhanced(0, 1_000, b"a", &[]);
+        file.enhanced(1, 1_500, b"b", &[]);
+        file.enhanced(0, 2_000, b"c", &[(4, &three)]);
+        // Frames received and all bits are no losses.
+        file.statistics(0, 3_000, &[(4, 99), (5, 3), (7, 2)]);
+        file.statistics(1, 3_000, &[(5, u64::MAX), (7, 0)]);
+        file.statistics(7, 3_000, &[(5, 1)]);
+        file.enhanced(0, 4_000, b"d", &[]);
+        file.statistics(0, 5_000, &[(5, 4), (7, 2)]);
+        let (told, lost) = losses(&file);
+        assert_eq!(told, [(1_000, 2_000, 3, 1), (1_000, 3_000, 2, 2), (3_000, 5_000, 1, 1)], "big endian: {big}");
+        assert_eq!((lost, lost.total()), (Lost { interface: 4, system: 2, between: 3 }, 6));
+    }
+    assert_eq!(losses(&PcapngFile::plain()), (Vec::new(), Lost::default()));
+}
+
+#[test]
+fn many_losses_between_two_frames_are_few_stretches() {
+    let mut file = PcapngFile::plain();
+    file.enhanced(0, 1_000, b"a", &[]);
+    (1..=1_000).for_each(|n| file.statistics(0, 1_000 + n, &[(5, n)]));
+    file.enhanced(0, 9_000, b"b", &[]);
+    let (told, lost) = losses(&file);
+    assert_eq!((told.len(), told.iter().map(|l| l.2).sum::<u64>(), lost.interface), (64, 1_000, 1_000));
+    assert_eq!(told.last().map(|l| l.1), Some(2_000));
 }

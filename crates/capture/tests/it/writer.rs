@@ -145,6 +145,16 @@ impl PcapngFile {
         self.block(6, &body);
     }
 
+    /// Interface statistics: options are numbers of 64 bits in the file's byte order.
+    pub fn statistics(&mut self, interface: u32, time: u64, counts: &[(u16, u64)]) {
+        let big = self.order.big;
+        let bytes = |n: u64| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+        let values: Vec<(u16, [u8; 8])> = counts.iter().map(|(code, n)| (*code, bytes(*n))).collect();
+        let options: Vec<(u16, &[u8])> = values.iter().map(|(code, v)| (*code, &v[..])).collect();
+        let body = self.body(&[interface, (time >> 32) as u32, time as u32], b"", &options);
+        self.block(5, &body);
+    }
+
     pub fn obsolete(&mut self, interface: u16, time: u64, data: &[u8]) {
         let len = data.len() as u32;
         let mut body = Vec::new();

@@ -8,12 +8,14 @@ use gwcore::time::parse_rfc3339;
 use gwcore::{Addr, Limit, Limits, Table, Ts};
 use serde::{Deserialize, Serialize};
 
-use super::{Activity, Baseline, Class, Key, Rhythm, Seen, Value, Words};
+use super::{Activity, Baseline, Class, Conduct, Key, Rhythm, Seen, Value, Words, conduct};
 
 /// Version of the file written; older ones are read.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// What the file says it is.
 const FORMAT: &str = "gridwarden-baseline";
+/// Hours and days of an entry that cannot be: so many are not in all of time.
+const MOST_PERIODS: u32 = 1 << 30;
 /// Bytes of the JSON text read at most.
 const TEXT_BYTES: u64 = 1 << 30;
 
@@ -62,6 +64,9 @@ struct File {
     values: Vec<(FileKey, Value)>,
     rhythms: Vec<(FileKey, Rhythm)>,
     activity: Vec<(String, u64, u64, u32)>,
+    /// Since version 2; what rests on it is mute without.
+    #[serde(default)]
+    conduct: conduct::File<FileKey>,
 }
 
 /// Class, source, device, protocol, word, numbers.
@@ -95,8 +100,18 @@ impl Baseline {
                 all.sort_by_key(|(addr, _)| **addr);
                 all.into_iter().map(|(addr, a)| (text(*addr), a.minutes, a.longest, a.hours)).collect()
             },
+            conduct: conduct::File {
+                sources: sorted(&self.conduct.sources),
+                paces: sorted(&self.conduct.paces),
+                selects: sorted(&self.conduct.selects),
+                effects: sorted(&self.conduct.effects),
+                motions: sorted(&self.conduct.motions),
+                sessions: sorted(&self.conduct.sessions),
+            },
         };
         let mut zstd = zstd::Encoder::new(out, 3)?;
+        // Damage is then found where the text would still make sense.
+        zstd.include_checksum(true)?;
         serde_json::to_writer(&mut zstd, &file)?;
         zstd.finish()?;
         Ok(())
@@ -134,18 +149,25 @@ impl File {
         b.full = Class::ALL.into_iter().filter(|c| self.full.iter().any(|f| f == c.name())).collect();
         for Entry(key, first, last, count, hours, days) in self.entries {
             let key = from_file(&key)?;
+            if hours > MOST_PERIODS || days > MOST_PERIODS {
+                return None;
+            }
             if b.keys.len() >= limit {
                 b.full.insert(key.class);
             } else {
                 b.keys.insert(key, Seen { first: Ts(first), last: Ts(last), count, hours, days });
             }
         }
-        for (key, value) in self.values.into_iter().take(limit) {
-            b.values.insert(from_file(&key)?, value);
-        }
-        for (key, rhythm) in self.rhythms.into_iter().take(limit) {
-            b.rhythms.insert(from_file(&key)?, rhythm);
-        }
+        b.values = table(self.values, limit)?;
+        b.rhythms = table(self.rhythms, limit)?;
+        b.conduct = Conduct {
+            sources: table(self.conduct.sources, limit)?,
+            paces: table(self.conduct.paces, limit)?,
+            selects: table(self.conduct.selects, limit)?,
+            effects: table(self.conduct.effects, limit)?,
+            motions: table(self.conduct.motions, limit)?,
+            sessions: table(self.conduct.sessions, limit)?,
+        };
         for (addr, minutes, longest, hours) in self.activity.into_iter().take(limit) {
             b.activity.insert(address(&addr)?, Activity { minutes, longest, hours });
         }
@@ -157,6 +179,10 @@ fn sorted<V: Clone>(table: &Table<Key, V>) -> Vec<(FileKey, V)> {
     let mut all: Vec<_> = table.iter().collect();
     all.sort_by_key(|(k, _)| **k);
     all.into_iter().map(|(k, v)| (to_file(k), v.clone())).collect()
+}
+
+fn table<V>(list: Vec<(FileKey, V)>, limit: usize) -> Option<Table<Key, V>> {
+    list.into_iter().take(limit).map(|(key, v)| Some((from_file(&key)?, v))).collect()
 }
 
 fn to_file(k: &Key) -> FileKey {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use gwcore::time::{HOUR, MINUTE};
 use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Limits, Op, OpClass, Sample, Table, Ts, Uid};
 
+use super::conduct::Watch;
 use super::{Activity, Baseline, Class, Key, Seen, Value, float, observe, things, who};
 use crate::Maintenance;
 use crate::fold::{End, ends};
@@ -21,6 +22,7 @@ pub struct Learner {
     polls: Table<Key, Ts>,
     minutes: Table<Addr, i64>,
     before: Option<(Key, u64, u16)>,
+    watch: Watch,
     hits: LimitHits,
 }
 
@@ -40,6 +42,7 @@ impl Learner {
             polls: Table::default(),
             minutes: Table::default(),
             before: None,
+            watch: Watch::new(limits),
             hits: LimitHits::default(),
         }
     }
@@ -55,7 +58,9 @@ impl Learner {
 
     /// What was learned, and limits hit.
     pub fn finish(self) -> (Baseline, LimitHits) {
-        (self.baseline, self.hits)
+        let mut hits = self.hits;
+        hits.add(&self.watch.hits());
+        (self.baseline, hits)
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst) {
@@ -77,11 +82,17 @@ impl Learner {
             let (proto, word) = (words.intern(thing.proto), words.intern(thing.word));
             self.know(Key { class: thing.class, a, b, proto, word, n: thing.n }, fact.ts);
         });
-        match &fact.body {
-            Body::Op(op) if !op.is_answer => self.poll(op, fact, flow),
+        let before = match &fact.body {
             Body::Sample(s) if observe::UTILITY.contains(&s.proto) => self.sample(s, fact, flow),
-            _ => {}
+            _ => None,
+        };
+        if let Body::Op(op) = &fact.body
+            && !op.is_answer
+        {
+            self.poll(op, fact, flow);
         }
+        let b = &mut self.baseline;
+        self.watch.fact(fact, flow, before, &self.seen, (&mut b.conduct, &mut b.words));
         self.activity(fact, flow);
     }
 
@@ -135,7 +146,8 @@ impl Learner {
         }
     }
 
-    fn sample(&mut self, s: &Sample, fact: &Fact, flow: &FlowConst) {
+    /// Learns a value; gives the one before it.
+    fn sample(&mut self, s: &Sample, fact: &Fact, flow: &FlowConst) -> Option<f64> {
         let (sender, receiver) = ends(fact, flow);
         let server = if s.write { receiver } else { sender };
         let class = if s.write { Class::Control } else { Class::Point };
@@ -144,18 +156,22 @@ impl Learner {
         let n = (s.point.unit, s.point.address);
         let key = Key { class, a: Addr::NONE, b: who(&server), proto, word, n };
         if !s.good {
-            return;
+            return None;
         }
+        let mut last = None;
         if let Some(value) = self.baseline.values.get_mut(&key) {
+            last = value.last();
             value.add(s.value, s.discrete);
         } else if self.baseline.values.len() < self.limit {
             let mut value = Value::default();
             value.add(s.value, s.discrete);
             self.baseline.values.insert(key, value);
         } else {
-            return self.hits.hit(Limit::BaselineKeys);
+            self.hits.hit(Limit::BaselineKeys);
+            return None;
         }
         self.pair(s, key, fact.frame);
+        last
     }
 
     /// Registers read or written in one message may hold one number.

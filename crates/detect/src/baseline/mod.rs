@@ -3,20 +3,34 @@
 //! Learned from facts alone, mergeable (day by day, file by file), written as a versioned file. A key is anything that can be new: a device,
 //! a conversation, a point. For each there is when it was first and last seen, how often, and in how many hours and days.
 
+mod conduct;
+mod effect;
 mod file;
+mod known;
 mod learn;
+mod motion;
 mod observe;
+mod pace;
 mod rhythm;
+mod select;
+mod session;
 mod value;
 
 use gwcore::time::HOUR;
-use gwcore::{Addr, PointId, Table, Ts};
+use gwcore::{Addr, Limit, Limits, PointId, Table, Ts};
 
+pub(crate) use conduct::{Conduct, Merge, poll_place, source_key};
+pub(crate) use effect::{At, Follower};
 pub use file::{Error, FORMAT_VERSION};
+pub use known::{Known, KnownClass, KnownDevice, KnownPoint, Pair, Period};
 pub use learn::Learner;
 pub(crate) use learn::{is_register, poll_number, speaker};
+pub(crate) use motion::{Answer, Motion, MotionWatch, SERIES};
 pub(crate) use observe::{DYNAMIC, INTERNET, Thing, UTILITY, has_masters, is_command, things, who};
+pub(crate) use pace::{Hour, Pace, PointWatch, SourceWatch, hour_of_day, moves};
 pub(crate) use rhythm::{Rhythm, differs};
+pub(crate) use select::SelectWatch;
+pub(crate) use session::SessionWatch;
 pub(crate) use value::{Kind, Series, Value, float};
 
 /// Hours of packets under which a baseline is young: what rests on it speaks as low (design §6).
@@ -104,6 +118,11 @@ impl Words {
         self.index.get(word).copied()
     }
 
+    /// The word of a number.
+    pub(crate) fn word(&self, n: u16) -> &str {
+        self.list.get(usize::from(n)).map_or("", String::as_str)
+    }
+
     /// The number of a word, made if new; words are names in the code, so their number is bounded by it and by the file's limit.
     pub(crate) fn intern(&mut self, word: &str) -> u16 {
         if let Some(n) = self.find(word) {
@@ -149,6 +168,18 @@ impl Seen {
         self.days = (early.days + late.days).saturating_sub(shared(DAY));
         self.first = early.first;
         self.last = self.last.max(o.last);
+    }
+}
+
+/// Leaves out the last by key beyond so many.
+fn trim<K: Copy + Ord + std::hash::Hash, V>(table: &mut Table<K, V>, limit: usize) {
+    if table.len() <= limit {
+        return;
+    }
+    let mut all: Vec<K> = table.keys().copied().collect();
+    all.sort_unstable();
+    for key in all.get(limit..).unwrap_or_default() {
+        table.remove(key);
     }
 }
 
@@ -201,6 +232,8 @@ pub struct Baseline {
     pub(crate) values: Table<Key, Value>,
     pub(crate) rhythms: Table<Key, Rhythm>,
     pub(crate) activity: Table<Addr, Activity>,
+    /// How known sources use what they may do.
+    pub(crate) conduct: Conduct,
     /// Hours with packets, by number since 1970.
     pub(crate) hours: std::collections::BTreeSet<i64>,
     /// First and last packet.
@@ -209,12 +242,19 @@ pub struct Baseline {
     pub(crate) full: std::collections::BTreeSet<Class>,
     /// Left out until someone accepts it: item and sentence.
     pub(crate) suspicions: Vec<(String, String)>,
+    /// Hours of packets of the whole that it stands for in a replay.
+    stands_for: u32,
 }
 
 impl Baseline {
     /// Time from the first to the last packet, in nanoseconds.
     pub fn span(&self) -> i64 {
         self.span.map_or(0, |(a, b)| b.since(a))
+    }
+
+    /// First and last packet that was learned.
+    pub fn first_last(&self) -> Option<(Ts, Ts)> {
+        self.span
     }
 
     /// Hours with packets.
@@ -225,7 +265,7 @@ impl Baseline {
     /// Hours of the span without a packet.
     pub fn hours_without(&self) -> u64 {
         let (Some(a), Some(b)) = (self.hours.first(), self.hours.last()) else { return 0 };
-        (b.abs_diff(*a) + 1).saturating_sub(self.hours.len() as u64)
+        b.abs_diff(*a).saturating_add(1).saturating_sub(self.hours.len() as u64)
     }
 
     /// Days with packets.
@@ -236,7 +276,28 @@ impl Baseline {
 
     /// Too few hours of packets for more than low.
     pub fn is_young(&self) -> bool {
-        self.hours() < YOUNG_HOURS
+        self.hours().max(self.stands_for) < YOUNG_HOURS
+    }
+
+    /// Speaks as a baseline of which it is a part would: without the rest it may be young where the whole is not.
+    pub fn stand_for(&mut self, whole: &Baseline) {
+        self.stands_for = whole.hours();
+    }
+
+    /// Leaves out what is beyond `Limit::BaselineKeys`, the least seen first; what is new of those classes can then not be told.
+    pub fn keep_within(&mut self, limits: &Limits) {
+        let limit = limits.get(Limit::BaselineKeys);
+        if self.keys.len() > limit {
+            let mut all: Vec<(Key, u64)> = self.keys.iter().map(|(k, s)| (*k, s.count)).collect();
+            all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+            for (key, _) in all.get(limit..).unwrap_or_default() {
+                self.keys.remove(key);
+                self.full.insert(key.class);
+            }
+        }
+        trim(&mut self.values, limit);
+        trim(&mut self.rhythms, limit);
+        trim(&mut self.activity, limit);
     }
 
     /// What was left out as learned under suspicion: item to accept and sentence.
@@ -271,6 +332,7 @@ impl Baseline {
         for (k, rhythm) in &other.rhythms {
             self.rhythms.entry(moved(k)).and_modify(|r| r.merge(rhythm)).or_insert_with(|| rhythm.clone());
         }
+        self.conduct.merge(&other.conduct, &moved, &word);
         for (addr, a) in &other.activity {
             let mine = self.activity.entry(*addr).or_default();
             mine.minutes = mine.minutes.saturating_add(a.minutes);
@@ -286,6 +348,16 @@ impl Baseline {
         self.suspicions.extend(other.suspicions.iter().cloned());
         self.suspicions.sort();
         self.suspicions.dedup();
+    }
+
+    /// Forgets that something was left out, once it was accepted and learned.
+    pub fn accept(&mut self, item: &str) {
+        self.suspicions.retain(|(i, _)| i != item);
+    }
+
+    /// Its hours with packets that one of the others knows too: what was learned twice.
+    pub fn hours_shared(&self, others: &[Baseline]) -> u32 {
+        self.hours.iter().filter(|h| others.iter().any(|o| o.hours.contains(h))).count() as u32
     }
 
     /// Notes what was left out as learned under suspicion: the item to accept, and a sentence.

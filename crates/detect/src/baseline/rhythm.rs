@@ -22,7 +22,8 @@ pub(crate) struct Rhythm {
 
 impl Rhythm {
     pub(crate) fn add(&mut self, between: i64) {
-        *self.steps.entry(step(between)).or_default() += 1;
+        let times = self.steps.entry(step(between)).or_default();
+        *times = times.saturating_add(1);
     }
 
     pub(crate) fn merge(&mut self, other: &Rhythm) {
@@ -33,7 +34,7 @@ impl Rhythm {
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.steps.values().sum()
+        self.steps.values().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
     /// The period in nanoseconds, if the times are regular enough to have one.
@@ -44,10 +45,13 @@ impl Rhythm {
         }
         let mut below = 0;
         let median = self.steps.iter().find(|(_, n)| {
-            below += **n;
-            below * 2 >= total
+            below = n.saturating_add(below);
+            below.saturating_mul(2) >= total
         })?;
-        let near: u64 = self.steps.range(median.0 - JITTER..=median.0 + JITTER).map(|(_, n)| n).sum();
+        let near: u64 = self
+            .steps
+            .range(median.0.saturating_sub(JITTER)..=median.0.saturating_add(JITTER))
+            .fold(0, |sum, (_, n)| sum.saturating_add(*n));
         (near as f64 >= REGULAR * total as f64).then(|| nanos(*median.0))
     }
 

@@ -161,6 +161,11 @@ impl Value {
         }
     }
 
+    /// The value it had last.
+    pub(crate) fn last(&self) -> Option<f64> {
+        (self.own.count > 0).then_some(self.own.last)
+    }
+
     /// Takes note of this register together with the next one.
     pub(crate) fn add_pair(&mut self, first: u16, second: u16) {
         let wide = self.wide.get_or_insert_default();

@@ -1,7 +1,7 @@
 //! One IP address claimed by two MAC addresses.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, InPacket, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::{Setup, oui};
@@ -21,9 +21,12 @@ pub(super) static META: Meta = Meta {
 /// Claims further apart than this are a replacement, not a contest.
 const CONTEST: i64 = 10 * MINUTE;
 
+/// Who claimed, when, and in which file and frame.
+type Claim = (Mac, Ts, (u32, u64));
+
 /// Last claim of each address, and the one by another MAC before it.
 pub(super) struct ContestedAddress {
-    claims: AgedTable<Addr, ((Mac, Ts), Option<(Mac, Ts)>)>,
+    claims: AgedTable<Addr, (Claim, Option<Claim>)>,
     hits: LimitHits,
 }
 
@@ -40,21 +43,22 @@ impl Detector for ContestedAddress {
         if addr.is_none() || mac.is_none() || mac.is_group() || oui::virtual_router(mac).is_some() || source == "lldp" {
             return;
         }
+        let at = (flow.file, fact.frame);
         let Some((last, before)) = self.claims.get_mut(&addr) else {
-            if self.claims.insert(addr, ((mac, fact.ts), None)).is_some() {
+            if self.claims.insert(addr, ((mac, fact.ts, at), None)).is_some() {
                 self.hits.hit(Limit::DetectorSources);
             }
             return;
         };
         if last.0 == mac {
-            last.1 = fact.ts;
+            *last = (mac, fact.ts, at);
             return;
         }
         // Back and forth: the MAC that claims now had claimed before the last one did.
         let contested = before.is_some_and(|b| b.0 == mac && fact.ts.since(b.1) <= CONTEST);
-        let other = last.0;
+        let (other, _, claimed) = *last;
         *before = Some(*last);
-        *last = (mac, fact.ts);
+        *last = (mac, fact.ts, at);
         if !contested {
             return;
         }
@@ -70,8 +74,12 @@ impl Detector for ContestedAddress {
             words: &|_| {
                 let title = format!("{addr} is claimed by two devices");
                 let why = format!("{addr} was claimed by {mac} and by {other} in turn within ten minutes.");
-                (title, why, evidence(mac.to_string(), Some(&other.to_string()), None))
+                // Who claims again had the address first: the claim between is the one that does not belong.
+                let value = InPacket::new("arp.sender_mac", other.to_string(), [mac.to_string()]).of(addr.to_string());
+                let e = evidence(other.to_string(), Some(&mac.to_string()), None);
+                (title, why, if source == "arp" { e.naming(value) } else { e })
             },
+            carried_by: Some(claimed),
             ..Sighting::of(&META, fact, flow)
         });
     }

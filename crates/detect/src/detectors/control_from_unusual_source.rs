@@ -1,11 +1,11 @@
 //! A command, set point, program or mode change from a source that never commanded this device.
 
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, Op, Severity, Table};
+use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, Op, Severity, Table};
 
 use super::{Detector, Look, Meta};
 use crate::baseline::{Class, Thing, is_command, things};
 use crate::fold::{Sighting, evidence};
-use crate::novelty::{Novelty, sources_by_server, technique};
+use crate::novelty::{Novelty, address_field, sources_by_server, technique};
 use crate::{Setup, Site};
 
 pub(super) static META: Meta = Meta {
@@ -99,6 +99,12 @@ impl Detector for ControlFromUnusualSource {
     }
 }
 
+/// Without what may be a command itself: a DNP3 write sets the clock or carries a file, by its object and not by its code.
+fn function(mut value: InPacket) -> InPacket {
+    value.expected.retain(|v| value.field != "dnp3.function_code" || *v != 2);
+    value
+}
+
 impl ControlFromUnusualSource {
     fn words(&self, t: &Thing, op: &Op, basis: Basis, site: &Site) -> (String, String, gwcore::Evidence) {
         let (from, to) = (site.name(&t.from), site.name(&t.to));
@@ -109,13 +115,16 @@ impl ControlFromUnusualSource {
         let Some(novelty) = self.novelty.as_ref().filter(|_| basis == Basis::Learned) else {
             let masters = site.device(&t.to).map(|d| d.masters.iter().cloned().collect::<Vec<_>>().join(", "));
             let why = format!("{from} sent {what} to {to}, and is not declared as one of its masters.");
-            return (title, why, evidence(what, masters.as_deref(), None));
+            let value = InPacket::new(address_field(&t.from), t.from.name(), site.masters(&t.to));
+            return (title, why, evidence(what, masters.as_deref(), None).naming(value));
         };
         let known = novelty.known_sources(&t.to, t.proto);
         let why = match &known {
             Some(k) => format!("{from} sent {what} to {to}; in {} only {k} did.", novelty.learned()),
             None => format!("{from} sent {what} to {to}; in {} nobody did.", novelty.learned()),
         };
-        (title, why, novelty.evidence(what, known))
+        // Where nobody commanded the device, the function is what its clients never asked for.
+        let value = if known.is_some() { novelty.source_in_packet(t) } else { function(novelty.function_in_packet(t, op)) };
+        (title, why, novelty.evidence(what, known).naming(value))
     }
 }

@@ -34,14 +34,14 @@ fn remote(port: u16) -> Option<&'static str> {
     })
 }
 
-/// Utility protocols by the name of their service.
+/// Utility protocols by the name of their service. What only uses the frames of TPKT is none: remote desktop, on any port.
 pub(super) fn is_utility(service: &str) -> bool {
-    matches!(service, "modbus" | "dnp3" | "iec104" | "s7comm" | "cotp" | "tpkt" | "enip" | "mms" | "bacnet")
+    matches!(service, "modbus" | "dnp3" | "iec104" | "s7comm" | "cotp" | "enip" | "mms" | "bacnet")
 }
 
 /// Whether a conversation is one of a utility protocol. RDP is carried by TPKT too.
 fn speaks_utility(service: &str, port: u16) -> bool {
-    is_utility(service) && !(matches!(service, "tpkt" | "cotp") && remote(port).is_some())
+    is_utility(service) && !(service == "cotp" && remote(port).is_some())
 }
 
 /// Addresses that spoke a utility protocol.

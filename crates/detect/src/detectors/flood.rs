@@ -26,6 +26,8 @@ const WINDOW: i64 = 10 * SECOND;
 /// Packets of an unanswered stream, and how many a second.
 const PACKETS: u64 = 1_000;
 const RATE: f64 = 100.0;
+/// The same where one direction is how it is meant: cameras and synchrophasors over UDP send some hundreds a second.
+const RATE_UDP: f64 = 1_000.0;
 
 /// Starts by device and port: many ports are a scan.
 pub(super) struct Flood {
@@ -36,6 +38,11 @@ impl Flood {
     pub(super) fn new(setup: &Setup) -> Self {
         Flood { starts: Windows::new(setup, WINDOW, 16) }
     }
+}
+
+/// Whether this is TCP content on its way: its receiver acknowledges it, rarely on fast networks, or where the capture does not look.
+fn is_transfer(flow: &FlowConst, state: &str, bytes: [u64; 2]) -> bool {
+    flow.ip_proto == 6 && bytes[0] > 0 && state != "S0"
 }
 
 impl Detector for Flood {
@@ -52,13 +59,17 @@ impl Detector for Flood {
                 let observed = format!("{} new conversations in ten seconds from {} sources or more", w.count, w.kinds.len());
                 ("connections", w.since, observed, f64::from(STARTS))
             }
-            Body::FlowEnd { packets, start, .. } if packets[0] >= PACKETS && packets[1] * 100 < packets[0] => {
+            Body::FlowEnd { packets, bytes, state, start, .. }
+                if packets[0] >= PACKETS && packets[1] * 100 < packets[0] && !is_transfer(flow, state, *bytes) =>
+            {
                 let seconds = (fact.ts.since(*start) as f64 / 1e9).max(1.0);
                 let rate = packets[0] as f64 / seconds;
-                if rate < RATE {
+                let threshold = if flow.ip_proto == 17 { RATE_UDP } else { RATE };
+                if rate < threshold {
                     return;
                 }
-                ("packets", *start, format!("{} packets at {rate:.0} a second, {} answers", packets[0], packets[1]), RATE)
+                let observed = format!("{} packets at {rate:.0} a second, {} answers", packets[0], packets[1]);
+                ("packets", *start, observed, threshold)
             }
             _ => return,
         };

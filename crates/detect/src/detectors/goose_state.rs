@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::SECOND;
-use gwcore::{Body, Evidence, Fact, FlowConst, Limit, LimitHits, Mac, Published, Severity, Ts};
+use gwcore::{Body, Evidence, Fact, FlowConst, InPacket, Limit, LimitHits, Mac, Published, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::fold::{Sighting, ends, evidence};
@@ -28,6 +28,8 @@ const SILENCE_TTLS: i64 = 5;
 const OVERTAKEN: i64 = SECOND / 10;
 /// Two changes of state within this time may carry the same time: the coarsest publisher's clock moves once a second.
 const CLOCK_STEP: i64 = 2 * SECOND;
+/// File and frame.
+type Place = (u32, u64);
 /// Lines of messages followed under one name; two make the contradiction, the others tell who else.
 const LINES: usize = 4;
 
@@ -42,6 +44,9 @@ struct Line {
     /// When the state was first and last heard.
     since: Ts,
     last: Ts,
+    /// When it began, and file and frame of its last message.
+    born: Ts,
+    at: Place,
     /// State, sequence and time of change before the last change of state.
     before: Option<(u64, u64, Option<Ts>)>,
 }
@@ -59,6 +64,8 @@ struct Block {
     loose: bool,
     silent: bool,
     last: (Fact, FlowConst),
+    /// Where the message that is taken in stands.
+    at: Place,
 }
 
 /// What is wrong, how grave it is, and in words.
@@ -68,6 +75,20 @@ struct Break {
     said: &'static str,
     observed: String,
     expected: String,
+    /// The value as it stands in the packets, and the message before this one that carries it.
+    value: Option<InPacket>,
+    carried_by: Option<Place>,
+}
+
+impl Break {
+    fn new(kind: &'static str, severity: Severity, said: &'static str, observed: String, expected: String) -> Break {
+        Break { kind, severity, said, observed, expected, value: None, carried_by: None }
+    }
+
+    /// With a number of the message in place of which another was expected.
+    fn naming(self, field: &'static str, observed: impl Into<serde_json::Value>, expected: impl Into<serde_json::Value>) -> Break {
+        Break { value: Some(InPacket::new(field, observed, [expected])), ..self }
+    }
 }
 
 /// Publishers by the reference of their control block.
@@ -92,9 +113,9 @@ pub(super) fn is_about_state(reason: &str) -> bool {
 }
 
 impl Line {
-    fn new(m: &Published, mac: Mac, now: Ts) -> Line {
+    fn new(m: &Published, mac: Mac, now: Ts, at: Place) -> Line {
         let (state, sequence, changed, values) = (m.state, m.sequence, m.changed, m.values);
-        Line { mac, state, sequence, changed, values, since: now, last: now, before: None }
+        Line { mac, state, sequence, changed, values, since: now, last: now, born: now, at, before: None }
     }
 
     /// How well a message follows: 4 the next repetition, 3 a later one, 2 the next with another time of change, 1 a later state; 0 not
@@ -146,7 +167,7 @@ fn long(ttl: i64) -> i64 {
 impl Block {
     fn new(m: &Published, mac: Mac, fact: &Fact, flow: &FlowConst) -> Block {
         Block {
-            lines: vec![Line::new(m, mac, fact.ts)],
+            lines: vec![Line::new(m, mac, fact.ts, (flow.file, fact.frame))],
             ttl: m.ttl,
             revision: m.revision,
             data_set: m.data_set,
@@ -155,6 +176,7 @@ impl Block {
             loose: false,
             silent: false,
             last: (fact.clone(), *flow),
+            at: (flow.file, fact.frame),
         }
     }
 
@@ -182,17 +204,19 @@ impl Block {
         if revision != m.revision {
             let (observed, expected) = (m.revision.to_string(), revision.to_string());
             let said = "changed its configuration revision";
-            breaks.push(Break { kind: "revision", severity: Severity::Low, said, observed, expected });
+            let found = Break::new("revision", Severity::Low, said, observed, expected);
+            breaks.push(found.naming("goose.conf_rev", m.revision, revision));
         } else if self.data_set != m.data_set {
             let said = "changed its data set without another configuration revision";
             let (observed, expected) = ("another data set".into(), "the same data set".into());
-            breaks.push(Break { kind: "data set", severity: Severity::Medium, said, observed, expected });
+            breaks.push(Break::new("data set", Severity::Medium, said, observed, expected));
         }
         self.data_set = m.data_set;
         if m.simulated && !std::mem::replace(&mut self.simulated, m.simulated) {
             let said = "marks its messages as simulated";
             let (observed, expected) = ("simulation on".into(), "simulation off".into());
-            breaks.push(Break { kind: "simulation", severity: Severity::Medium, said, observed, expected });
+            let found = Break::new("simulation", Severity::Medium, said, observed, expected);
+            breaks.push(found.naming("goose.simulation", true, false));
         }
         breaks
     }
@@ -202,7 +226,7 @@ impl Block {
         let line = self.lines.get_mut(at)?;
         let old = line.clone();
         let since = if how > 1 { old.since } else { now };
-        *line = Line { since, before: old.before, ..Line::new(m, old.mac, now) };
+        *line = Line { since, born: old.born, before: old.before, ..Line::new(m, old.mac, now, self.at) };
         let same_values = old.values == m.values;
         if how > 1 {
             self.loose |= how == 2;
@@ -210,7 +234,7 @@ impl Block {
             let severity = if self.loose { Severity::Info } else { Severity::High };
             let said = "changed its values without a new state number";
             let expected = format!("the values of {}", old.numbers());
-            return (!same_values).then_some(Break { kind: "values", severity, said, observed, expected });
+            return (!same_values).then(|| Break::new("values", severity, said, observed, expected));
         }
         line.before = Some((old.state, old.sequence, old.changed));
         let (severity, observed) = (if self.loose { Severity::Info } else { Severity::Medium }, numbers(m));
@@ -223,7 +247,7 @@ impl Block {
             self.moves |= !stood && m.changed.is_some();
             return None;
         };
-        Some(Break { kind, severity, said, observed, expected: expected.to_owned() })
+        Some(Break::new(kind, severity, said, observed, expected.to_owned()))
     }
 
     /// Whether another line spoke since line `at` last did and now `at` goes on: two senders. A publisher that begins anew does not return.
@@ -236,9 +260,14 @@ impl Block {
         } else {
             ("two senders", "is doubled by a second sender")
         };
-        let observed = format!("{} from {}", numbers(m), line.mac);
-        let expected = format!("what follows from {} from {}", other.numbers(), other.mac);
-        Some(Break { kind, severity: Severity::High, said, observed, expected })
+        // The line that began later is the one that does not belong.
+        let this = Line { state: m.state, sequence: m.sequence, at: self.at, ..line.clone() };
+        let (late, early) = if other.born > this.born { (other, &this) } else { (&this, other) };
+        let observed = format!("{} from {}", late.numbers(), late.mac);
+        let expected = format!("what follows from {} from {}", early.numbers(), early.mac);
+        let found = Break::new(kind, Severity::High, said, observed, expected);
+        let carried_by = (late.at != self.at).then_some(late.at);
+        Some(Break { carried_by, ..found.naming("goose.st_num", late.state, early.state) })
     }
 
     /// A message that follows from none.
@@ -261,17 +290,13 @@ impl Block {
         } else {
             ("joined", Severity::Low, "has the name of a publisher that is still at work")
         };
-        let found = Break {
-            kind,
-            severity,
-            said,
-            observed: format!("{} from {mac}", numbers(m)),
-            expected: format!("what follows from {} from {}", old.numbers(), old.mac),
-        };
+        let observed = format!("{} from {mac}", numbers(m));
+        let expected = format!("what follows from {} from {}", old.numbers(), old.mac);
+        let found = Break::new(kind, severity, said, observed, expected).naming("goose.st_num", m.state, old.state);
         if self.lines.len() >= LINES {
             self.lines.remove(0);
         }
-        self.lines.push(Line::new(m, mac, now));
+        self.lines.push(Line::new(m, mac, now, self.at));
         Some(found)
     }
 
@@ -293,6 +318,7 @@ impl Detector for GooseState {
             self.blocks.insert(m.stream.clone(), Block::new(m, mac, fact, flow));
             return;
         };
+        block.at = (flow.file, fact.frame);
         for found in block.take(m, mac, fact.ts) {
             tell(&m.stream, &found, (fact, flow), &["T1692.002"], look);
         }
@@ -307,13 +333,10 @@ impl Detector for GooseState {
                 continue;
             }
             block.silent = true;
-            let found = Break {
-                kind: "silence",
-                severity: Severity::Medium,
-                said: "fell silent while the segment went on",
-                observed: format!("no message for {} s", silence / SECOND),
-                expected: format!("a message within {} ms", block.ttl / 1_000_000),
-            };
+            let said = "fell silent while the segment went on";
+            let observed = format!("no message for {} s", silence / SECOND);
+            let expected = format!("a message within {} ms", block.ttl / 1_000_000);
+            let found = Break::new("silence", Severity::Medium, said, observed, expected);
             tell(stream, &found, (&block.last.0, &block.last.1), &["T1691.002"], look);
         }
     }
@@ -337,7 +360,7 @@ fn tell(
         let mut e = evidence(found.observed.clone(), Some(&found.expected), None);
         e.more.insert("control block".into(), stream.into());
         let why = format!("The GOOSE publisher {who} ({stream}) {}: {} instead of {}.", found.said, found.observed, found.expected);
-        (format!("GOOSE publisher {who} {}", found.said), why, e)
+        (format!("GOOSE publisher {who} {}", found.said), why, e.naming(found.value.clone().map(|v| v.of(stream))))
     };
     look.see(&Sighting {
         dedup_key: format!("{stream}:{}", found.kind),
@@ -345,6 +368,7 @@ fn tell(
         attack,
         proto: "goose",
         words: &words,
+        carried_by: found.carried_by,
         ..Sighting::of(&META, fact, flow)
     });
 }

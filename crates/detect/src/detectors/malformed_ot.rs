@@ -20,7 +20,7 @@ pub(super) static META: Meta = Meta {
 /// Protocols whose messages reach primary equipment.
 const UTILITY: &[&str] = &["modbus", "dnp3", "iec104", "goose", "s7comm", "cotp"];
 /// Reasons that are about the capture or the order of messages, not about the bytes of one.
-const NOT_MALFORMED: &[&str] = &["lost_position", "gap", "unanswered", "operate_without_select", "answer_without_request", "second_answer"];
+const NOT_MALFORMED: &[&str] = &["lost_position", "gap", "unanswered", "operate_without_select", "answer_without_request", "second_answer", "message_unfinished"];
 
 /// Stateless.
 pub(super) struct MalformedOt;

@@ -15,7 +15,7 @@ pub(super) static META: Meta = Meta {
     finds: "A device that spoke all the time while the baseline was learned has fallen silent, while others were still heard.",
     innocent: "Maintenance, a power or link failure, a device taken out of service, a changed mirror port.",
     call: "whoever is in charge of the device; look at its link first",
-    attack: &["T0815", "T1691.002", "T0814"],
+    attack: &["T1691.002", "T0814"],
     needs: "a baseline of at least three hours of the device; a feed without pauses",
     severity: Severity::Low,
 };
@@ -98,7 +98,7 @@ impl Detector for MissingDevice {
                 dedup_key: device.name(),
                 severity: Severity::Low,
                 basis: Basis::Learned,
-                attack: &["T0815", "T1691.002"],
+                attack: &["T1691.002"],
                 src: device,
                 dst: peer,
                 words: &|site| {

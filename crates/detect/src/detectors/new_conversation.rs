@@ -174,7 +174,8 @@ fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut L
             let title = format!("New conversation: {from} talks {what} to {to}");
             let why = format!("{from} talked {what} to {to}, which it never did in {}.", novelty.learned());
             let expected = if utility { novelty.known_sources(&t.to, t.proto) } else { None };
-            (title, why, novelty.evidence(format!("{from} to {to}"), expected))
+            let e = novelty.evidence(format!("{from} to {to}"), expected);
+            (title, why, e.naming(novelty.source_in_packet(t)))
         },
         ..Sighting::of(&META, fact, flow)
     });

@@ -62,7 +62,7 @@ fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut L
         words: &|site| {
             let title = format!("New device {}", site.name(&end));
             let why = format!("{} was never seen in {}.", site.name(&end), novelty.learned());
-            let mut e = novelty.evidence(end.name(), None);
+            let mut e = novelty.evidence(end.name(), None).naming(novelty.device_in_packet(&end));
             if let Some(v) = crate::oui::vendor(end.mac) {
                 e.more.insert("vendor".into(), v.into());
             }

@@ -57,7 +57,8 @@ impl Detector for NewFunction {
                     let (from, to, name) = (site.name(&t.from), site.name(&t.to), op.name.replace('_', " "));
                     let title = format!("{from} sends {name} to {to} for the first time");
                     let why = format!("{from} sent {name} to {to}, which it never did in {}.", novelty.learned());
-                    (title, why, novelty.evidence(format!("{name} (function {})", op.function), None))
+                    let e = novelty.evidence(format!("{name} (function {})", op.function), None);
+                    (title, why, e.naming(novelty.function_in_packet(&t, op)))
                 },
                 ..Sighting::of(&META, fact, flow)
             });

@@ -1,11 +1,11 @@
 //! A master that this outstation never had, in protocols whose asking side has that role.
 
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, Severity, Table};
+use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, Severity, Table};
 
 use super::{Detector, Look, Meta, new_conversation};
 use crate::baseline::{Class, Thing, UTILITY, is_command, things};
 use crate::fold::{Sighting, evidence};
-use crate::novelty::{Novelty, sources_by_server};
+use crate::novelty::{Novelty, address_field, sources_by_server};
 use crate::{Setup, Site};
 
 pub(super) static META: Meta = Meta {
@@ -83,13 +83,14 @@ impl Detector for NewMaster {
                                 novelty.learned(),
                                 known.as_deref().unwrap_or("others")
                             );
-                            (title, why, novelty.evidence(from, known))
+                            (title, why, novelty.evidence(from, known).naming(novelty.source_in_packet(&t)))
                         }
                         None => {
                             let masters = site.device(&t.to).map(|d| d.masters.iter().cloned().collect::<Vec<_>>());
                             let masters = masters.unwrap_or_default().join(", ");
                             let why = format!("{from} sent {name} to {to} as a master; its declared masters are {masters}.");
-                            (title, why, evidence(from, Some(&masters), None))
+                            let value = InPacket::new(address_field(&t.from), t.from.name(), site.masters(&t.to));
+                            (title, why, evidence(from, Some(&masters), None).naming(value))
                         }
                     }
                 },

@@ -83,7 +83,7 @@ fn see(novelty: &Novelty, t: &Thing, point: PointId, control: bool, fact: &Fact,
                 (format!("New point of {to}: {what}"), "exchanged")
             };
             let why = format!("{from} {did} {what} of {to}, which it never did in {}.", novelty.learned());
-            (title, why, novelty.evidence(what, None))
+            (title, why, novelty.evidence(what, None).naming(novelty.point_in_packet(t, point)))
         },
         ..Sighting::of(&META, fact, flow)
     });

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts};
+use gwcore::{Addr, Body, Fact, FlowConst, InPacket, Limit, LimitHits, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
+use crate::novelty::function_in_packet;
 
 pub(super) static META: Meta = Meta {
     id: "reports-stay-off",
@@ -45,6 +46,14 @@ impl ReportsStayOff {
         let limit = setup.limits.get(Limit::DetectorSources);
         ReportsStayOff { pairs: BTreeMap::new(), limit, hits: LimitHits::default() }
     }
+}
+
+/// What switched off, and what would have switched on (IEEE 1815 §4.4.4.4; IEC 60870-5-104 §5.3).
+fn in_packet(off: &Fact) -> Option<InPacket> {
+    let Body::Op(op) = &off.body else { return None };
+    let (field, observed) = function_in_packet(op.proto, op.name, op.function.into());
+    let on = if op.proto == "iec104" { "STARTDT act".into() } else { serde_json::Value::from(20) };
+    Some(InPacket::new(field, observed, [on]))
 }
 
 impl Detector for ReportsStayOff {
@@ -88,7 +97,8 @@ impl Detector for ReportsStayOff {
                 let (a, b) = (site.name(&src), site.name(&dst));
                 let title = format!("{b} no longer reports to {a}");
                 let why = format!("{a} switched the reports of {b} off and still talks to it {minutes} minutes later without switching them on.");
-                (title, why, evidence(format!("off for {minutes} minutes"), Some("on again after start-up"), Some(5.0)))
+                let e = evidence(format!("off for {minutes} minutes"), Some("on again after start-up"), Some(5.0));
+                (title, why, e.naming(in_packet(off)))
             },
             ..Sighting::of(&META, off, off_flow)
         });

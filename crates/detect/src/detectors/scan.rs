@@ -33,6 +33,8 @@ struct Window {
     hosts: BTreeSet<Addr>,
     ports: BTreeSet<u16>,
     answered: u32,
+    /// Sessions in which the source went on without an answer: its peers' direction was not captured.
+    deaf: usize,
 }
 
 /// Addresses that one device asked for by ARP.
@@ -100,9 +102,18 @@ impl Scan {
 }
 
 /// Whether nobody served: no answer or a refusal, or a lone probe (FIN, ACK, Xmas) and its reset, without a byte of content.
+///
+/// The states of a session whose beginning was not captured read the same; such a session has content, or packets of both sides.
 fn unanswered(state: &str, packets: [u64; 2], bytes: [u64; 2]) -> bool {
-    let probe = matches!(state, "RSTR" | "OTH") && packets[0] == 1 && packets[1] <= 1 && bytes == [0, 0];
-    probe || matches!(state, "S0" | "REJ" | "RSTOS0" | "SH" | "RSTRH")
+    let probe = matches!(state, "RSTR" | "OTH") && packets[0] == 1;
+    let cut = matches!(state, "RSTOS0" | "SH" | "RSTRH") || probe;
+    matches!(state, "S0" | "REJ") && bytes[1] == 0 || cut && packets[1] <= 1 && bytes == [0, 0]
+}
+
+/// Whether all that was seen is one side ending or keeping up a session, as idle ones do that are older than the capture. A probe that
+/// looks so goes to one host: whoever leaves a browser ends sessions with many.
+fn may_be_old(state: &str, packets: [u64; 2]) -> bool {
+    matches!(state, "SH" | "OTH") && packets[1] == 0
 }
 
 fn counted(n: usize, what: &str) -> String {
@@ -120,26 +131,34 @@ impl Detector for Scan {
         if flow.src.is_none() || flow.dst.is_multicast() || !matches!(flow.ip_proto, 6 | 17) || packets[0] == 0 {
             return;
         }
+        let is_deaf = *state == "OTH" && flow.ip_proto == 6 && bytes[0] > 0 && packets[1] == 0;
         let stale = self.sources.get(&flow.src).is_none_or(|w| start.since(w.since) > WINDOW);
         if !unanswered(state, *packets, *bytes) {
             if let (Some(w), false) = (self.sources.get_mut(&flow.src), stale) {
-                w.answered += 1;
+                if is_deaf {
+                    w.deaf += 1;
+                } else {
+                    w.answered += 1;
+                }
             }
             return;
         }
         if stale {
             let (tried, hosts, ports) = Default::default();
-            let window = Window { since: *start, tried, hosts, ports, answered: 0 };
+            let window = Window { since: *start, tried, hosts, ports, answered: 0, deaf: 0 };
             if self.sources.insert(flow.src, window).is_some() {
                 self.hits.hit(Limit::DetectorSources);
             }
         }
         let Some(w) = self.sources.get_mut(&flow.src) else { return };
+        if may_be_old(state, *packets) && w.hosts.iter().any(|h| *h != flow.dst) {
+            return;
+        }
         if w.tried.len() < KEPT && w.tried.insert((flow.dst, flow.dst_port)) {
             w.hosts.insert(flow.dst);
             w.ports.insert(flow.dst_port);
         }
-        if w.tried.len() < TARGETS || w.answered as usize > w.tried.len() {
+        if w.tried.len() < TARGETS || w.answered as usize > w.tried.len() || w.deaf * 2 > w.tried.len() {
             return;
         }
         let (hosts, ports) = (&w.hosts, &w.ports);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts};
+use gwcore::{Addr, Body, Fact, FlowConst, InPacket, Limit, LimitHits, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta, new_master};
 use crate::Setup;
@@ -87,7 +87,9 @@ impl Detector for SecondStart {
             words: &|site| {
                 let (a, b) = (site.name(&src), site.name(&dst));
                 let why = format!("{a} started data transfer with {b} while {master} went on to take its data.");
-                (format!("Second master of {b}: {a}"), why, evidence(a, Some(&master.to_string()), Some(30.0)))
+                let value = InPacket::new("src_ip", src.addr.to_string(), [master.to_string()]);
+                let e = evidence(a.clone(), Some(&master.to_string()), Some(30.0)).naming(value);
+                (format!("Second master of {b}: {a}"), why, e)
             },
             ..Sighting::of(&META, start, start_flow)
         });

@@ -1,7 +1,7 @@
 //! Another source of time: a PTP grandmaster beside the one at work, an NTP server beside another, a clock that jumps.
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
+use gwcore::{AgedTable, Body, Fact, FlowConst, InPacket, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -68,7 +68,9 @@ impl TimeSource {
             proto: "ptp",
             words: &|site| {
                 let why = format!("{} names {value} as the source of time, where {expected} was named before: {said}.", site.name(&src));
-                (format!("{value}: {said}"), why, evidence(value.to_owned(), Some(&expected), None))
+                let identity = |v: &str| v.split(' ').next().unwrap_or_default().to_owned();
+                let named = InPacket::new("ptp.grandmaster", identity(value), [identity(&expected)]);
+                (format!("{value}: {said}"), why, evidence(value.to_owned(), Some(&expected), None).naming(named))
             },
             ..Sighting::of(&META, fact, flow)
         });

@@ -9,16 +9,13 @@ use crate::fold::{Sighting, ends, evidence};
 pub(super) static META: Meta = Meta {
     id: "unacknowledged-command",
     number: 27,
-    finds: "A DNP3 command went to all outstations, or was sent so that nobody acknowledges it.",
+    finds: "A DNP3 request other than a freeze or a time set went to all outstations, or a command was sent so that nobody acknowledges it.",
     innocent: "A load shedding scheme, a freeze of counters or a time set for all.",
     call: "the control room",
-    attack: &["T1692.001"],
+    attack: &["T1692.001", "T0846.002"],
     needs: "decoded DNP3",
     severity: Severity::Low,
 };
-
-/// Link addresses from here on reach every outstation (IEEE 1815 §9.2.4.5).
-const BROADCAST: u32 = 0xfffd;
 
 /// Stateless.
 pub(super) struct UnacknowledgedCommand;
@@ -29,30 +26,45 @@ impl UnacknowledgedCommand {
     }
 }
 
+/// What a request to all outstations is worth. Freezes and time sets are what the addresses are there for (IEEE 1815 §9.2.4.5); nobody
+/// answers a read.
+fn to_all(class: OpClass) -> Option<Severity> {
+    Some(match class {
+        OpClass::Freeze | OpClass::TimeSet => return None,
+        OpClass::Read
+        | OpClass::Identify
+        | OpClass::Authenticate
+        | OpClass::Other
+        | OpClass::ReportsOn
+        | OpClass::Clear => Severity::Low,
+        _ => Severity::Medium,
+    })
+}
+
 impl Detector for UnacknowledgedCommand {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
-        let Body::Op(op) = &fact.body else { return };
-        if op.proto != "dnp3" || op.is_answer || matches!(op.class, OpClass::Freeze | OpClass::TimeSet) {
-            return;
-        }
-        let to_all = op.point.is_some_and(|p| p.unit >= BROADCAST);
-        let commands = matches!(op.class, OpClass::Control | OpClass::SetPoint | OpClass::Restart | OpClass::Mode);
-        let (severity, said) = match (to_all && commands, op.function) {
-            (true, _) => (Severity::Medium, "to all outstations at once"),
-            (false, 6) => (Severity::Low, "without asking for an acknowledgement"),
+        let (severity, said, function, name) = match &fact.body {
+            Body::Broadcast { proto: "dnp3", class, function, name } => {
+                let Some(severity) = to_all(*class) else { return };
+                (severity, "to all outstations at once", *function, *name)
+            }
+            Body::Op(op) if op.proto == "dnp3" && !op.is_answer && op.function == 6 => {
+                (Severity::Low, "without asking for an acknowledgement", op.function, op.name)
+            }
             _ => return,
         };
         let (src, dst) = ends(fact, flow);
-        let name = op.name.replace('_', " ");
+        let asks = matches!(&fact.body, Body::Broadcast { class: OpClass::Read | OpClass::Identify, .. });
+        let said_name = name.replace('_', " ");
         look.see(&Sighting {
-            dedup_key: format!("{}>{}:{}", src.name(), dst.name(), op.name),
+            dedup_key: format!("{}>{}:{}", src.name(), dst.name(), name),
             severity,
-            attack: &["T1692.001"],
+            attack: if asks { &["T0846.002"] } else { &["T1692.001"] },
             proto: "dnp3",
             words: &|site| {
                 let a = site.name(&src);
-                let why = format!("{a} sent the DNP3 command {name} {said}.");
-                (format!("{a} commands {said}"), why, evidence(format!("function {}", op.function), Some("an acknowledged command"), None))
+                let why = format!("{a} sent the DNP3 request {said_name} {said}.");
+                (format!("{a} sent {said_name} {said}"), why, evidence(format!("function {function}"), Some("an acknowledged command"), None))
             },
             ..Sighting::of(&META, fact, flow)
         });

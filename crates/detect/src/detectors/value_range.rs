@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, PointId, Sample, Severity};
+use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, PointId, Sample, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::baseline::{Baseline, Class, Key, Kind, Series, Value, float, is_register, who};
@@ -26,8 +26,10 @@ pub(super) static META: Meta = Meta {
 const MARGIN: f64 = 0.1;
 /// Part of the largest value that is allowed beyond it, for ranges of a single value.
 const SINGLE: f64 = 0.02;
-/// Values from which a learned range is worth more than low.
-const ENOUGH: u64 = 5;
+/// How many widths beyond its learned range one more value of a hundred lies by chance (Student's prediction interval, the deviation taken
+/// from the range): for three, four and five values, then this over their number. Fewer are no range.
+const CHANCE: [f64; 3] = [6.3, 2.7, 1.7];
+const CHANCE_OF_MANY: f64 = 6.0;
 
 /// Compares values with the baseline and the declaration.
 pub(super) struct ValueRange {
@@ -56,6 +58,8 @@ struct Outside {
     expected: String,
     kind: Kind,
     seen: u64,
+    /// Beyond what the learned range is uncertain by.
+    far: bool,
 }
 
 impl Detector for ValueRange {
@@ -64,7 +68,7 @@ impl Detector for ValueRange {
         let (sender, receiver) = ends(fact, flow);
         let (client, server) = if s.write { (sender, receiver) } else { (receiver, sender) };
         if let Some(expected) = self.declared(&s, &server) {
-            let outside = Outside { value: s.value, at: s.point, expected, kind: Kind::Measurement, seen: 0 };
+            let outside = Outside { value: s.value, at: s.point, expected, kind: Kind::Measurement, seen: 0, far: true };
             return see(&s, (client, server), &outside, None, fact, flow, look);
         }
         let novelty = if s.write { &self.controls } else { &self.points };
@@ -113,20 +117,55 @@ fn outside(b: &Baseline, key: Key, s: &Sample, before: Option<(Key, u64, u16)>, 
     }
 }
 
+/// Widths beyond the range of so many values that are chance; none where they are no range.
+fn chance(values: u64) -> Option<f64> {
+    let at = usize::try_from(values.checked_sub(3)?).unwrap_or(usize::MAX);
+    Some(CHANCE.get(at).copied().unwrap_or(CHANCE_OF_MANY / values as f64))
+}
+
 fn state(value: &Value, s: &Sample) -> Option<Outside> {
     if value.states.contains(&s.value) {
         return None;
     }
     let known: Vec<String> = value.states.iter().map(|v| number(*v)).collect();
     let expected = known.join(", ");
-    Some(Outside { value: s.value, at: s.point, expected, kind: Kind::State, seen: value.own.count })
+    Some(Outside { value: s.value, at: s.point, expected, kind: Kind::State, seen: value.own.count, far: false })
 }
 
 fn beyond(range: &Series, v: f64, at: PointId, kind: Kind) -> Option<Outside> {
     let margin = (MARGIN * range.span()).max(SINGLE * range.min.abs().max(range.max.abs()));
-    let inside = v >= range.min - margin && v <= range.max + margin;
+    let within = |margin: f64| v >= range.min - margin && v <= range.max + margin;
+    let far = chance(range.count).is_some_and(|widths| !within(margin.max(widths * range.span())));
     let expected = format!("{} to {}", number(range.min), number(range.max));
-    (!inside).then_some(Outside { value: v, at, expected, kind, seen: range.count })
+    (!within(margin)).then_some(Outside { value: v, at, expected, kind, seen: range.count, far })
+}
+
+/// The value as it stands in the packets, with the learned states or range, else the declared limits in raw values; a number over two
+/// registers stands in neither of them.
+fn in_packet(s: &Sample, o: &Outside, server: &End, novelty: Option<&Novelty>, site: &Site) -> Option<InPacket> {
+    let field = match s.proto {
+        "modbus" => "modbus.values",
+        "dnp3" => "dnp3.objects.value",
+        "iec104" => "iec104.objects.value",
+        _ => return None,
+    };
+    let class = if s.write { Class::Control } else { Class::Point };
+    let (states, range) = match novelty {
+        Some(n) => {
+            let key = n.baseline.point(class, (Addr::NONE, who(server)), s.proto, o.at)?;
+            let (kind, value, range) = n.baseline.value(&key)?;
+            let states = if kind == Kind::State { value.states.clone() } else { Vec::new() };
+            (states, range.filter(|_| kind == Kind::Measurement).map(|r| [Some(r.min), Some(r.max)]))
+        }
+        None => {
+            let p = site.point(server, s.proto, s.point)?;
+            let (low, high) = (p.limits.0.map(|v| v / p.scale), p.limits.1.map(|v| v / p.scale));
+            (Vec::new(), Some(if p.scale < 0.0 { [high, low] } else { [low, high] }))
+        }
+    };
+    let of = serde_json::json!({"table": o.at.table, "unit": o.at.unit, "address": o.at.address});
+    let named = InPacket { range, ..InPacket::new(field, o.value, states) };
+    (!matches!(o.kind, Kind::Pair(_))).then(|| named.of(of))
 }
 
 fn see(
@@ -141,7 +180,7 @@ fn see(
     let severity = match (s.write, novelty) {
         (false, _) => Severity::Info,
         (true, None) => Severity::Medium,
-        (true, Some(_)) if o.kind == Kind::State || o.seen < ENOUGH => Severity::Low,
+        (true, Some(_)) if !o.far => Severity::Low,
         (true, Some(n)) => n.weigh(Severity::Medium, &server),
     };
     let kind = if s.write { "command" } else { "value" };
@@ -171,8 +210,28 @@ fn see(
             };
             e.seen = Some(o.seen);
             e.more.insert("type".into(), o.kind.name().into());
-            (title, why, e)
+            (title, why, e.naming(in_packet(s, o, &server, novelty, site)))
         },
         ..Sighting::of(&META, fact, flow)
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_values_make_a_wide_range_and_two_make_none() {
+        assert_eq!([2, 3, 5, 6, 60].map(chance), [None, Some(6.3), Some(1.7), Some(1.0), Some(0.1)]);
+        let point = PointId { table: "holding_register", unit: 1, address: 1 };
+        let far = |values: &[f64], v: f64| {
+            let mut s = Series::default();
+            values.iter().for_each(|v| s.add(*v));
+            beyond(&s, v, point, Kind::Measurement).map(|o| o.far)
+        };
+        assert_eq!(far(&[100.0, 110.0, 120.0], 120.4), None);
+        assert_eq!(far(&[100.0, 110.0, 120.0], 245.0), Some(false));
+        assert_eq!(far(&[100.0, 110.0, 120.0], 247.0), Some(true));
+        assert_eq!(far(&[100.0, 120.0], 900.0), Some(false));
+    }
 }

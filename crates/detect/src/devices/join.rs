@@ -24,15 +24,18 @@ impl Devices {
         let mut ends: Vec<&Endpoint> = self.seen.keys().collect();
         ends.sort();
         let fronts = self.fronts(&ends);
-        let routers: BTreeSet<Mac> =
-            fronts.iter().filter(|(_, f)| f.addresses.len() > ROUTER_ADDRESSES).map(|(m, _)| *m).collect();
+        let is_router = |f: &Front| f.addresses.len() > ROUTER_ADDRESSES || f.joins_networks;
+        let routers: BTreeSet<Mac> = fronts.iter().filter(|(_, f)| is_router(f)).map(|(m, _)| *m).collect();
         // A router is on the segment even if no address is known to be its own.
         let mut groups: BTreeMap<DeviceKey, Vec<Endpoint>> =
             routers.iter().map(|mac| ((*mac, Addr::NONE), Vec::new())).collect();
         for end in ends {
             let claimed = self.claims.get(&end.addr).is_some_and(|m| m.contains(&end.mac));
             let only = match end.addr.is_v4() {
-                true => fronts.get(&end.mac).is_none_or(|f| f.addresses.len() < 2),
+                true => {
+                    let is_behind = self.seen.get(end).is_some_and(|s| s.is_behind);
+                    !is_behind && fronts.get(&end.mac).is_none_or(|f| f.addresses.len() < 2)
+                }
                 false => !routers.contains(&end.mac),
             };
             let own = !end.mac.is_none() && (only || claimed || end.addr.is_none());
@@ -70,8 +73,7 @@ impl Devices {
             }
         }
         let change = |(mac, (_, addr)): (Mac, (Ts, Addr))| {
-            let reason =
-                format!("{mac} stands in front of several addresses, and nothing proves that {addr} is its own");
+            let reason = format!("{mac} stands in front of other addresses, and nothing proves that {addr} is its own");
             Change { kind: "split", kept: id((mac, Addr::NONE)), other: id((Mac::NONE, addr)), reason }
         };
         behind.into_iter().map(change).collect()
@@ -113,6 +115,9 @@ impl Devices {
         if let Some(front) = front {
             (all.first, all.last) = (all.first.min(front.first), all.last.max(front.last));
         }
+        // Who speaks to itself, as on a loopback, is not its own master.
+        all.masters.retain(|a| !ips.contains(a));
+        all.outstations.retain(|a| !ips.contains(a));
         let (mut id_kept, mut formerly) = (id(key), Vec::new());
         if let Some(gone) = absorbed {
             let mut other = id(gone);
@@ -154,6 +159,8 @@ struct Front {
     addresses: BTreeSet<Addr>,
     first: Ts,
     last: Ts,
+    /// Stands between private and public addresses.
+    joins_networks: bool,
 }
 
 impl Devices {
@@ -161,8 +168,10 @@ impl Devices {
         let mut fronts: BTreeMap<Mac, Front> = BTreeMap::new();
         for end in ends.iter().filter(|e| !e.mac.is_none() && e.addr.is_v4() && !e.addr.is_none()) {
             let Some(seen) = self.seen.get(*end) else { continue };
-            let new = || Front { addresses: BTreeSet::new(), first: seen.first, last: seen.last };
+            let new =
+                || Front { addresses: BTreeSet::new(), first: seen.first, last: seen.last, joins_networks: false };
             let front = fronts.entry(end.mac).or_insert_with(new);
+            front.joins_networks |= seen.is_behind && !self.claims.contains_key(&end.addr);
             front.addresses.insert(end.addr);
             (front.first, front.last) = (front.first.min(seen.first), front.last.max(seen.last));
         }
@@ -183,5 +192,6 @@ impl Seen {
         self.protocols.extend(other.protocols.iter().cloned());
         self.identity.extend(other.identity.iter().map(|(k, v)| (k.clone(), v.clone())));
         self.vlans.extend(&other.vlans);
+        self.is_behind |= other.is_behind;
     }
 }

@@ -31,6 +31,8 @@ struct Seen {
     protocols: BTreeSet<String>,
     identity: BTreeMap<String, String>,
     vlans: BTreeSet<u16>,
+    /// A public address that spoke with a private one: no subnet has both (RFC 1918 §3), so the MAC is that of a router between.
+    is_behind: bool,
 }
 
 /// The key of a device while observing: what is known of an endpoint on the wire.
@@ -75,11 +77,14 @@ impl Devices {
         let resp = Endpoint { mac: flow.dst_mac, addr: flow.dst };
         let sender = if fact.flow.reversed() { resp } else { orig };
         match &fact.body {
-            Body::FlowStart => self.touch(sender, fact.ts, flow, |_| {}),
+            Body::FlowStart => {
+                let other = if fact.flow.reversed() { orig } else { resp };
+                self.touch(sender, fact.ts, flow, |s| s.is_behind |= is_behind(sender.addr, other.addr));
+            }
             Body::FlowEnd { packets, .. } => {
-                self.touch(orig, fact.ts, flow, |_| {});
+                self.touch(orig, fact.ts, flow, |s| s.is_behind |= is_behind(orig.addr, resp.addr));
                 if packets[1] > 0 {
-                    self.touch(resp, fact.ts, flow, |_| {});
+                    self.touch(resp, fact.ts, flow, |s| s.is_behind |= is_behind(resp.addr, orig.addr));
                 }
             }
             Body::Service { proto, server_is_responder } => {
@@ -164,6 +169,12 @@ impl Devices {
         }
         f(seen);
     }
+}
+
+/// Whether an address is public and its peer private, both IPv4.
+fn is_behind(addr: Addr, peer: Addr) -> bool {
+    let is_private = |a: Addr| matches!(a.as_v4(), Some([10, ..] | [172, 16..=31, ..] | [192, 168, ..]));
+    addr.is_v4() && addr.is_internet() && is_private(peer)
 }
 
 fn add<T: Ord>(set: &mut BTreeSet<T>, value: T) {

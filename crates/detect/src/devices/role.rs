@@ -43,15 +43,13 @@ pub(super) fn level(roles: &BTreeSet<&'static str>, seen: &Seen, outside: bool) 
     if outside {
         return say(5, "has an internet address".into());
     }
+    if master && outstation && seen.masters.is_empty() && seen.outstations.is_empty() {
+        // It speaks to itself alone.
+        return None;
+    }
     if master && outstation {
-        return say(
-            2,
-            format!(
-                "is a gateway: answers {} masters and polls {} devices",
-                seen.masters.len(),
-                seen.outstations.len()
-            ),
-        );
+        let (above, below) = (masters(seen.masters.len()), devices(seen.outstations.len()));
+        return say(2, format!("is a gateway: answers {above} and polls {below}"));
     }
     if outstation {
         return say(1, format!("answers {} as outstation", masters(seen.masters.len())));
@@ -64,9 +62,13 @@ pub(super) fn level(roles: &BTreeSet<&'static str>, seen: &Seen, outside: bool) 
         return say(3, format!("engineers: {}", deeds.join(", ")));
     }
     if master {
-        return say(2, format!("polls or commands {} devices", seen.outstations.len()));
+        return say(2, format!("polls or commands {}", devices(seen.outstations.len())));
     }
     None
+}
+
+fn devices(n: usize) -> String {
+    if n == 1 { "one device".into() } else { format!("{n} devices") }
 }
 
 fn masters(n: usize) -> String {

@@ -9,12 +9,12 @@ use gwcore::{Basis, Body, Finding, Limit, Limits, Op, OpClass, PointId, Sample, 
 
 use super::{START, Story};
 
-const MASTER: u8 = 1;
-const RTU: u8 = 2;
-const PLC: u8 = 3;
+pub(super) const MASTER: u8 = 1;
+pub(super) const RTU: u8 = 2;
+pub(super) const PLC: u8 = 3;
 const HMI: u8 = 4;
 
-fn op(proto: &'static str, class: OpClass, function: u16, address: u32) -> Body {
+pub(super) fn op(proto: &'static str, class: OpClass, function: u16, address: u32) -> Body {
     let point = (class != OpClass::Other).then_some(PointId { table: "binary_output", unit: 1, address });
     Body::Op(Op {
         proto,
@@ -30,19 +30,19 @@ fn op(proto: &'static str, class: OpClass, function: u16, address: u32) -> Body 
     })
 }
 
-fn sample(proto: &'static str, address: u32, value: f64, write: bool) -> Body {
+pub(super) fn sample(proto: &'static str, address: u32, value: f64, write: bool) -> Body {
     let point = PointId { table: "holding_register", unit: 1, address };
     Body::Sample(Sample { proto, point, value, discrete: false, good: true, write })
 }
 
 impl Story {
-    fn service(&mut self, at: i64, pair: (u8, u8), port: u16, proto: &'static str) -> &mut Self {
+    pub(super) fn service(&mut self, at: i64, pair: (u8, u8), port: u16, proto: &'static str) -> &mut Self {
         self.tell(at, pair, port, Body::FlowStart);
         self.tell(at, pair, port, Body::Service { proto, server_is_responder: true })
     }
 
     /// An ordinary minute: the master polls the RTU over DNP3 every second, and the PLC over Modbus; the HMI reads the PLC.
-    fn minute(&mut self, at: i64) -> &mut Self {
+    pub(super) fn minute(&mut self, at: i64) -> &mut Self {
         for s in 0..60 {
             let at = at + s * SECOND;
             self.tick(at);
@@ -82,7 +82,7 @@ impl Story {
     }
 }
 
-fn usual() -> Baseline {
+pub(super) fn usual() -> Baseline {
     Story::default().hours(8).learned()
 }
 
@@ -396,9 +396,9 @@ fn a_file_read_back_is_the_same_and_a_newer_one_is_refused() {
     let back = Baseline::read(&mut &bytes(&b)[..], &Limits::default()).unwrap();
     assert_eq!(bytes(&b), bytes(&back));
     assert_eq!(back.worth(Class::Point), b.worth(Class::Point));
-    let newer = zstd::encode_all(&br#"{"format":"gridwarden-baseline","version":2,"shape":"unknown"}"#[..], 1).unwrap();
+    let newer = zstd::encode_all(&br#"{"format":"gridwarden-baseline","version":3,"shape":"unknown"}"#[..], 1).unwrap();
     let e = Baseline::read(&mut &newer[..], &Limits::default()).unwrap_err().to_string();
-    assert!(e.contains("`2` is newer than `1`") && !e.contains('\n'), "{e}");
+    assert!(e.contains("`3` is newer than `2`") && !e.contains('\n'), "{e}");
     for bad in [&b""[..], b"text", &zstd::encode_all(&b"{}"[..], 1).unwrap()] {
         assert!(Baseline::read(&mut &bad[..], &Limits::default()).is_err());
     }
@@ -418,6 +418,68 @@ fn a_file_of_version_1_opens() {
     let b = Baseline::read(&mut &file[..], &Limits::default()).unwrap();
     assert_eq!((b.worth(Class::Device).kinds, b.hours(), b.days()), (1, 2, 1));
     assert_eq!(b.suspicions(), [("scan:10.0.0.9".to_owned(), "a sentence".to_owned())]);
+}
+
+#[test]
+fn what_it_knows_is_told_in_rows() {
+    let known = usual().known();
+    let pair = |client: &str, server: &str| known.pairs.iter().find(|p| p.client == client && p.server == server);
+    let plc = pair("10.0.0.1", "10.0.0.3").expect("the master commands the PLC");
+    assert_eq!((plc.commands, plc.commanded, plc.proto.as_str(), plc.publishes), (8, 2, "modbus", false));
+    assert_eq!(pair("10.0.0.4", "10.0.0.3").map(|p| p.commands), Some(0), "the HMI only reads");
+    let point = |commanded| known.points.iter().find(|p| p.commanded == commanded).expect("a point");
+    assert_eq!((point(false).kind, point(false).range.map(|r| r.0 >= 400.0)), ("measurement", Some(true)));
+    let poll = known.periods.iter().find(|p| p.proto == "dnp3").expect("a poll");
+    assert_eq!((poll.periods.len(), poll.irregular), (1, 0));
+    assert!((poll.periods[0] - SECOND).abs() < SECOND / 10, "{:?}", poll.periods);
+    assert!(known.devices.iter().any(|d| d.address == "10.0.0.3" && !d.is_young));
+    let devices = known.classes.iter().find(|c| c.class == Class::Device).expect("devices");
+    assert_eq!((devices.worth.kinds, devices.full), (usual().worth(Class::Device).kinds, false));
+}
+
+#[test]
+fn merged_baselines_keep_within_the_limit_and_say_what_is_full() {
+    let mut b = usual();
+    let mut limits = Limits::default();
+    let all: u64 = Class::ALL.iter().map(|c| b.worth(*c).kinds).sum();
+    limits.set(Limit::BaselineKeys, all as usize);
+    b.keep_within(&limits);
+    assert!(b.known().classes.iter().all(|c| !c.full), "just enough");
+    limits.set(Limit::BaselineKeys, all as usize - 1);
+    b.keep_within(&limits);
+    assert_eq!(Class::ALL.iter().map(|c| b.worth(*c).kinds).sum::<u64>(), all - 1);
+    assert_eq!(b.known().classes.iter().filter(|c| c.full).count(), 1);
+    limits.set(Limit::BaselineKeys, 1);
+    b.keep_within(&limits);
+    assert!(b.known().points.len() <= 1 && b.known().devices.len() <= 1);
+}
+
+#[test]
+fn a_part_speaks_as_old_as_the_whole() {
+    let mut story = Story::default();
+    let (whole, mut part) = (usual(), story.hours(4).learned());
+    assert!(!whole.is_young() && part.is_young());
+    part.stand_for(&whole);
+    assert!(!part.is_young());
+    let hours = part.hours();
+    assert_eq!((whole.hours_shared(&[part.clone(), part]), whole.hours_shared(&[])), (hours, 0));
+}
+
+#[test]
+fn damage_is_found_even_where_the_text_makes_sense() {
+    let sound = bytes(&usual());
+    let mut opened = 0;
+    for at in (0..sound.len()).step_by(sound.len() / 50) {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 4;
+        if let Ok(b) = Baseline::read(&mut &damaged[..], &Limits::default()) {
+            assert_eq!(bytes(&b), sound, "what opens is what was written: {at}");
+            opened += 1;
+        }
+    }
+    assert!(opened <= 2, "{opened}");
+    let cut = &sound[..sound.len() / 2];
+    assert!(Baseline::read(&mut &cut[..], &Limits::default()).is_err());
 }
 
 #[test]

@@ -196,9 +196,19 @@ fn commands_that_nobody_acknowledges() {
         s
     };
     check("unacknowledged-command", &story(OpClass::Control, 6, 4), &[Severity::Low]);
-    check("unacknowledged-command", &story(OpClass::Control, 5, 0xffff), &[Severity::Medium]);
-    check("unacknowledged-command", &story(OpClass::TimeSet, 2, 0xffff), &[]);
     check("unacknowledged-command", &story(OpClass::Control, 5, 4), &[]);
+    let to_all = |class| {
+        let mut s = Story::default();
+        s.tell(0, (1, 2), 20_000, Body::Broadcast { proto: "dnp3", class, function: 5, name: "an_operation" });
+        s
+    };
+    check("unacknowledged-command", &to_all(OpClass::Control), &[Severity::Medium]);
+    check("unacknowledged-command", &to_all(OpClass::Restart), &[Severity::Medium]);
+    check("unacknowledged-command", &to_all(OpClass::ReportsOff), &[Severity::Medium]);
+    check("unacknowledged-command", &to_all(OpClass::Clear), &[Severity::Low]);
+    check("unacknowledged-command", &to_all(OpClass::Read), &[Severity::Low]);
+    check("unacknowledged-command", &to_all(OpClass::TimeSet), &[]);
+    check("unacknowledged-command", &to_all(OpClass::Freeze), &[]);
 }
 
 #[test]
@@ -284,15 +294,22 @@ fn floods() {
     };
     check("flood", &starts(1_000), &[Severity::Medium]);
     check("flood", &starts(999), &[]);
-    let stream = |packets: [u64; 2]| {
+    let stream = |ip_proto, state, packets: [u64; 2], bytes| {
         let mut s = Story::default();
-        let end = Body::FlowEnd { state: "S0", packets, bytes: [0; 2], start: START, service: "" };
-        s.tell(10 * SECOND, (1, 2), 502, end);
+        let end = Body::FlowEnd { state, packets, bytes: [bytes, 0], start: START, service: "" };
+        s.tell_over(ip_proto, 10 * SECOND, (1, 2), 502, end);
         s
     };
-    check("flood", &stream([1_000, 0]), &[Severity::Medium]);
-    check("flood", &stream([999, 0]), &[]);
-    check("flood", &stream([1_000, 10]), &[]);
+    let syns = |packets| stream(6, "S0", packets, 0);
+    check("flood", &syns([1_000, 0]), &[Severity::Medium]);
+    check("flood", &syns([999, 0]), &[]);
+    check("flood", &syns([1_000, 10]), &[]);
+    // Content in TCP was acknowledged, rarely or unseen; datagrams in one direction are cameras below a thousand a second.
+    check("flood", &stream(6, "SF", [14_000, 2], 16_000_000), &[]);
+    check("flood", &stream(6, "OTH", [14_000, 0], 16_000_000), &[]);
+    check("flood", &stream(17, "S0", [9_999, 0], 9_000_000), &[]);
+    check("flood", &stream(17, "S0", [10_000, 0], 9_000_000), &[Severity::Medium]);
+    check("flood", &stream(1, "OTH", [1_000, 0], 56_000), &[Severity::Medium]);
 }
 
 #[test]
@@ -329,6 +346,9 @@ fn utility_devices_and_the_internet() {
     check("exposure", &story(true, "tls"), &[Severity::Info]);
     // Remote desktop is carried by TPKT, as S7 and MMS are.
     check("exposure", &story(true, "tpkt"), &[Severity::Info]);
+    let mut elsewhere = story(true, "tpkt");
+    elsewhere.flows[1].dst_port = 13_389;
+    check("exposure", &elsewhere, &[Severity::Info]);
     check("exposure", &story(false, "rdp"), &[Severity::Info]);
 }
 

@@ -107,3 +107,36 @@ fn services_are_told_with_their_port() {
     );
     assert_eq!((at(&found, 1).services.len(), &at(&found, 1).roles[..]), (0, &["client"][..]));
 }
+
+#[test]
+fn a_public_address_that_speaks_with_a_private_one_stands_behind_a_router() {
+    let mut s = Story::default();
+    s.tell(0, (1, 2), 502, Body::FlowStart);
+    let alone = inventory(&s);
+    assert!(alone.devices.iter().all(|d| !d.roles.contains(&"router")));
+    s.tell(1, (7, 2), 443, Body::FlowStart);
+    let outside = gwcore::Addr::v4([198, 51, 100, 7]);
+    s.flows[1].src = outside;
+    let found = inventory(&s);
+    let router = found.devices.iter().find(|d| d.macs == [mac(7).to_string()]).expect("the MAC is a device");
+    assert!(router.roles.contains(&"router") && router.ips.is_empty(), "{router:?}");
+    let far = found.devices.iter().find(|d| d.ips == [outside.to_string()]).expect("a device behind it");
+    assert!(far.macs.is_empty() && far.level.as_ref().is_some_and(|l| l.level == 5), "{far:?}");
+    // Two public ones may share a segment, and so may who claims its address there.
+    s.flows[1].dst = gwcore::Addr::v4([198, 51, 100, 8]);
+    assert!(inventory(&s).devices.iter().all(|d| !d.roles.contains(&"router")));
+    s.flows[1].dst = ip(2);
+    s.tell(2, (7, 2), 0, Body::Claim { addr: outside, mac: mac(7), source: "arp" });
+    assert!(inventory(&s).devices.iter().all(|d| !d.roles.contains(&"router")));
+}
+
+#[test]
+fn who_speaks_to_itself_is_no_gateway() {
+    let mut s = Story::default();
+    s.tell(0, (1, 1), 20_000, Body::FlowStart).tell(1, (1, 1), 20_000, Body::Role("master"));
+    s.tell(2, (1, 1), 20_000, Body::Role("outstation"));
+    assert_eq!(at(&inventory(&s), 1).level, None);
+    s.tell(3, (1, 2), 20_000, Body::Role("master"));
+    let reason = at(&inventory(&s), 1).level.clone().map(|l| l.reason);
+    assert_eq!(reason.as_deref(), Some("is a gateway: answers 0 masters and polls one device"));
+}

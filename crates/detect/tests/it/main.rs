@@ -1,8 +1,12 @@
 //! Detectors and devices on facts made by hand: what fires, what nearly does, and what limits do.
 
 mod baseline;
+mod conduct;
 mod decoded;
+mod in_packet;
 mod inventory;
+mod silence;
+mod time;
 
 use std::sync::Arc;
 
@@ -47,6 +51,15 @@ impl Story {
         let ts = START.plus(at);
         self.facts.push(Fact { key, ts, frame: u64::from(n) + 1, flow: FlowRef(n * 2), body });
         self.flows.push(flow);
+        self
+    }
+
+    /// The same over another protocol of IP than TCP.
+    fn tell_over(&mut self, ip_proto: u8, at: i64, ends: (u8, u8), dst_port: u16, body: Body) -> &mut Self {
+        self.tell(at, ends, dst_port, body);
+        if let Some(flow) = self.flows.last_mut() {
+            flow.ip_proto = ip_proto;
+        }
         self
     }
 
@@ -144,6 +157,47 @@ fn lone_probes_and_their_resets_are_a_scan_and_cut_sessions_are_not() {
     assert_eq!((probes([1, 1]), probes([3, 2])), (1, 0));
 }
 
+/// What thirty flows of one state are found to be, to thirty hosts or to thirty ports of one.
+fn scans(hosts: bool, state: &'static str, packets: [u64; 2], bytes: [u64; 2]) -> usize {
+    let mut s = Story::default();
+    for n in 0..30 {
+        let (peer, port) = if hosts { (2 + n as u8, 443) } else { (2, 1_000 + n) };
+        s.tell(0, (1, peer), port, Body::FlowEnd { state, packets, bytes, start: START, service: "" });
+    }
+    s.findings().iter().filter(|f| f.detector == "scan").count()
+}
+
+#[test]
+fn sessions_older_than_the_capture_are_no_scan() {
+    // Both sides spoke, then one ended it or reset it.
+    for state in ["SH", "RSTOS0", "RSTRH"] {
+        assert_eq!(scans(true, state, [40, 38], [900, 4_000]), 0, "{state}");
+        assert_eq!(scans(true, state, [2, 2], [0, 0]), 0, "{state}");
+    }
+    // A browser leaves: a FIN to every host whose session was idle; a keep-alive to each.
+    assert_eq!((scans(true, "SH", [1, 0], [0, 0]), scans(true, "OTH", [1, 0], [0, 0])), (0, 0));
+    // FIN probes of one host's ports, and resets that answer lone ACKs of many.
+    assert_eq!((scans(false, "SH", [1, 0], [0, 0]), scans(true, "RSTRH", [1, 1], [0, 0])), (1, 1));
+    assert_eq!((scans(true, "S0", [3, 0], [0, 0]), scans(true, "REJ", [3, 3], [0, 0])), (1, 1));
+}
+
+#[test]
+fn a_capture_of_one_direction_shows_no_scan() {
+    let questions = |sessions: u8| {
+        let mut s = Story::default();
+        for n in 0..30 {
+            let body = |state, bytes| Body::FlowEnd { state, packets: [2, 0], bytes, start: START, service: "" };
+            s.tell_over(17, 0, (1, 100 + n), 443, body("S0", [1_200, 0]));
+            if n < sessions {
+                s.tell_over(6, 0, (1, 50 + n), 443, body("OTH", [517, 0]));
+            }
+        }
+        s.findings().iter().filter(|f| f.detector == "scan").count()
+    };
+    // Sessions that go on without an answer show that answers were not captured.
+    assert_eq!((questions(30), questions(5), questions(0)), (0, 1, 1));
+}
+
 #[test]
 fn a_slow_client_of_a_dead_server_is_no_scan() {
     assert!(scan(60, MINUTE).findings().is_empty());
@@ -223,7 +277,8 @@ fn findings_beyond_the_limit_are_counted() {
     assert_eq!(s.findings_with(&limits).len(), 2);
     let mut detectors = Detectors::new(&Setup::new(&limits), &[], &[]);
     detectors.batch(&s.facts, &s.flows, &|_| Arc::from("a"));
-    assert_eq!(detectors.hits().count(Limit::Findings), 3);
+    // Three commands, and three times that there are many of them.
+    assert_eq!(detectors.hits().count(Limit::Findings), 6);
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub struct Row {
     pub out_of_order: u64,
     pub overlaps: u64,
     pub end: &'static str,
+    pub whole: [bool; 2],
 }
 
 #[derive(Default)]
@@ -105,6 +106,7 @@ impl Handler for Told {
             out_of_order: r.out_of_order,
             overlaps: r.overlaps,
             end: r.end_reason,
+            whole: f.whole,
         });
     }
 }

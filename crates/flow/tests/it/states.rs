@@ -274,3 +274,49 @@ fn short_sessions_of_an_offloading_host_are_read() {
     assert!(rig.told.events.is_empty());
     assert_eq!(rig.finish().events, ["Orig datagram 1", "end 0 finish"]);
 }
+
+#[test]
+fn a_side_is_whole_when_it_was_heard_without_a_gap_to_its_fin() {
+    let whole = |build: &dyn Fn(&mut Session), lose: Option<usize>| {
+        let mut s = Session::new(START, 502);
+        build(&mut s);
+        if let Some(frame) = lose {
+            s.frames.remove(frame);
+        }
+        only(&run(&s)).whole
+    };
+    let talk = |s: &mut Session| {
+        s.open().client(b"ask").server(b"answer").close();
+    };
+    assert_eq!(whole(&talk, None), [true, true]);
+    // SYN, SYN-ACK, ACK, the question, its ACK, the answer.
+    assert_eq!(whole(&talk, Some(3)), [false, true]);
+    assert_eq!(whole(&talk, Some(5)), [true, false]);
+    assert_eq!(
+        whole(
+            &|s| {
+                s.open().client(b"ask").server(b"answer");
+            },
+            None
+        ),
+        [false, false]
+    );
+    assert_eq!(
+        whole(
+            &|s| {
+                s.open().client(b"ask").segment(true, FIN | ACK, b"");
+            },
+            None
+        ),
+        [true, false]
+    );
+    assert_eq!(
+        whole(
+            &|s| {
+                s.open().client(b"ask").reset(true);
+            },
+            None
+        ),
+        [false, false]
+    );
+}

@@ -126,3 +126,39 @@ fn frames_that_the_snap_length_cut_are_counted_and_leave_a_gap() {
     let page = analyze(&[path], &["--logs", "ndjson"]).output.stdout;
     assert!(String::from_utf8_lossy(&page).contains("Cut by the snap length: 1 of"));
 }
+
+#[test]
+fn what_a_flow_s_end_reveals_points_to_its_own_last_frame() {
+    // Two answers that are never finished, in one capture of two; both flows are of one shard and end with the input.
+    let mut pcap = Pcap::nanos(1);
+    for port in [49_152, 49_153] {
+        let mut s = Session::new(START, 80);
+        s.client.port = port;
+        s.open()
+            .client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .server(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+        for (at, frame) in &s.frames {
+            pcap.frame(*at, frame);
+        }
+    }
+    let frames = 7;
+    let mut other = Pcap::nanos(1);
+    other.frame(
+        START - 1_000_000_000,
+        &Stack::new().eth([2; 6], [4; 6]).ipv4([10, 9, 0, 1], [10, 9, 0, 2]).udp(1, 2).bytes(),
+    );
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.pcap"), other.bytes()).unwrap();
+    std::fs::write(dir.path().join("b.pcap"), pcap.bytes()).unwrap();
+    for args in [&[][..], &["--separate"], &["-j", "4"]] {
+        let rows = run(&dir.path().to_path_buf(), args).lines("ndjson/anomaly.ndjson");
+        let mut said: Vec<_> = rows.iter().map(|r| (r["reason"].clone(), r["frame"].clone())).collect();
+        said.sort_by_key(|s| s.1.as_u64());
+        assert_eq!(
+            said,
+            [("truncated_body".into(), frames.into()), ("truncated_body".into(), (2 * frames).into())],
+            "{args:?}"
+        );
+        assert!(rows.iter().all(|r| r["file"].as_str().is_some_and(|f| f.ends_with("b.pcap"))), "{rows:?}");
+    }
+}

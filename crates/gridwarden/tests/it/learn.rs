@@ -67,6 +67,10 @@ fn what_looks_suspicious_is_left_out_until_accepted() {
     let page = learn(&[]);
     assert!(page.contains("learned under suspicion") && page.contains("scan:"), "{page}");
     assert!(scanner_is_new());
+    let wrong =
+        gridwarden(&["learn", text(&scanned), "--baseline", text(&baseline), "--accept", "scan:10.0.0.250,all"]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(wrong.status.code() == Some(2) && said.contains("not among") && said.contains("`scan:"), "{said}");
     assert!(!learn(&["--accept", "all"]).contains("under suspicion"));
     assert!(!scanner_is_new());
     let added = learn(&["--add"]);
@@ -86,10 +90,82 @@ fn mistakes_are_said_in_one_line() {
         assert!(said.contains(part) && said.trim_end().lines().count() == 1, "{args:?}: {said}");
     };
     check(&["learn", text(&missing), "--baseline", text(&bad)], "missing.pcap");
-    check(&["learn", "-", "--baseline", text(&bad)], "name a file");
-    let pcap = day(dir.path(), "1", &[]);
+    let pcap = substation(dir.path(), "1", "10", &[]);
+    check(&["learn", text(&pcap), "--baseline", text(dir.path())], "is a folder");
+    check(&["learn", text(&pcap), "--baseline", text(&missing), "--add"], "leave out --add");
+    check(&["learn", text(&pcap), "--baseline", text(&bad), "--add"], "not a baseline");
+    let new = dir.path().join("new");
+    check(&["learn", text(&pcap), "--baseline", text(&new), "--accept", "scan:10.0.0.9"], "nothing in these captures");
+    check(&["learn", text(&pcap), "--baseline", text(&new), "--exclude", text(&bad)], "line 1: `no baseline`");
+    let frames = dir.path().join("frames.csv");
+    std::fs::write(&frames, "frame,label\n1,0\nsecond,1\n").unwrap();
+    check(&["learn", text(&pcap), "--baseline", text(&new), "--exclude", text(&frames)], "line 3: `second`");
+    assert!(std::fs::read_dir(dir.path()).unwrap().flatten().all(|e| !e.path().ends_with("new.part")) && !new.exists());
     let out = dir.path().join("out");
     check(&["analyze", text(&pcap), "-q", "-o", text(&out), "--baseline", text(&bad)], "not a baseline");
     check(&["analyze", text(&pcap), "-q", "-o", text(&out), "--site", text(&missing)], "missing.pcap");
     check(&["analyze", text(&pcap), "-q", "-o", text(&out), "--maintenance", text(&bad)], "RFC 3339");
+}
+
+#[test]
+fn a_pipe_is_learned_as_a_file_is_and_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let pcap = substation(dir.path(), "1", "30", &[]);
+    let [of_file, of_pipe] = ["file", "pipe"].map(|n| dir.path().join(n));
+    assert!(gridwarden(&["learn", text(&pcap), "--baseline", text(&of_file), "-q"]).status.success());
+    let piped = Command::new(env!("CARGO_BIN_EXE_gridwarden"))
+        .args(["learn", "-", "--baseline", text(&of_pipe), "-q"])
+        .stdin(std::fs::File::open(&pcap).unwrap())
+        .output()
+        .unwrap();
+    assert!(piped.status.success(), "{}", String::from_utf8_lossy(&piped.stderr));
+    assert_eq!(std::fs::read(&of_file).unwrap(), std::fs::read(&of_pipe).unwrap());
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|n| !n.to_string_lossy().contains("spool")), "{left:?}");
+}
+
+#[test]
+fn the_report_says_what_is_to_be_approved() {
+    let dir = tempfile::tempdir().unwrap();
+    let scanned = substation(dir.path(), "1", "30", &["scan"]);
+    let [baseline, report] = ["b", "r.html"].map(|n| dir.path().join(n));
+    let args = ["learn", text(&scanned), "--baseline", text(&baseline), "--report", text(&report), "-q"];
+    assert!(gridwarden(&args).status.success());
+    let page = std::fs::read_to_string(&report).unwrap();
+    for part in [
+        "Too young",
+        "--accept scan:",
+        "Who asks and commands whom",
+        "modbus holding register, unit 1",
+        "default-src 'none'",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(
+        !page.contains("<script") && !page.contains("://") && !page.contains("src="),
+        "nothing runs, nothing is loaded"
+    );
+}
+
+#[test]
+fn windows_in_epoch_seconds_are_not_learned() {
+    let dir = tempfile::tempdir().unwrap();
+    let scanned = substation(dir.path(), "1", "30", &["scan"]);
+    let (baseline, windows) = (dir.path().join("b"), dir.path().join("w.csv"));
+    // The simulator's labels are windows too; the same in seconds since 1970.
+    let labels = std::fs::read_to_string(scanned.with_extension("csv")).unwrap();
+    let times = |line: &str| {
+        let mut fields = line.split(',').map(|t| gwcore::time::parse_rfc3339(t).map(|t| t.0));
+        Some((fields.next()??, fields.next()??))
+    };
+    let rows = labels.lines().filter_map(times).map(|(a, b)| {
+        let at = |ns: i64| format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
+        format!("{},{},scan\n", at(a - 1_000_000_000), at(b + 1_000_000_000))
+    });
+    std::fs::write(&windows, format!("start_epoch_utc,end_epoch_utc,attack\n{}", rows.collect::<String>())).unwrap();
+    let out = gridwarden(&["learn", text(&scanned), "--baseline", text(&baseline), "--exclude", text(&windows)]);
+    let page = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && !page.contains("under suspicion"), "{page}");
+    let run = analyze(std::slice::from_ref(&scanned), &["--baseline", text(&baseline), "-q"]);
+    assert!(run.lines("alerts.ndjson").iter().any(|f| f["detector"] == "new-device"), "the scanner was not learned");
 }

@@ -1,13 +1,16 @@
 //! End-to-end tests: the program over real and made captures.
 #![allow(clippy::print_stdout)]
 
+mod changes;
 mod csv;
 mod edges;
 mod findings;
 mod goose;
 mod inputs;
 mod learn;
+mod loss;
 mod program;
 mod truth;
 mod truth_columns;
 mod truth_columns_it;
+mod wire;

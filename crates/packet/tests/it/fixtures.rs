@@ -111,6 +111,20 @@ impl Inside for Stack {
     }
 }
 
+/// What comes before the packet in a netfilter log: its header value, a 5-byte prefix with padding, the sender's MAC.
+fn nflog(order: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    let segment_len = 20 + 27 + 8;
+    let value = |len, kind, bytes: &[u8]| [&order(len)[..], &order(kind), bytes].concat();
+    [
+        &[2, 0, 0, 40][..],
+        &value(8, 1, &[8, 0, 1, 0]),
+        &value(9, 10, b"drop\0\0\0\0"),
+        &value(16, 8, &[&[0, 6, 0, 0][..], &A, &[0, 0]].concat()),
+        &value(4 + segment_len, 9, &[]),
+    ]
+    .concat()
+}
+
 fn vlan(tpid: u16, vid: u16) -> Vlan {
     Vlan { tpid, vid, pcp: 4, ethertype: None }
 }
@@ -156,6 +170,18 @@ fn links() -> Vec<Fixture> {
         new("ppp", ppp(false)).link(LinkType::PPP, [0; 6]),
         new("ppp hdlc", ppp(true)).link(LinkType::PPP_HDLC, [0; 6]),
         new("ppp short", Stack::new().payload(&[0x21]).tcp4()).link(LinkType::PPP, [0; 6]),
+        new("cisco hdlc", sll(&[0x0f, 0, 8, 0])).link(LinkType::CISCO_HDLC, [0; 6]),
+        new("frame relay cisco", sll(&[0x18, 0x61, 8, 0])).link(LinkType::FRAME_RELAY, [0; 6]),
+        new("frame relay", sll(&[0x18, 0x61, 3, 0xcc])).link(LinkType::FRAME_RELAY, [0; 6]),
+        new("frame relay v6", Stack::new().payload(&[0x18, 0x60, 0x61, 3, 0x8e]).tcp6())
+            .link(LinkType::FRAME_RELAY, [0; 6])
+            .v6(),
+        new("frame relay snap", sll(&[0x18, 0x61, 3, 0, 0x80, 0, 0, 0, 8, 0])).link(LinkType::FRAME_RELAY, [0; 6]),
+        new("frame relay bridged", Stack::new().payload(&[0x18, 0x61, 3, 0, 0x80, 0, 0x80, 0xc2, 0, 7]).frame())
+            .link(LinkType::FRAME_RELAY, [0; 6])
+            .inner(),
+        new("nflog", sll(&nflog(u16::to_le_bytes))).link(LinkType::NFLOG, A),
+        new("nflog big end", sll(&nflog(u16::to_be_bytes))).link(LinkType::NFLOG, A),
         new("cooked", sll(&sll1)).link(LinkType::LINUX_SLL, A),
         new("cooked 2", sll(&sll2)).link(LinkType::LINUX_SLL2, A),
     ]

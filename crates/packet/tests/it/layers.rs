@@ -130,6 +130,12 @@ fn frames_without_station_or_ip_are_undecoded() {
     check(LinkType::LINUX_SLL, &[0; 15], "truncated_cooked");
     check(LinkType::LINUX_SLL2, &[0; 19], "truncated_cooked");
     check(LinkType::RTAC_SERIAL, &[0; 11], "truncated_rtac");
+    check(LinkType::FRAME_RELAY, &[0x18, 0x60, 0, 0, 1], "bad_frame_relay_address");
+    check(LinkType::FRAME_RELAY, &[0x19, 0x61, 8, 0], "bad_frame_relay_address");
+    check(LinkType::FRAME_RELAY, &[0x18, 0x61, 8], "truncated_frame_relay");
+    check(LinkType::NFLOG, &[2, 1, 0, 0, 4, 0, 9, 0], "bad_nflog_header");
+    check(LinkType::NFLOG, &[2, 0, 0, 0, 3, 0, 9, 0, 0x45], "bad_nflog_value");
+    check(LinkType::NFLOG, &[2, 0, 0, 0, 0xff, 0xff, 1, 0, 8], "bad_nflog_value");
     check(LinkType::RADIOTAP, &[0, 0, 9, 0, 0, 0, 0, 0], "truncated_radiotap");
     check(LinkType::IEEE802_11, &[8; 23], "truncated_wlan");
     check(LinkType::RAW, &[0x10; 40], "bad_ip_version");

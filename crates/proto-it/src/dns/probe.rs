@@ -40,14 +40,16 @@ pub fn probe_message(bytes: &[u8], length: usize, hint: &Hint) -> Probe {
     if whole { Probe::Certain } else { Probe::Maybe }
 }
 
-/// Whether a header makes sense: a defined operation, the reserved bit clear, no error code in a query, and counts that the length can
-/// hold (one question and few records off the ports of the family; a truncated message may count what is not there).
+/// Whether a header makes sense: a defined operation (or, on a port of the family, one question of any), the reserved bit clear, no error
+/// code in a query, and counts that the length can hold (one question and few records off the ports of the family; a truncated message may
+/// count what is not there).
 fn is_sane(header: &Header, on_port: bool, length: usize) -> bool {
     let [questions, answers, authorities, _] = header.counts;
     let least = Header::BYTES + usize::from(questions) * 5 + header.records() * 11;
     let is_query = !header.is_response();
     let empty = questions == 0 && header.records() == 0;
-    let defined = table::opcode_name(header.opcode()).is_some() && header.flags & 0x40 == 0;
+    let known = table::opcode_name(header.opcode()).is_some() || on_port && questions == 1;
+    let defined = known && header.flags & 0x40 == 0;
     let counted = usize::from(questions) * 5 + Header::BYTES <= length;
     let plain_query = header.opcode() == 0 && is_query;
     defined

@@ -409,6 +409,11 @@ fn recognised_by_content_and_not_by_mistake() {
     check_probe(Carrier::Datagram, 8053, &query(1, "a.eu", 54), "");
     check_probe(Carrier::Datagram, 53, &[header(1, 0x0140, [1, 0, 0, 0]), question("a.eu", A)].concat(), "");
     check_probe(Carrier::Datagram, 53, &[header(1, 0x0105, [1, 0, 0, 0]), question("a.eu", A)].concat(), "");
+    // Operation 9 is not assigned: a scanner's question, where questions are expected.
+    let unassigned = |questions| [header(1, 0x4900, [questions, 0, 0, 0]), question("a.eu", A)].concat();
+    check_probe(Carrier::Datagram, 53, &unassigned(1), "dns");
+    check_probe(Carrier::Datagram, 53, &unassigned(2), "");
+    check_probe(Carrier::Datagram, 8053, &unassigned(1), "");
     check_probe(Carrier::Datagram, 8053, &[header(1, ANSWER, [1, 9, 0, 0]), question("a.eu", A)].concat(), "");
     check_probe(Carrier::Datagram, 8053, &[ask.clone(), vec![0]].concat(), "");
     check_probe(Carrier::Stream, 53, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "");

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use gwcore::{Op, OpClass};
+use gwcore::{Body, Op, OpClass};
 use proto::{Cx, Parser};
 
 use super::app::{self, Fragment, function};
@@ -37,6 +37,10 @@ impl Dnp3 {
             cx.anomaly(NAME, "operate_without_select", b"");
         }
         let op = digest.op(fragment.function);
+        if let Some(op) = op.as_ref().filter(|_| outstation >= BROADCAST) {
+            let (class, function, name) = (op.class, op.function, op.name);
+            cx.fact(Body::Broadcast { proto: NAME, class, function, name });
+        }
         if let Some(op) = op.clone() {
             cx.op(op);
         }
@@ -130,8 +134,14 @@ impl Dnp3 {
     /// An unsolicited report waits for its confirmation when it asks for one.
     pub(super) fn report(&mut self, envelope: Envelope, bytes: Vec<u8>, digest: Digest, cx: &mut Cx<'_>) {
         let Some(fragment) = Fragment::parse(&bytes) else { return };
+        cx.fact(Body::Reported { proto: NAME, unit: u32::from(envelope.link.src) });
         let key = (envelope.link.dst, envelope.link.src, fragment.seq(), true);
         let con = fragment.con();
+        let (master, outstation, seq) = (envelope.link.dst, envelope.link.src, fragment.seq());
+        let ts = cx.mark().ts;
+        if self.pairs.with((master, outstation), cx.limits, |last| last.is_again(seq, ts)) {
+            cx.anomaly(NAME, "report_again_after_confirmation", b"");
+        }
         let held = Held { mark: cx.mark(), envelope, bytes, digest, op: None, select: None };
         if con { self.hold(key, held, cx) } else { self.unanswered(held, cx) }
     }
@@ -147,6 +157,10 @@ impl Dnp3 {
     ) {
         let (master, outstation) = (envelope.link.src, envelope.link.dst);
         let report = if fragment.uns() { self.waiting.take(&(master, outstation, fragment.seq(), true)) } else { None };
+        if let Some(report) = &report {
+            let confirmed = Some((fragment.seq(), report.mark.ts));
+            self.pairs.with((master, outstation), cx.limits, |last| last.confirmed = confirmed);
+        }
         let pairing = match &report {
             Some(report) => Pairing::later(report.mark, cx),
             None if fragment.uns() => Pairing::default(),

@@ -25,6 +25,8 @@ pub struct Digest {
     value: Option<f64>,
     action: &'static str,
     file_mode: Option<u16>,
+    /// Class 0, the present values, is among what is asked for (§5.1.4.3).
+    has_class_0: bool,
 }
 
 /// Most rows one fragment may cause: the limit, and eight a byte.
@@ -43,6 +45,9 @@ pub fn digest(fragment: &Fragment<'_>, unit: u16, cap: usize, cx: &mut Cx<'_>) -
         if let Some(sample) = sample(fragment.function, &o, unit) {
             cx.sample(sample);
         }
+        if let (function::WRITE, 50, 1 | 3, Some(time)) = (fragment.function, o.group, o.variation, o.time) {
+            cx.fact(Body::ClockSet { proto: "dnp3", unit: u32::from(unit), time, summer: false });
+        }
         tell(fragment.function, &o, cx);
     });
     d.walked.fault.map(|f| f.0).hash(&mut hasher);
@@ -59,6 +64,7 @@ impl Digest {
             self.value = command_value(o).or(o.value);
             self.action = o.control.map_or("", action);
         }
+        self.has_class_0 |= (o.group, o.variation) == (60, 1);
         self.file_mode = self.file_mode.or(o.file_mode);
         if let (None, Some(code @ 1..), Some(name)) = (self.status, o.status, o.status_name) {
             self.status = Some((u16::from(code), name));
@@ -78,7 +84,7 @@ impl Digest {
             point: self.point,
             points: self.points,
             value: self.value,
-            action: self.action,
+            action: if code == function::READ && self.has_class_0 { "integrity poll" } else { self.action },
             is_answer: false,
             refused: None,
         })

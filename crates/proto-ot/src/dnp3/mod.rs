@@ -174,7 +174,11 @@ impl Dnp3 {
                 cx.anomaly(Self::NAME, "unexpected_user_data", name.as_bytes());
                 emit::frame(&envelope, cx);
             }
-            None => self.plain(&envelope, 0, cx),
+            None => {
+                // The keep-alive of DNP3 over TCP (IEEE 1815 §13.2.3): request and status of the link.
+                cx.fact(Body::Alive { proto: Self::NAME });
+                self.plain(&envelope, 0, cx);
+            }
             Some(_) if !crc_ok => {
                 cx.anomaly(Self::NAME, "crc_error", b"");
                 emit::frame(&envelope, cx);

@@ -132,6 +132,8 @@ pub struct Last {
     pub challenged: Option<Op>,
     /// The last answer.
     pub answer: Option<Answer>,
+    /// The unsolicited report confirmed last: its sequence number, and when it was sent.
+    pub confirmed: Option<(u8, Ts)>,
 }
 
 impl Last {
@@ -145,6 +147,12 @@ impl Last {
             (None, None) => (None, 0, 0),
         };
         *self.answer.insert(Answer { frame, seq, fin, request, request_hash, ordinal, content })
+    }
+
+    /// Whether an unsolicited report is the one confirmed last, sent again sooner than a retry comes: after a confirmation the
+    /// outstation counts on (IEEE 1815, application sequence numbers), and it waits for one for seconds before it tries again.
+    pub fn is_again(&self, seq: u8, ts: Ts) -> bool {
+        self.confirmed.is_some_and(|(s, at)| s == seq && (0..SECOND).contains(&ts.since(at)))
     }
 
     /// Takes note of a request. Any request but the OPERATE right after it ends a selection (§4.4.4); a repeated OPERATE does not.

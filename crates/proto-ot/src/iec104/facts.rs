@@ -1,6 +1,6 @@
 //! What the ordered stage hears of an ASDU: operations, their refusals, and values of points.
 
-use gwcore::{Op, OpClass, PointId, Sample};
+use gwcore::{Body, Op, OpClass, PointId, Sample};
 use proto::Cx;
 
 use super::asdu::Asdu;
@@ -40,6 +40,7 @@ pub fn asdu(asdu: &Asdu<'_>, phase: Phase, from_master: bool, cx: &mut Cx<'_>) {
     if let Some(op) = operation(asdu, phase, from_master) {
         cx.op(op);
     }
+    reports(asdu, phase, cx);
     let write = phase == Phase::Request && asdu.cause == 6;
     if asdu.test || !(write || phase == Phase::Monitor) {
         return;
@@ -50,6 +51,22 @@ pub fn asdu(asdu: &Asdu<'_>, phase: Phase, from_master: bool, cx: &mut Cx<'_>) {
             let good = o.quality.is_none_or(is_good);
             cx.sample(Sample { proto: PROTO, point, value, discrete: o.element.is_discrete(), good, write });
         }
+    }
+}
+
+/// Tells that an outstation reported by itself (causes 1 to 3: cyclic, background scan, spontaneous), and the time that a clock is set to.
+fn reports(asdu: &Asdu<'_>, phase: Phase, cx: &mut Cx<'_>) {
+    let unit = u32::from(asdu.ca);
+    match (phase, asdu.type_id, asdu.cause) {
+        _ if asdu.test => {}
+        (Phase::Monitor, _, 1..=3) => cx.fact(Body::Reported { proto: PROTO, unit }),
+        (Phase::Request, 103, 6) => {
+            let Some(o) = asdu.first().filter(|o| o.time_invalid != Some(true)) else { return };
+            if let Some(time) = o.time {
+                cx.fact(Body::ClockSet { proto: PROTO, unit, time, summer: o.summer == Some(true) });
+            }
+        }
+        _ => {}
     }
 }
 

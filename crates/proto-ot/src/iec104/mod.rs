@@ -150,6 +150,7 @@ impl Iec104 {
             cx.fact(Body::Role(if is_master { "master" } else { "outstation" }));
         }
         match (apdu.control, &asdu) {
+            (Control::U(0x43 | 0x83), _) => cx.fact(Body::Alive { proto: NAME }),
             (Control::U(a), _) => facts::u_function(a, cx),
             (_, Some(asdu)) => facts::asdu(asdu, phase, role.unwrap_or_else(|| is_master_by_port(cx)), cx),
             _ => {}

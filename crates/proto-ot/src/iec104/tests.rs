@@ -327,3 +327,65 @@ fn flipped_and_cut_streams_are_survived() {
         }
     }
 }
+
+/// What reports, link tests and time sets tell: kind, unit, time or summer time.
+fn signs(b: &Bench<Set>) -> Vec<String> {
+    let sign = |f: &gwcore::Fact| match &f.body {
+        Body::Reported { unit, .. } => Some(format!("{} reported {unit}", f.frame)),
+        Body::Alive { .. } => Some(format!("{} alive", f.frame)),
+        Body::ClockSet { unit, time, summer, .. } => Some(format!("{} clock {unit} {time} {summer}", f.frame)),
+        _ => None,
+    };
+    b.facts().iter().filter_map(sign).collect()
+}
+
+#[test]
+fn reports_link_tests_and_clocks_are_told() {
+    let mut b = bench();
+    let time = [0x39, 0x30, 34, 15 | 0x80, 13, 8, 9];
+    b.client(&TESTFR).server(&TESTFR_CON);
+    // Spontaneous, cyclic, answered to an interrogation, sent for test.
+    b.server(&i(0, 0, 1, 3, &[1])).server(&i(1, 0, 13, 1, &[0, 0, 0x48, 0x42, 0]));
+    b.server(&i(2, 0, 1, 20, &[1])).server(&i(3, 0, 1, 0x83, &[1]));
+    // Activated, confirmed, activated with a time that is marked as invalid.
+    b.client(&i(0, 4, 103, 6, &time)).server(&i(4, 1, 103, 7, &time));
+    b.client(&i(1, 5, 103, 6, &[0x39, 0x30, 34 | 0x80, 15, 13, 8, 9]));
+    let clock = "7 clock 1 2009-08-13T15:34:12.345000Z true";
+    assert_eq!(signs(&b), ["1 alive", "2 alive", "3 reported 1", "4 reported 1", clock]);
+}
+
+#[test]
+fn a_side_that_ends_within_an_apdu_is_named_if_it_was_heard_to_its_end() {
+    let end = |f: &dyn Fn(&mut Bench<Set>)| {
+        let mut b = bench();
+        b.client(&STARTDT).server(&STARTDT_CON).client(&[0x68, 14, 0]);
+        f(&mut b);
+        short(b.rows("anomaly"), &["reason"])
+    };
+    assert_eq!(
+        end(&|b| {
+            b.finish();
+        }),
+        ["4 > reason=message_unfinished"]
+    );
+    assert_eq!(
+        end(&|b| {
+            b.close();
+        }),
+        Vec::<String>::new(),
+        "the capture ended"
+    );
+    assert_eq!(
+        end(&|b| {
+            b.gap(Dir::Orig, 13).finish();
+        }),
+        Vec::<String>::new(),
+        "it may have been finished"
+    );
+    assert_eq!(
+        end(&|b| {
+            b.client(&i(0, 0, 45, 6, &[1])[3..]).finish();
+        }),
+        Vec::<String>::new()
+    );
+}

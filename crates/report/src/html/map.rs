@@ -8,6 +8,7 @@ use gwcore::{Finding, Severity};
 
 use super::text::{cut, e};
 use crate::Overview;
+use crate::names::Names;
 use crate::terminal::number;
 
 /// Devices drawn; the ones with the most utility traffic come first.
@@ -42,7 +43,7 @@ struct Node<'a> {
 }
 
 /// Draws the map; nothing where no two devices talk.
-pub(super) fn map(page: &mut String, o: &Overview, devices: &[Device], findings: &[Finding]) {
+pub(super) fn map(page: &mut String, o: &Overview, devices: &[Device], findings: &[Finding], names: &Names<'_>) {
     let mut nodes = nodes(o, devices);
     if nodes.len() < 2 {
         return;
@@ -52,23 +53,19 @@ pub(super) fn map(page: &mut String, o: &Overview, devices: &[Device], findings:
     page.push_str("<h2 id=\"map\">Network map</h2>");
     let _ = write!(
         page,
-        "<div class=\"wide\"><svg class=\"map\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Devices and who talks to whom\">"
+        "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Network map\"><svg class=\"map\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Devices and who talks to whom\">"
     );
-    let alarmed = alarmed(findings);
-    lines(page, o, &nodes, &alarmed);
+    let (alarmed, pairs) = alarmed(findings);
+    lines(page, o, &nodes, &pairs);
     for (y, title) in titles {
         let _ = write!(page, "<text class=\"row\" x=\"8\" y=\"{y}\">{title}</text>");
     }
     for node in &nodes {
-        draw(page, node, alarmed.contains(node.device.id.as_str()));
+        draw(page, node, alarmed.contains(node.device.id.as_str()), names);
     }
-    page.push_str("</svg></div><p class=\"legend\"><i class=\"ot\"></i> utility protocol <i class=\"cmd\"></i> with commands <i class=\"it\"></i> other <i class=\"hot\"></i> named in a finding of medium or above");
+    page.push_str("</svg></div><p class=\"legend\"><i class=\"ot\"></i> utility protocol <i class=\"cmd\"></i> with commands <i class=\"it\"></i> other <i class=\"hot\"></i> device or pair in a finding of medium or above");
     if left_out > 0 {
-        let _ = write!(
-            page,
-            " · {} further devices without utility traffic are in the table below",
-            number(left_out as u64)
-        );
+        let _ = write!(page, " · {} further devices are in the table below", number(left_out as u64));
     }
     page.push_str("</p>");
 }
@@ -120,12 +117,15 @@ fn place(nodes: &mut [Node<'_>]) -> (usize, Vec<(usize, &'static str)>) {
     (y.saturating_sub(LINE - 50), titles)
 }
 
-fn alarmed(findings: &[Finding]) -> BTreeSet<&str> {
+/// Devices in alarms, and the pairs between which something is alarming, in either order.
+fn alarmed(findings: &[Finding]) -> (BTreeSet<&str>, BTreeSet<(&str, &str)>) {
     let grave = findings.iter().filter(|f| f.severity >= Severity::Medium);
-    grave.flat_map(|f| [f.src.asset.as_deref(), f.dst.asset.as_deref()]).flatten().collect()
+    let ends: Vec<_> = grave.map(|f| (f.src.asset.as_deref(), f.dst.asset.as_deref())).collect();
+    let pairs = ends.iter().filter_map(|(a, b)| Some(((*a)?, (*b)?))).flat_map(|(a, b)| [(a, b), (b, a)]).collect();
+    (ends.iter().flat_map(|(a, b)| [*a, *b]).flatten().collect(), pairs)
 }
 
-fn lines(page: &mut String, o: &Overview, nodes: &[Node<'_>], alarmed: &BTreeSet<&str>) {
+fn lines(page: &mut String, o: &Overview, nodes: &[Node<'_>], alarmed: &BTreeSet<(&str, &str)>) {
     let at: BTreeMap<&str, (usize, usize)> = nodes.iter().map(|n| (n.device.id.as_str(), n.at)).collect();
     // Commands over utility over other: drawn last, they lie on top.
     let mut pairs: BTreeMap<(&str, &str), (u8, Vec<String>)> = BTreeMap::new();
@@ -149,7 +149,7 @@ fn lines(page: &mut String, o: &Overview, nodes: &[Node<'_>], alarmed: &BTreeSet
     drawn.sort_by_key(|(_, (class, _))| *class);
     for ((client, server), (class, what)) in drawn {
         let (Some(a), Some(b)) = (at.get(client), at.get(server)) else { continue };
-        let hot = alarmed.contains(client) && alarmed.contains(server);
+        let hot = alarmed.contains(&(client, server));
         let class = match (hot, class) {
             (true, _) => "hot",
             (_, 2) => "cmd",
@@ -178,10 +178,9 @@ fn curve(a: (usize, usize), b: (usize, usize)) -> String {
     format!("M{x1} {y1}C{x1} {middle},{x2} {middle},{x2} {y2}")
 }
 
-fn draw(page: &mut String, node: &Node<'_>, hot: bool) {
+fn draw(page: &mut String, node: &Node<'_>, hot: bool, names: &Names<'_>) {
     let d = node.device;
-    let address = d.ips.first().or(d.macs.first()).map(String::as_str).unwrap_or_default();
-    let named = d.names.first().map(|n| n.name.as_str());
+    let (address, named) = (names.address(d), names.name(d));
     let (first, second) = match named {
         Some(name) => (name, address),
         None => (address, d.roles.first().copied().or(d.vendor).unwrap_or_default()),
@@ -200,6 +199,6 @@ fn draw(page: &mut String, node: &Node<'_>, hot: bool) {
         e(&cut(first, 18)),
         x + BOX.0 / 2,
         y + 36,
-        e(&cut(&second.replace('_', " "), 21)),
+        e(&cut(&second.replace('_', " "), 17)),
     );
 }

@@ -1,254 +1,169 @@
-//! The HTML report: one file, no script, nothing loaded from anywhere, readable on paper and on a phone.
+//! The HTML report: one file, no script, nothing loaded from anywhere, readable on paper, on a phone and by a screen reader.
 
+mod attack;
+mod commands;
+mod facts;
 mod findings;
+mod learned;
 mod map;
+mod packets;
+mod record;
+mod tables;
 mod text;
 mod timeline;
 mod unseen;
+mod verdict;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use detect::Device;
-use gwcore::{Finding, Severity};
+use gwcore::{Finding, Ts};
 
-use crate::terminal::{bytes, duration, number};
-use crate::{Overview, Summary};
-use findings::{finding_list, operations};
-use text::{cut, e, time, value};
-use unseen::unseen;
+use crate::groups::{Group, groups};
+use crate::names::Names;
+use crate::{Origin, Overview, Summary};
+use text::e;
+pub(crate) use text::{cut, value};
 
-/// Devices shown.
-const DEVICES: usize = 500;
-
-/// Points shown.
-const POINTS: usize = 300;
-/// Pairs of devices shown.
-const TALKS: usize = 100;
+pub use learned::{Learned, learned};
 
 const STYLE: &str = include_str!("../report.css");
 
-/// The page; without an overview (each file a world of its own) there is no map, no timeline and no table of points.
-pub fn html(s: &Summary, devices: &[Device], findings: &[Finding], overview: Option<&Overview>) -> String {
+/// What a report is made of. Without an overview (each file a world of its own) there is no map, no timeline, no table of points and commands.
+#[derive(Clone, Copy)]
+pub struct Page<'a> {
+    /// Counts of the run.
+    pub summary: &'a Summary,
+    /// Devices.
+    pub devices: &'a [Device],
+    /// Findings.
+    pub findings: &'a [Finding],
+    /// Conversations, points, commands.
+    pub overview: Option<&'a Overview>,
+    /// Where it comes from.
+    pub origin: &'a Origin,
+}
+
+/// What every section may look at.
+struct View<'a> {
+    s: &'a Summary,
+    devices: &'a [Device],
+    findings: &'a [Finding],
+    o: &'a Overview,
+    origin: &'a Origin,
+    names: Names<'a>,
+    groups: Vec<Group<'a>>,
+}
+
+/// The page.
+pub fn html(p: &Page<'_>) -> String {
     let nothing = Overview::default();
-    let o = overview.unwrap_or(&nothing);
-    let mut page = String::with_capacity(64 * 1024);
+    let view = View {
+        s: p.summary,
+        devices: p.devices,
+        findings: p.findings,
+        o: p.overview.unwrap_or(&nothing),
+        origin: p.origin,
+        names: Names::new(p.devices),
+        groups: groups(p.findings, p.devices),
+    };
+    let mut body = String::with_capacity(64 * 1024);
+    verdict::sources(&mut body, &view);
+    timeline::timeline(&mut body, view.o, p.findings);
+    findings::finding_list(&mut body, &view);
+    commands::commands(&mut body, &view);
+    facts::facts(&mut body, &view);
+    map::map(&mut body, view.o, p.devices, p.findings, &view.names);
+    tables::devices(&mut body, &view);
+    tables::protocols(&mut body, view.s);
+    tables::conversations(&mut body, &view);
+    tables::points(&mut body, &view);
+    unseen::unseen(&mut body, &view);
+    record::record(&mut body, &view);
+    let mut page = String::with_capacity(body.len() + 16 * 1024);
+    open(&mut page, "Gridwarden report");
+    verdict::verdict(&mut page, &view);
+    contents(&mut page, &body);
+    page.push_str(&body);
+    close(&mut page, &p.summary.version);
+    page
+}
+
+/// Everything before a page's first section.
+pub(super) fn open(page: &mut String, title: &str) {
     let _ = write!(
         page,
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>Gridwarden report</title><style>{STYLE}</style></head><body><main>"
+         <title>{}</title><style>{STYLE}</style></head><body><a class=\"skip\" href=\"#main\">To the content</a><main id=\"main\">",
+        e(title)
     );
-    verdict(&mut page, s, findings);
-    contents(&mut page, o);
-    timeline::timeline(&mut page, o, findings);
-    finding_list(&mut page, findings);
-    operations(&mut page, findings);
-    map::map(&mut page, o, devices, findings);
-    device_table(&mut page, devices);
-    protocols(&mut page, s);
-    conversations(&mut page, o, devices);
-    points(&mut page, o, devices);
-    unseen(&mut page, s, o);
+}
+
+/// Everything after a page's last section.
+pub(super) fn close(page: &mut String, version: &str) {
     let _ = write!(
         page,
         "<footer>Gridwarden {}. Times are UTC. Figures are counted, none is estimated.</footer></main></body></html>",
-        e(&s.version)
+        e(version)
     );
-    page
 }
 
-fn verdict(page: &mut String, s: &Summary, findings: &[Finding]) {
-    let alarms = findings.iter().filter(|f| f.severity >= Severity::Medium).count();
-    let worst = findings.iter().map(|f| f.severity).max().unwrap_or(Severity::Info);
-    let (class, words) = match (alarms, s.frames) {
-        (_, 0) => ("none", "Nothing could be read".to_owned()),
-        (0, _) => ("calm", "Nothing here asks for action".to_owned()),
-        (1, _) => ("alarm", "One thing asks for attention".to_owned()),
-        (n, _) => ("alarm", format!("{n} things ask for attention")),
-    };
-    let files = if s.files.len() == 1 { s.files[0].path.clone() } else { format!("{} files", s.files.len()) };
-    let _ = write!(
-        page,
-        "<header class=\"{class}\"><p class=\"brand\">Gridwarden</p><h1>{words}</h1><p>{} · {} to {} · {}</p></header>",
-        e(&files),
-        e(&time(s.first.as_deref())),
-        e(&time(s.last.as_deref())),
-        duration(s.span_seconds)
-    );
-    let not = s.frames - s.decoded;
-    let cards = [
-        ("Packets", number(s.frames), format!("{} on the wire", bytes(s.bytes))),
-        (
-            "Not decoded",
-            number(not),
-            if not == 0 { "every packet has its conversation".into() } else { "reasons below".into() },
-        ),
-        ("Devices", number(s.assets), format!("{} conversations", number(s.records.get("conn").copied().unwrap_or(0)))),
-        (
-            "Findings",
-            number(findings.len() as u64),
-            format!("gravest: {}", if findings.is_empty() { "none" } else { worst.name() }),
-        ),
-    ];
-    page.push_str("<section class=\"cards\">");
-    for (name, value, note) in cards {
-        let _ = write!(page, "<div><b>{value}</b><span>{name}</span><small>{note}</small></div>");
-    }
-    page.push_str("</section>");
-}
-
-fn contents(page: &mut String, o: &Overview) {
-    page.push_str("<nav>");
-    let drawn = !o.talks.is_empty();
+/// Links to the sections that the body has.
+fn contents(page: &mut String, body: &str) {
+    page.push_str("<nav aria-label=\"Sections\">");
     let sections = [
-        ("timeline", "Timeline", o.span.is_some()),
-        ("findings", "Findings", true),
-        ("operations", "Operations", true),
-        ("map", "Network map", drawn),
-        ("devices", "Devices", true),
-        ("protocols", "Protocols", true),
-        ("conversations", "Who talks to whom", drawn),
-        ("points", "Points", !o.points.is_empty()),
-        ("unseen", "What was not seen", true),
+        ("sources", "Where to look first"),
+        ("timeline", "Timeline"),
+        ("findings", "Findings"),
+        ("commands", "Commands and answers"),
+        ("facts", "Other facts"),
+        ("map", "Network map"),
+        ("devices", "Devices"),
+        ("protocols", "Protocols"),
+        ("conversations", "Who talks to whom"),
+        ("points", "Points"),
+        ("unseen", "What was not seen"),
+        ("record", "Record for an audit"),
     ];
-    for (id, name, _) in sections.iter().filter(|s| s.2) {
-        let _ = write!(page, "<a href=\"#{id}\">{name}</a>");
+    for (id, name) in sections {
+        if body.contains(&format!("<h2 id=\"{id}\">")) {
+            let _ = write!(page, "<a href=\"#{id}\">{name}</a>");
+        }
     }
     page.push_str("</nav>");
 }
 
-/// What people call a device: its name, else its first address.
-fn called(devices: &BTreeMap<&str, &Device>, id: &str) -> String {
-    let Some(d) = devices.get(id) else { return id.to_owned() };
-    let address = d.ips.first().or(d.macs.first()).cloned().unwrap_or_default();
-    match d.names.first() {
-        Some(n) => format!("{} ({address})", cut(&n.name, 40)),
-        None => address,
+/// Opens a table with its caption, in a frame that scrolls rather than widen the page; a head with `#` is one of numbers.
+fn table(page: &mut String, caption: &str, heads: &[&str]) {
+    let _ = write!(
+        page,
+        "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\"><table><caption>{caption}</caption><thead><tr>"
+    );
+    for head in heads {
+        let (class, head) = head.strip_prefix('#').map_or(("", *head), |head| (" class=\"n\"", head));
+        let _ = write!(page, "<th scope=\"col\"{class}>{head}</th>");
     }
+    page.push_str("</tr></thead><tbody>");
 }
 
-fn by_id(devices: &[Device]) -> BTreeMap<&str, &Device> {
-    devices.iter().map(|d| (d.id.as_str(), d)).collect()
-}
-
-fn conversations(page: &mut String, o: &Overview, devices: &[Device]) {
-    if o.talks.is_empty() {
-        return;
-    }
-    let devices = by_id(devices);
-    page.push_str("<h2 id=\"conversations\">Who talks to whom</h2><div class=\"wide\"><table><thead><tr><th>Client</th><th>Server</th><th>Protocol</th><th>Conversations</th><th>Packets</th><th>Payload</th><th>Commands</th></tr></thead><tbody>");
-    for t in o.talks.iter().take(TALKS) {
-        let _ = write!(
-            page,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            e(&called(&devices, &t.client)),
-            e(&called(&devices, &t.server)),
-            e(if t.proto.is_empty() { "not recognised" } else { t.proto }),
-            number(t.conversations),
-            number(t.packets),
-            bytes(t.bytes),
-            if t.commands > 0 { number(t.commands) } else { String::new() }
-        );
-    }
+fn end_table(page: &mut String) {
     page.push_str("</tbody></table></div>");
-    more(page, o.talks.len(), TALKS, "conn");
 }
 
-fn points(page: &mut String, o: &Overview, devices: &[Device]) {
-    if o.points.is_empty() {
-        return;
+/// How a stretch of time ended as seen from the end of the capture: still going on, or over since when.
+fn until(v: &View<'_>, end: Ts) -> String {
+    let Some((first, last)) = v.o.span else { return String::new() };
+    let left = last.since(end).max(0);
+    // Five minutes of silence end an episode (design §5); a shorter capture cannot tell.
+    if left > 5 * gwcore::time::MINUTE {
+        return format!("last seen {} before the end of the capture", crate::terminal::duration(left as f64 / 1e9));
     }
-    let devices = by_id(devices);
-    page.push_str("<h2 id=\"points\">Points</h2><div class=\"wide\"><table><thead><tr><th>Device</th><th>Point</th><th>Read or reported</th><th>Commanded</th><th>First</th><th>Last</th><th>Range</th><th>Bad quality</th></tr></thead><tbody>");
-    // Commanded points first: they are what an operator is asked about.
-    let mut rows: Vec<_> = o.points.iter().collect();
-    rows.sort_by_key(|p| p.writes == 0);
-    for p in rows.iter().take(POINTS) {
-        let [first, last, min, max] = p.values.map(value);
-        let _ = write!(
-            page,
-            "<tr><td>{}</td><td>{} {}, device address {}, point {}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{first}</td><td class=\"n\">{last}</td><td class=\"n\">{min} to {max}</td><td class=\"n\">{}</td></tr>",
-            e(&called(&devices, &p.server)),
-            e(p.proto),
-            e(&p.point.table.replace('_', " ")),
-            p.point.unit,
-            p.point.address,
-            number(p.reads),
-            if p.writes > 0 { number(p.writes) } else { String::new() },
-            if p.bad > 0 { number(p.bad) } else { String::new() }
-        );
+    if last.since(first) <= 5 * gwcore::time::MINUTE {
+        return "the capture is too short to tell whether it ended".to_owned();
     }
-    page.push_str("</tbody></table></div>");
-    more(page, o.points.len(), POINTS, "point");
-}
-
-/// Says what a table left out and where it stands.
-fn more(page: &mut String, all: usize, shown: usize, kind: &str) {
-    if all > shown {
-        let _ =
-            write!(page, "<p>{} more; the records of kind {kind} have all of them.</p>", number((all - shown) as u64));
-    }
-}
-
-fn device_table(page: &mut String, devices: &[Device]) {
-    page.push_str("<h2 id=\"devices\">Devices</h2><div class=\"wide\"><table><thead><tr><th>Address</th><th>MAC, maker</th><th>Name</th><th>Roles</th><th>Speaks</th><th>Says it is</th><th>Seen</th></tr></thead><tbody>");
-    let mut sorted: Vec<&Device> = devices.iter().collect();
-    sorted.sort_by_key(|d| (d.roles.is_empty(), d.ips.first().cloned().unwrap_or_default(), d.id.clone()));
-    for d in sorted.iter().take(DEVICES) {
-        let names: Vec<&str> = d.names.iter().map(|n| n.name.as_str()).take(3).collect();
-        let ips = if d.ips.is_empty() {
-            "no IP".to_owned()
-        } else {
-            d.ips.iter().take(3).cloned().collect::<Vec<_>>().join("\n")
-        };
-        let _ = write!(
-            page,
-            "<tr><td class=\"a\">{}</td><td>{}<br><small>{}</small></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"a\">{}<br><small>to {}</small></td></tr>",
-            e(&ips),
-            e(&d.macs.join(", ")),
-            e(d.vendor.unwrap_or("maker unknown")),
-            e(&names.join(", ")),
-            e(&d.roles.join(", ").replace('_', " ")),
-            e(&d.protocols.iter().take(8).cloned().collect::<Vec<_>>().join(", ")),
-            e(&cut(&d.identity.values().cloned().collect::<Vec<_>>().join(", "), 80)),
-            time(Some(&d.first_seen)),
-            time(Some(&d.last_seen)),
-        );
-    }
-    page.push_str("</tbody></table></div>");
-    if devices.len() > DEVICES {
-        let _ = write!(page, "<p>{} more stand in assets.ndjson.</p>", devices.len() - DEVICES);
-    }
-}
-
-fn protocols(page: &mut String, s: &Summary) {
-    page.push_str("<h2 id=\"protocols\">Protocols</h2><table><thead><tr><th>Protocol</th><th>Conversations</th><th>Records</th></tr></thead><tbody>");
-    let mut rows: Vec<_> = s.services.iter().collect();
-    rows.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    for (name, n) in rows {
-        let records = s.records.get(name.as_str()).map_or_else(String::new, |r| number(*r));
-        let _ = write!(
-            page,
-            "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{records}</td></tr>",
-            e(name),
-            number(*n)
-        );
-    }
-    page.push_str("</tbody></table>");
+    "went on to the end of the capture: check whether it still does".to_owned()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_from_the_wire_stay_text() {
-        let mut s = Summary { frames: 2, decoded: 1, ..Summary::default() };
-        s.reasons.insert("<script>alert(1)</script>".into(), 1);
-        s.services.insert("\"onload=x\u{1b}[0m".into(), 1);
-        let page = html(&s, &[], &[], None);
-        assert!(!page.contains("<script") && !page.contains("\"onload") && !page.contains('\u{1b}'));
-        assert!(page.contains("&lt;script&gt;"));
-    }
-}
+mod tests;

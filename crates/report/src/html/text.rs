@@ -17,7 +17,7 @@ pub(super) fn e(text: &str) -> String {
 }
 
 /// The first `most` characters, with an ellipsis where something is left out.
-pub(super) fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),
@@ -26,6 +26,20 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 
 pub(super) fn time(text: Option<&str>) -> String {
     text.map_or_else(|| "–".to_owned(), |t| t.get(..19).unwrap_or(t).replace('T', " "))
+}
+
+/// A moment in a narrow cell: day over time.
+pub(super) fn moment(text: &str) -> String {
+    time(Some(text)).replacen(' ', "\n", 1)
+}
+
+/// A stretch of time in a narrow cell; the day stands once where it is one.
+pub(super) fn stretch(from: &str, to: &str) -> String {
+    let (a, b) = (time(Some(from)), time(Some(to)));
+    match (a.get(..10), b.strip_prefix(a.get(..10).unwrap_or("-"))) {
+        (Some(_), Some(clock)) => format!("{}\nto{clock}", moment(from)),
+        _ => format!("{}\nto {}", moment(from), moment(to)),
+    }
 }
 
 pub(super) fn times(n: u64) -> String {
@@ -37,7 +51,7 @@ pub(super) fn episodes(n: u64) -> String {
 }
 
 /// A value with at most three decimals.
-pub(super) fn value(v: f64) -> String {
+pub(crate) fn value(v: f64) -> String {
     let text = format!("{v:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }

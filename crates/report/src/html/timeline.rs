@@ -1,15 +1,19 @@
-//! The timeline: activity of the utility protocols, and under it one lane per finding with its episodes.
+//! The timeline: activity of the utility protocols, and under it one lane for each thing that is told, with its episodes.
 
 use std::fmt::Write as _;
 
+use gwcore::time::HOUR;
 use gwcore::{Finding, Severity, Ts};
 
 use super::text::{cut, e, time};
 use crate::Overview;
+use crate::groups::{by_gravity, same};
 use crate::terminal::{duration, number};
 
-/// Lanes drawn: the gravest findings.
+/// Lanes drawn: the gravest things.
 const LANES: usize = 14;
+/// Episodes drawn in a lane.
+const EPISODES: usize = 400;
 const WIDTH: usize = 1140;
 const LEFT: usize = 300;
 const HEIGHT: usize = 70;
@@ -18,29 +22,31 @@ const LANE: usize = 22;
 /// Draws it; nothing where there is neither activity nor a finding.
 pub(super) fn timeline(page: &mut String, o: &Overview, findings: &[Finding]) {
     let Some((first, last)) = o.span.filter(|(a, b)| b > a) else { return };
-    let mut lanes: Vec<&Finding> =
+    let mut told: Vec<&Finding> =
         findings.iter().filter(|f| f.severity > Severity::Info || f.detector == "control-operation").collect();
-    if lanes.is_empty() && o.activity.is_empty() {
+    if told.is_empty() && o.activity.is_empty() {
         return;
     }
-    lanes.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.ts.cmp(&b.ts)).then(a.id.cmp(&b.id)));
+    by_gravity(&mut told);
+    let mut lanes = same(&told);
     let more = lanes.len().saturating_sub(LANES);
     lanes.truncate(LANES);
-    lanes.sort_by(|a, b| a.ts.cmp(&b.ts).then(a.id.cmp(&b.id)));
+    let begin = |lane: &[&Finding]| lane.iter().map(|f| (f.ts, f.id.clone())).min();
+    lanes.sort_by_cached_key(|lane| begin(lane));
     let height = HEIGHT + 34 + lanes.len() * LANE;
     let _ = write!(
         page,
-        "<h2 id=\"timeline\">Timeline</h2><div class=\"wide\"><svg class=\"time\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Activity and findings over time\">"
+        "<h2 id=\"timeline\">Timeline</h2><div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Timeline\"><svg class=\"time\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Activity and findings over time\">"
     );
     let scale = Scale { first, last };
     bars(page, o, &scale);
     axis(page, &scale);
-    for (i, f) in lanes.iter().enumerate() {
-        lane(page, f, HEIGHT + 34 + i * LANE, &scale);
+    for (i, told) in lanes.iter().enumerate() {
+        lane(page, told, HEIGHT + 34 + i * LANE, &scale);
     }
     page.push_str("</svg></div>");
     if more > 0 {
-        let _ = write!(page, "<p>{} further findings are not drawn; all are listed below.</p>", number(more as u64));
+        let _ = write!(page, "<p>{} further ones are not drawn; all are listed below.</p>", number(more as u64));
     }
 }
 
@@ -83,12 +89,17 @@ fn bars(page: &mut String, o: &Overview, scale: &Scale) {
 
 fn axis(page: &mut String, scale: &Scale) {
     let whole = scale.last.since(scale.first);
+    // The first mark bears the date; the others what tells them apart over this span.
+    let part = match whole / HOUR {
+        0..20 => 11..19,
+        20..8_760 => 5..16,
+        _ => 0..10,
+    };
     for i in 0..=4_i64 {
         let at = scale.first.plus(whole / 4 * i);
         let (x, anchor) = (scale.x(at), ["start", "middle", "middle", "middle", "end"][i as usize]);
         let text = time(Some(&at.to_string()));
-        // The date stands once, under the first mark.
-        let text = if i == 0 { text } else { text.get(11..).unwrap_or_default().to_owned() };
+        let text = if i == 0 { text } else { text.get(part.clone()).unwrap_or_default().to_owned() };
         let _ = write!(
             page,
             "<line class=\"tick\" x1=\"{x:.1}\" y1=\"{HEIGHT}\" x2=\"{x:.1}\" y2=\"{}\"/><text class=\"s\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{text}</text>",
@@ -98,17 +109,21 @@ fn axis(page: &mut String, scale: &Scale) {
     }
 }
 
-fn lane(page: &mut String, f: &Finding, y: usize, scale: &Scale) {
+fn lane(page: &mut String, told: &[&Finding], y: usize, scale: &Scale) {
+    let Some(f) = told.first() else { return };
+    // Facts have no entry of their own; commands stand in their table.
+    let link = if f.severity == Severity::Info { "commands".to_owned() } else { format!("f-{}", f.id) };
     let _ = write!(
         page,
-        "<a href=\"#f-{}\"><text x=\"0\" y=\"{}\">{}</text></a><line class=\"lane\" x1=\"{LEFT}\" y1=\"{3}\" x2=\"{4}\" y2=\"{3}\"/>",
-        e(&f.id),
+        "<a href=\"#{}\"><title>{5}</title><text x=\"0\" y=\"{}\">{}</text></a><line class=\"lane\" x1=\"{LEFT}\" y1=\"{3}\" x2=\"{4}\" y2=\"{3}\"/>",
+        e(&link),
         y + 14,
         e(&cut(&f.title, 38)),
         y + 10,
         WIDTH - 8,
+        e(&cut(&f.title, 200)),
     );
-    for p in &f.episodes {
+    for (f, p) in told.iter().flat_map(|f| f.episodes.iter().map(move |p| (f, p))).take(EPISODES) {
         let (x, end) = (scale.x(p.ts), scale.x(p.ts_end));
         let _ = write!(
             page,

@@ -99,8 +99,7 @@ fn message(protocol: u16, data: &[u8], flags: u32) -> u32 {
     let octet = |at: usize| u32::from(data.get(at).copied().unwrap_or(0));
     match protocol {
         _ if data.is_empty() => 0x0100_0000 | flags,
-        // Function, and the group of the first object.
-        20_000 => octet(12) << 8 | octet(if octet(12) >= 129 { 15 } else { 13 }),
+        20_000 => octet(12) << 8 | first_group(data),
         502 => octet(7) << 8 | octet(9) & 0xff,
         2_404 if octet(2) & 1 == 1 => 0x0200_0000 | octet(2),
         // Type, cause, and whether it selects.
@@ -110,6 +109,15 @@ fn message(protocol: u16, data: &[u8], flags: u32) -> u32 {
         0x8100 => time_to_live(data),
         _ => octet(0),
     }
+}
+
+/// The group of the first object of a DNP3 fragment, after the internal indications of a response; 0 where it has no object: a checksum stands
+/// there then.
+fn first_group(data: &[u8]) -> u32 {
+    let Some([length, function]) = data.get(2).zip(data.get(12)).map(|(l, f)| [*l, *f]) else { return 0 };
+    let at = if function >= 129 { 15 } else { 13 };
+    // The length counts from the control octet, thus from the fourth, and without checksums; the tenth and eleventh are one.
+    if usize::from(length) + 5 > at { u32::from(data.get(at).copied().unwrap_or(0)) } else { 0 }
 }
 
 /// The time to live (tag 0x81, after the control block's name) of a GOOSE frame from its VLAN tag on.

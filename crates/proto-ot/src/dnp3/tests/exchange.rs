@@ -74,6 +74,24 @@ fn a_report_is_written_with_its_confirmation() {
 }
 
 #[test]
+fn a_report_again_right_after_its_confirmation_is_an_anomaly() {
+    let run = |confirmed: bool, seq: &str, wait: i64| {
+        let mut b = bench();
+        b.server(&tell(1, "f3 82 0000 0201 17 01 04 81"));
+        if confirmed {
+            b.client(&ask(1, "d3 00"));
+        }
+        b.wait(wait).server(&tell(2, &format!("{seq} 82 0000 0201 17 01 04 81"))).close();
+        only(&b.rows("anomaly"), &["reason"])
+    };
+    let millisecond = SECOND / 1_000;
+    assert_eq!(run(true, "f3", millisecond), ["3 < report_again_after_confirmation"]);
+    assert_eq!(run(true, "f4", millisecond), [""; 0], "the next number");
+    assert_eq!(run(true, "f3", SECOND), [""; 0], "a number comes again after fifteen others");
+    assert_eq!(run(false, "f3", millisecond), [""; 0], "nobody confirmed it");
+}
+
+#[test]
 fn operate_names_its_selection() {
     let run = |operate: &str| {
         let mut b = bench();
@@ -304,4 +322,43 @@ fn datagrams_and_frames_without_user_data() {
     assert_eq!(b.service(), "dnp3");
     b.client(&ask(2, "c2 01 3c02 06")[..14]);
     assert_eq!(only(&b.rows("anomaly"), &["reason"]), ["4 > frame_cut"]);
+}
+
+/// What reports, link status, time sets and requests to all tell.
+fn signs(b: &Bench<Set>) -> Vec<String> {
+    let sign = |f: &gwcore::Fact| match &f.body {
+        Body::Reported { unit, .. } => Some(format!("{} reported {unit}", f.frame)),
+        Body::Alive { .. } => Some(format!("{} alive", f.frame)),
+        Body::ClockSet { unit, time, .. } => Some(format!("{} clock {unit} {time}", f.frame)),
+        Body::Broadcast { class, name, .. } => Some(format!("{} all {class:?} {name}", f.frame)),
+        Body::Op(op) if !op.action.is_empty() => Some(format!("{} {}", f.frame, op.action)),
+        _ => None,
+    };
+    b.facts().iter().filter_map(sign).collect()
+}
+
+#[test]
+fn reports_link_status_and_clocks_are_told() {
+    let mut b = bench();
+    // Request of the link status and its answer; an unsolicited response.
+    b.client(&frame(0xc9, 4, 3, &[])).server(&frame(0x0b, 3, 4, &[])).server(&tell(1, "f1 82 0000 0201 17 01 00 81"));
+    // 2009-02-13T23:31:30Z is 1,234,567,890,000 ms: 0x011f71fb0450.
+    b.client(&ask(1, "c1 02 3201 07 01 5004fb711f01")).client(&ask(2, "c2 02 3203 07 01 5004fb711f01"));
+    b.server(&tell(2, "c3 81 0000 3201 07 01 5004fb711f01"));
+    b.client(&ask(3, "c4 01 3c02 06 3c03 06 3c04 06 3c01 06")).client(&ask(4, "c5 01 3c02 06 3c03 06 3c04 06"));
+    let time = "2009-02-13T23:31:30.000000Z";
+    let expect = ["1 alive", "2 alive", "3 reported 4", &format!("4 clock 4 {time}"), &format!("5 clock 4 {time}")];
+    assert_eq!(signs(&b), [&expect[..], &["7 integrity poll"]].concat());
+}
+
+#[test]
+fn requests_to_every_outstation_are_told_whatever_they_name() {
+    let told = |outstation, fragment| {
+        let mut b = bench();
+        b.client(&ask_of(outstation, 1, fragment));
+        signs(&b)
+    };
+    assert_eq!(told(0xfffd, "c1 0d"), ["1 all Restart cold restart"]);
+    assert_eq!(told(0xffff, "c1 15 3c02 06"), ["1 all ReportsOff disable unsolicited"]);
+    assert_eq!(told(0xfffc, "c1 0d"), Vec::<String>::new());
 }

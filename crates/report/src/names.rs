@@ -1,0 +1,86 @@
+//! How devices are called in a report: by the site's name, else by the name they bear, else by address; never by a name or address that
+//! belongs to another device.
+
+use std::collections::BTreeMap;
+
+use detect::Device;
+
+/// Devices by id, and to whom a name or address that several bear belongs: to the device with the fewest addresses, since who stands in
+/// for others bears theirs beside its own; among equals to who was seen first.
+pub(crate) struct Names<'a> {
+    devices: BTreeMap<&'a str, &'a Device>,
+    first: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(devices: &'a [Device]) -> Names<'a> {
+        let mut order: Vec<&Device> = devices.iter().collect();
+        let rank = |d: &Device| (d.ips.len().max(1), d.first_seen.clone(), d.id.clone());
+        order.sort_by_cached_key(|d| rank(d));
+        let mut first = BTreeMap::new();
+        for d in order {
+            for text in d.names.iter().map(|n| n.name.as_str()).chain(d.ips.iter().map(String::as_str)) {
+                first.entry(text).or_insert(d.id.as_str());
+            }
+        }
+        Names { devices: devices.iter().map(|d| (d.id.as_str(), d)).collect(), first }
+    }
+
+    /// The device with an id.
+    pub(crate) fn device(&self, id: &str) -> Option<&'a Device> {
+        self.devices.get(id).copied()
+    }
+
+    fn owns(&self, d: &Device, text: &str) -> bool {
+        self.first.get(text).is_none_or(|id| *id == d.id)
+    }
+
+    /// Its own name, if it bears one.
+    pub(crate) fn name(&self, d: &'a Device) -> Option<&'a str> {
+        d.names.iter().map(|n| n.name.as_str()).find(|n| self.owns(d, n))
+    }
+
+    /// Names and addresses it bears that belong to another device.
+    pub(crate) fn claims(&self, d: &'a Device) -> Vec<&'a str> {
+        let all = d.names.iter().map(|n| n.name.as_str()).chain(d.ips.iter().map(String::as_str));
+        all.filter(|text| !self.owns(d, text)).collect()
+    }
+
+    /// Its own address: IP, else MAC, else its id.
+    pub(crate) fn address(&self, d: &'a Device) -> &'a str {
+        let own = d.ips.iter().find(|ip| self.owns(d, ip));
+        own.or(d.macs.first()).or(d.ips.first()).map_or(d.id.as_str(), String::as_str)
+    }
+
+    /// What people call a device by its id: name and address; what is no id stands as it is.
+    pub(crate) fn of(&self, id: &str) -> String {
+        let Some(d) = self.device(id) else { return id.to_owned() };
+        match self.name(d) {
+            Some(name) => format!("{} ({})", crate::html::cut(name, 40), self.address(d)),
+            None => self.address(d).to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::device;
+
+    #[test]
+    fn a_name_and_an_address_belong_to_who_has_least_besides() {
+        let intruder = device("d1", &["10.0.0.9", "10.0.0.77"], "00:00:00:00:00:77", Some("front-end"), "2026-01-01");
+        let front = device("d2", &["10.0.0.9"], "00:00:00:00:00:09", Some("front-end"), "2026-01-02");
+        let all = [intruder, front];
+        let names = Names::new(&all);
+        assert_eq!([names.of("d1"), names.of("d2")], ["10.0.0.77", "front-end (10.0.0.9)"].map(String::from));
+        assert_eq!(names.claims(&all[0]), ["front-end", "10.0.0.9"]);
+        assert!(names.claims(&all[1]).is_empty());
+        assert_eq!(names.of("10.0.0.1"), "10.0.0.1");
+        // A replaced device: the same address, and who had it first has it.
+        let later = device("d1", &["10.0.0.9"], "00:00:00:00:00:77", None, "2026-01-02");
+        let first = device("d2", &["10.0.0.9"], "00:00:00:00:00:09", None, "2026-01-01");
+        let all = [later, first];
+        assert_eq!(["d1", "d2"].map(|id| Names::new(&all).of(id)), ["00:00:00:00:00:77", "10.0.0.9"].map(String::from));
+    }
+}
