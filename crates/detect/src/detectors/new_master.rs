@@ -4,7 +4,7 @@ use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, Severity, Table};
 
 use super::{Detector, Look, Meta, new_conversation};
 use crate::baseline::{Class, Thing, UTILITY, is_command, things};
-use crate::fold::{Sighting, evidence};
+use crate::fold::{Sighting, evidence, words};
 use crate::novelty::{Novelty, address_field, sources_by_server};
 use crate::{Setup, Site};
 
@@ -73,7 +73,7 @@ impl Detector for NewMaster {
                 src: t.from,
                 dst: t.to,
                 words: &|site| {
-                    let (from, to, name) = (site.name(&t.from), site.name(&t.to), op.name.replace('_', " "));
+                    let (from, to, name) = (site.name(&t.from), site.name(&t.to), words(op.name));
                     let title = format!("New master {from} for {to}");
                     match self.novelty.as_ref().filter(|_| basis == Basis::Learned) {
                         Some(novelty) => {

@@ -4,7 +4,7 @@ use gwcore::{Body, Fact, FlowConst, InPacket, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
-use crate::fold::{Sighting, ends, evidence};
+use crate::fold::{Sighting, ends, evidence, words};
 
 pub(super) static META: Meta = Meta {
     id: "unacknowledged-command",
@@ -55,7 +55,7 @@ impl Detector for UnacknowledgedCommand {
         };
         let (src, dst) = ends(fact, flow);
         let asks = matches!(&fact.body, Body::Broadcast { class: OpClass::Read | OpClass::Identify, .. });
-        let said_name = name.replace('_', " ");
+        let said_name = words(name);
         // What does the same and asks for an answer (IEEE 1815 §4.4.4.2); what is asked of all has no counterpart.
         let value = matches!(fact.body, Body::Op(_)).then(|| InPacket::new("dnp3.function_code", function, [5]));
         look.see(&Sighting {
