@@ -79,9 +79,9 @@ impl Detector for NewMaster {
                         Some(novelty) => {
                             let known = novelty.known_sources(&t.to, t.proto);
                             let why = format!(
-                                "{from} sent {name} to {to} as a master; in {} its only masters were {}.",
+                                "{from} sent {name} to {to} as a master; in {} it took commands from {}.",
                                 novelty.learned(),
-                                known.as_deref().unwrap_or("others")
+                                known.as_deref().map_or("others".to_owned(), |k| format!("{k} only"))
                             );
                             (title, why, novelty.evidence(from, known).naming(novelty.source_in_packet(&t)))
                         }
