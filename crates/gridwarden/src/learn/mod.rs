@@ -61,6 +61,7 @@ pub fn run(args: &Learn) -> anyhow::Result<u8> {
     taken.iter().for_each(|s| whole.accept(&s.item));
     left.into_iter().for_each(|s| whole.suspect(s.item, s.sentence));
     anyhow::ensure!(whole.hours() > 0, "nothing was learned: no packets outside what was excluded");
+    whole.learned_from(input.sources());
     let findings = job.replay(&parts, &look, before.as_ref(), &whole)?;
     target.write(&whole)?;
     let told =
