@@ -8,6 +8,7 @@ use ::simulate::{Attack, Options, Role, Summary, Trap};
 use anyhow::Context;
 
 use crate::cli::Simulate;
+use crate::say::say;
 
 /// Runs it.
 pub fn run(args: &Simulate) -> anyhow::Result<u8> {
@@ -21,8 +22,8 @@ pub fn run(args: &Simulate) -> anyhow::Result<u8> {
     let options = Options { seed: args.seed, minutes: args.minutes, traps, attacks, actor };
     let summary = write(&options, &args.output, &args.labels)?;
     if !args.quiet {
-        println!("{}: {} frames, {} to {}", args.output.display(), summary.frames, summary.start, summary.end);
-        println!("{}: {} frames of attacks and traps", args.labels.display(), summary.labelled_frames);
+        say!("{}: {} frames, {} to {}", args.output.display(), summary.frames, summary.start, summary.end);
+        say!("{}: {} frames of attacks and traps", args.labels.display(), summary.labelled_frames);
     }
     Ok(0)
 }
