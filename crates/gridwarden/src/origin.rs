@@ -178,7 +178,7 @@ fn outputs(dir: &Path) -> Vec<Hashed> {
 }
 
 /// An argument as a POSIX shell takes it.
-fn quoted(arg: &str) -> String {
+pub fn quoted(arg: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./=:,@%+".contains(&b);
     if !arg.is_empty() && arg.bytes().all(plain) { arg.to_owned() } else { format!("'{}'", arg.replace('\'', r"'\''")) }
 }
@@ -192,6 +192,7 @@ mod tests {
         let check = |arg: &str, expect: &str| assert_eq!(quoted(arg), expect);
         check("a-b/c.pcap", "a-b/c.pcap");
         check("", "''");
+        check("$(reboot)", "'$(reboot)'");
         check("my day.pcap", "'my day.pcap'");
         check("it's; $(x)", r"'it'\''s; $(x)'");
     }
