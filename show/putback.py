@@ -1,10 +1,13 @@
 """Puts the value that a finding names back to an expected one, in the frames that it names: what 13-put-back tries on every finding."""
 
 import collections
+import datetime
 import struct
 
 from frames import Capture, Ip, arp, connection, ethertype, goose, grandmaster, ip, mac, seal
 
+UTC = datetime.timezone.utc
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
 NAMED = 100  # packets that a finding names at most; the value is then looked for in the rest of its conversations too
 
 
@@ -332,8 +335,53 @@ class Value:
         return new
 
 
+class Clock:
+    """The time that a clock is set to, and the answer's echo: as far from the expected one as the first."""
+
+    def __init__(self, field):
+        self.proto = field.split(".")[0]
+
+    def place(self, m):
+        """Where the time lies: after one object header with a count (IEEE 1815 g50), or in C_CS_NA_1."""
+        if self.proto == "dnp3":
+            head = m.fragment[2:5]
+            return 6 if m.function == 2 and len(m.fragment) >= 12 and head[0] == 50 and head[2] == 7 else None
+        return 9 if m.kind == "I" and m.asdu[0] == 103 and len(m.asdu) >= 16 else None
+
+    def time(self, m):
+        at = self.place(m)
+        if at is None:
+            return None
+        if self.proto == "dnp3":
+            return EPOCH + datetime.timedelta(milliseconds=int.from_bytes(m.fragment[at : at + 6], "little"))
+        ms, minute, hour, day, month, year = struct.unpack_from("<H5B", m.asdu, at)
+        return datetime.datetime(2000 + (year & 127), month & 15, day & 31, hour & 31, minute & 63, tzinfo=UTC) + datetime.timedelta(milliseconds=ms)
+
+    def read(self, m, value):
+        return (time := self.time(m)) and time.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def edit(self, capture, c, ends, m, value):
+        parse = lambda text: datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        new = self.time(m) + (parse(value["expected"][0]) - parse(value["observed"]))
+        mine = self.proto == "iec104" and answer(self.proto, c, ends, m)
+        for stream, message in ((ends, m), (ends[::-1], mine)):
+            if message:
+                replace(c, stream, message, self.put(message, new))
+        return new.isoformat(timespec="milliseconds")
+
+    def put(self, m, new):
+        at = self.place(m)
+        if self.proto == "dnp3":
+            ms = (new - EPOCH) // datetime.timedelta(milliseconds=1)
+            return m.with_fragment(m.fragment[:at] + ms.to_bytes(6, "little") + m.fragment[at + 6 :])
+        keep = m.asdu[at + 3] & 0x80
+        text = struct.pack("<H5B", new.second * 1000 + new.microsecond // 1000, new.minute, new.hour | keep, new.day, new.month, new.year - 2000)
+        return m.with_asdu(m.asdu[:at] + text + m.asdu[at + 7 :])
+
+
 MESSAGE = {f: Function(f) for f in ("modbus.function_code", "dnp3.function_code", "iec104.type_id", "iec104.u_function")}
 MESSAGE |= {f: Point(f) for f in ("modbus.address", "dnp3.objects.index", "iec104.objects.ioa")}
+MESSAGE |= {f: Clock(f) for f in ("dnp3.objects.time", "iec104.objects.time")}
 MESSAGE["modbus.values"] = Value("modbus.values")
 
 

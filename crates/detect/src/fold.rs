@@ -284,3 +284,8 @@ pub(crate) fn evidence(observed: String, expected: Option<&str>, threshold: Opti
     let expected = expected.map(str::to_owned);
     Evidence { observed, expected, seen: None, threshold, in_packet: None, more: BTreeMap::new() }
 }
+
+/// A function's name as words; one that IEC 60870-5-101 gives (`C_SC_NA_1`) stays as it is.
+pub(crate) fn words(name: &str) -> String {
+    if name.starts_with(|c: char| c.is_ascii_uppercase()) { name.to_owned() } else { name.replace('_', " ") }
+}

@@ -19,7 +19,7 @@ mod window;
 
 pub use baseline::{
     Baseline, Class, Error as BaselineError, FORMAT_VERSION, Known, KnownClass, KnownDevice, KnownPoint, Learner, Pair,
-    Period, Worth,
+    Period, Source, Worth,
 };
 pub use detectors::{Detectors, META, Meta};
 pub use devices::{Change, Device, Devices, Inventory, Level, Named};

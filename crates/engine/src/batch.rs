@@ -21,6 +21,20 @@ pub(crate) enum Item {
     Finish { step: u64, now: Ts },
 }
 
+impl Item {
+    /// Its place in the input, which never falls within a batch.
+    pub(crate) fn step(&self) -> u64 {
+        match self {
+            Item::Packet { packet, .. } => packet.seq.saturating_mul(2).saturating_add(1),
+            Item::Stray { step, .. }
+            | Item::Tick { step, .. }
+            | Item::Back { step, .. }
+            | Item::Loss { step, .. }
+            | Item::Finish { step, .. } => *step,
+        }
+    }
+}
+
 /// Work for one worker.
 #[derive(Default)]
 pub(crate) struct Batch {

@@ -10,7 +10,7 @@ use packet::{Anomalies, Decoder, Outcome};
 
 use crate::batch::{Batch, Item};
 use crate::clock::{Clock, Moved, TimeBreak};
-use crate::merge::merge;
+use crate::merge::{Part, merge};
 use crate::strays::particulars;
 use crate::worker::Worker;
 
@@ -138,8 +138,8 @@ impl Counts {
 
 /// Frames in a batch at most.
 const BATCH_FRAMES: usize = 4_096;
-/// Facts in a batch, with as many rows, after which it is full: bounds what waits for the ordered stage. A frame may cause 2,048 of them, so
-/// one worker looks after each frame; for several the next batches have fewer frames.
+/// Facts, with as many rows, that the ordered stage gets at once: a frame may cause 2,048 of them, so frames alone bound nothing. Several
+/// workers share them, and hand on a part of their batch when they have theirs.
 const BATCH_FACTS: usize = 1 << 18;
 /// Packet time in a batch at most. What a batch costs whatever it holds (a call a kind and column) is then little beside its rows.
 const BATCH_TIME: i64 = MINUTE;
@@ -155,13 +155,20 @@ pub fn analyze(source: &mut dyn Source, options: &Options, stage: &mut dyn Stage
         return run(source, options, stage, &mut lane);
     }
     std::thread::scope(|scope| {
-        let mut lanes =
-            Lanes { jobs: Vec::new(), results: Vec::new(), filling: Vec::new(), spare: Vec::new(), in_flight: 0 };
+        let mut lanes = Lanes {
+            jobs: Vec::new(),
+            results: Vec::new(),
+            filling: Vec::new(),
+            spare: Vec::new(),
+            in_flight: 0,
+            panics: vec![0; threads],
+        };
         for i in 0..threads {
             let (job_tx, job_rx) = sync_channel::<Job>(2);
-            let (result_tx, result_rx) = sync_channel::<Job>(2);
+            // A part waits while another is merged.
+            let (result_tx, result_rx) = sync_channel::<Done>(1);
             let mut worker = new_worker(i);
-            scope.spawn(move || serve(&mut worker, &job_rx, &result_tx));
+            scope.spawn(move || serve(&mut worker, BATCH_FACTS / threads, &job_rx, &result_tx));
             lanes.jobs.push(job_tx);
             lanes.results.push(result_rx);
             lanes.filling.push(Batch::default());
@@ -170,24 +177,49 @@ pub fn analyze(source: &mut dyn Source, options: &Options, stage: &mut dyn Stage
     })
 }
 
-/// A batch and what came of it, travelling to a worker and back so that memory is used again.
+/// A batch on its way to a worker, with room for what comes of it, so that memory is used again.
 #[derive(Default)]
 struct Job {
     batch: Batch,
     out: Out,
+    /// The last step of the batch.
+    end: u64,
+}
+
+/// What came of a batch, or of a part of it: then without the batch.
+struct Done {
+    part: Part,
+    batch: Option<Batch>,
     panics: u64,
 }
 
-fn serve(worker: &mut Worker, jobs: &Receiver<Job>, results: &SyncSender<Job>) {
-    while let Ok(mut job) = jobs.recv() {
-        job.out.clear();
-        worker.batch(&job.batch, &mut job.out);
-        job.panics = worker.panics;
-        if results.send(job).is_err() {
+/// Works until there is no more to do. Out of `facts` or more, a part is made.
+fn serve(worker: &mut Worker, facts: usize, jobs: &Receiver<Job>, results: &SyncSender<Done>) {
+    while let Ok(Job { batch, mut out, end }) = jobs.recv() {
+        out.clear();
+        worker.begin();
+        let mut upto = 0;
+        for item in &batch.items {
+            let step = item.step();
+            if step > upto && out.facts.len() >= facts {
+                let part = Part::new(std::mem::take(&mut out), upto);
+                if results.send(Done { part, batch: None, panics: worker.panics }).is_err() {
+                    return;
+                }
+                worker.begin();
+            }
+            upto = step;
+            worker.item(item, &batch.arena, &mut out);
+        }
+        let part = Part::new(out, end);
+        if results.send(Done { part, batch: Some(batch), panics: worker.panics }).is_err() {
             return;
         }
     }
 }
+
+/// Takes what is complete, with the step up to which it is.
+type Sinking<'a> = &'a mut dyn FnMut(&mut Out, u64) -> std::io::Result<()>;
 
 /// Where packets go: straight into the one worker, or into batches for several.
 trait Lane {
@@ -195,12 +227,11 @@ trait Lane {
     /// Something wrong with a packet that belongs to no flow.
     fn stray(&mut self, step: u64, p: &packet::Packet, what: (&'static str, &str));
     fn every(&mut self, make: &dyn Fn() -> Item);
-    /// Hands what is complete to `sink`: everything when `last`.
-    fn flush(&mut self, last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()>;
+    /// The batch is over with step `end`. Hands what is complete to `sink`: everything when there is no end.
+    fn flush(&mut self, end: Option<u64>, sink: Sinking<'_>) -> std::io::Result<()>;
     fn panics(&self) -> u64;
-    fn bytes(&self) -> usize;
-    /// Facts of the batch so far, as far as they are known here.
-    fn facts(&self) -> usize;
+    /// Whether the batch holds as many bytes or facts as it may.
+    fn is_full(&self) -> bool;
 }
 
 struct Inline {
@@ -224,8 +255,8 @@ impl Lane for Inline {
             Item::Packet { .. } | Item::Stray { .. } => {}
         }
     }
-    fn flush(&mut self, _last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
-        sink(&mut self.out)?;
+    fn flush(&mut self, _end: Option<u64>, sink: Sinking<'_>) -> std::io::Result<()> {
+        sink(&mut self.out, u64::MAX)?;
         self.out.clear();
         self.worker.begin();
         Ok(())
@@ -233,51 +264,63 @@ impl Lane for Inline {
     fn panics(&self) -> u64 {
         self.worker.panics
     }
-    fn bytes(&self) -> usize {
-        0
-    }
-    fn facts(&self) -> usize {
-        self.out.facts.len()
+    fn is_full(&self) -> bool {
+        self.out.facts.len() >= BATCH_FACTS
     }
 }
 
 struct Lanes {
     jobs: Vec<SyncSender<Job>>,
-    results: Vec<Receiver<Job>>,
+    results: Vec<Receiver<Done>>,
     filling: Vec<Batch>,
     spare: Vec<Job>,
     in_flight: usize,
+    panics: Vec<u64>,
 }
 
 /// Batches under way at most: one being worked on, one waiting.
 const IN_FLIGHT: usize = 2;
 
 impl Lanes {
-    fn send(&mut self) {
+    fn send(&mut self, end: u64) {
         for (tx, filling) in self.jobs.iter().zip(&mut self.filling) {
             let mut job = self.spare.pop().unwrap_or_default();
             job.batch.clear();
             std::mem::swap(&mut job.batch, filling);
+            job.end = end;
             // A worker that is gone has panicked outside a parser; the scope reports it when it joins.
             let _ = tx.send(job);
         }
         self.in_flight += 1;
     }
 
-    fn receive(&mut self, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
-        let mut jobs: Vec<Job> = self.results.iter().filter_map(|rx| rx.recv().ok()).collect();
+    /// Takes what came of the oldest batch, part by part: what all workers have gone through is merged.
+    fn receive(&mut self, sink: Sinking<'_>) -> std::io::Result<()> {
+        let mut parts: Vec<Option<Done>> = self.results.iter().map(|_| None).collect();
+        loop {
+            for ((part, rx), panics) in parts.iter_mut().zip(&self.results).zip(&mut self.panics) {
+                if part.is_none() {
+                    let done = rx.recv().map_err(|_| std::io::Error::other("a worker thread ended early"))?;
+                    *panics = done.panics;
+                    *part = Some(done);
+                }
+            }
+            let is_last = parts.iter().flatten().all(|d| d.batch.is_some());
+            let mut merging: Vec<&mut Part> = parts.iter_mut().flatten().map(|d| &mut d.part).collect();
+            let upto = merging.iter().map(|p| p.upto).min().unwrap_or(u64::MAX);
+            let mut merged = Out::default();
+            // What is left of the batch belongs to it, losses that stand at the place of the next frame too.
+            merge(&mut merging, if is_last { u64::MAX } else { upto }, &mut merged);
+            sink(&mut merged, upto)?;
+            if is_last {
+                break;
+            }
+            parts.iter_mut().filter(|d| d.as_ref().is_some_and(|d| d.part.upto <= upto)).for_each(|d| *d = None);
+        }
         self.in_flight -= 1;
-        if jobs.len() < self.results.len() {
-            return Err(std::io::Error::other("a worker thread ended early"));
-        }
-        let outs: Vec<Out> = jobs.iter_mut().map(|j| std::mem::take(&mut j.out)).collect();
-        let mut merged = Out::default();
-        merge(&outs, &mut merged);
-        for (job, out) in jobs.iter_mut().zip(outs) {
-            job.out = out;
-        }
-        self.spare.append(&mut jobs);
-        sink(&mut merged)
+        let spare = |d: Done| Job { batch: d.batch.unwrap_or_default(), out: d.part.out, end: 0 };
+        self.spare.extend(parts.into_iter().flatten().map(spare));
+        Ok(())
     }
 }
 
@@ -296,21 +339,18 @@ impl Lane for Lanes {
     fn every(&mut self, make: &dyn Fn() -> Item) {
         self.filling.iter_mut().for_each(|b| b.items.push(make()));
     }
-    fn flush(&mut self, last: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
-        self.send();
-        while self.in_flight >= if last { 1 } else { IN_FLIGHT } {
+    fn flush(&mut self, end: Option<u64>, sink: Sinking<'_>) -> std::io::Result<()> {
+        self.send(end.unwrap_or(u64::MAX));
+        while self.in_flight >= if end.is_none() { 1 } else { IN_FLIGHT } {
             self.receive(sink)?;
         }
         Ok(())
     }
     fn panics(&self) -> u64 {
-        self.spare.iter().map(|j| j.panics).sum()
+        self.panics.iter().sum()
     }
-    fn bytes(&self) -> usize {
-        self.filling.iter().map(|b| b.arena.len()).sum()
-    }
-    fn facts(&self) -> usize {
-        0
+    fn is_full(&self) -> bool {
+        self.filling.iter().map(|b| b.arena.len()).sum::<usize>() >= BATCH_BYTES
     }
 }
 
@@ -324,9 +364,8 @@ fn run(
     let mut clock = Clock::default();
     let mut counts = Counts::default();
     let mut hits = LimitHits::default();
-    let mut breaks: VecDeque<Vec<Break>> = VecDeque::from([Vec::new()]);
+    let mut breaks: VecDeque<Break> = VecDeque::new();
     let (mut in_batch, mut batch_start, mut last_seq) = (0usize, Ts::default(), 0u64);
-    let mut frames = BATCH_FRAMES;
     let mut since_tick = 0u64;
     while let Some(frame) = source.next() {
         last_seq = frame.seq;
@@ -339,9 +378,7 @@ fn run(
             }
             Moved::Back { before, after } => {
                 counts.time_breaks += 1;
-                if let Some(batch) = breaks.back_mut() {
-                    batch.push(Break { step, before, after, file: frame.file });
-                }
+                breaks.push_back(Break { step, before, after, file: frame.file });
                 lane.every(&|| Item::Back { step, now: after, back: before.since(after) });
             }
         }
@@ -359,15 +396,12 @@ fn run(
         // What is known to be missing is told at the place of the next frame, before anything is concluded there.
         source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step: step + 2, loss }));
         in_batch += 1;
-        let full = in_batch >= frames || lane.bytes() >= BATCH_BYTES || lane.facts() >= BATCH_FACTS;
-        if full || clock.now().since(batch_start) >= BATCH_TIME {
+        if in_batch >= BATCH_FRAMES || lane.is_full() || clock.now().since(batch_start) >= BATCH_TIME {
             in_batch = 0;
             batch_start = clock.now();
-            breaks.push_back(Vec::new());
-            lane.flush(false, &mut |out| {
-                time_breaks(&mut breaks, out);
+            lane.flush(Some(step + 1), &mut |out, upto| {
+                time_breaks(&mut breaks, upto, out);
                 hits.add(&out.hits);
-                frames = next_frames(frames, out.facts.len());
                 stage.batch(out, Seen { interfaces: source.interfaces(), bytes: counts.bytes })
             })?;
         }
@@ -377,8 +411,8 @@ fn run(
     lane.every(&|| Item::Tick { step, now, frames: since_tick });
     incomplete(decoder.finish(), step + 1, lane);
     lane.every(&|| Item::Finish { step: step + 2, now });
-    lane.flush(true, &mut |out| {
-        time_breaks(&mut breaks, out);
+    lane.flush(None, &mut |out, upto| {
+        time_breaks(&mut breaks, upto, out);
         hits.add(&out.hits);
         stage.batch(out, Seen { interfaces: source.interfaces(), bytes: counts.bytes })
     })?;
@@ -387,15 +421,6 @@ fn run(
     counts.hits.add(decoder.limit_hits());
     counts.panics = lane.panics();
     Ok(counts)
-}
-
-/// Frames of the next batches, when batches of `frames` give `facts`.
-fn next_frames(frames: usize, facts: usize) -> usize {
-    match facts {
-        BATCH_FACTS.. => (frames.saturating_mul(BATCH_FACTS) / facts).max(BATCH_FRAMES / 64),
-        _ if facts < BATCH_FACTS / 4 => (frames * 2).min(BATCH_FRAMES),
-        _ => frames,
-    }
 }
 
 /// Tells of datagrams that did not become whole, after all else that the frame led to.
@@ -413,9 +438,9 @@ struct Break {
     file: u32,
 }
 
-/// Writes the `time_break` rows of the oldest batch under way.
-fn time_breaks(breaks: &mut VecDeque<Vec<Break>>, out: &mut Out) {
-    for Break { step, before, after, file } in breaks.pop_front().unwrap_or_default() {
+/// Writes the `time_break` rows up to a step.
+fn time_breaks(breaks: &mut VecDeque<Break>, upto: u64, out: &mut Out) {
+    while let Some(Break { step, before, after, file }) = breaks.pop_front_if(|b| b.step <= upto) {
         let flow = FlowRef((out.flows.len() as u32).saturating_mul(2));
         out.flows.push(FlowConst { file, vlans: [0xffff; 2], ..FlowConst::default() });
         let stamp = Stamp { key: Key { step, ..Key::default() }, ts: after, frame: 0, flow };
@@ -425,73 +450,58 @@ fn time_breaks(breaks: &mut VecDeque<Vec<Break>>, out: &mut Out) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use capture::LinkType;
-    use gwcore::{Body, Fact};
+    use gwcore::time::SECOND;
+    use testkit::Session;
 
     use super::*;
 
-    /// Frames of one length, a millisecond apart.
-    struct Same(u64, u64);
+    /// Frames with their times; tells of a loss after every thousandth.
+    struct Given {
+        frames: Vec<(i64, Vec<u8>)>,
+        next: usize,
+        lost: Vec<Loss>,
+    }
 
-    impl Source for Same {
+    impl Source for Given {
         fn next(&mut self) -> Option<Frame<'_>> {
-            self.0 += 1;
-            let (seq, data) = (self.0 - 1, &[0x99; 60]);
-            let frame = Frame {
-                seq,
-                ts: Ts(seq as i64 * 1_000_000),
-                file: 0,
-                number: self.0,
-                interface: 0,
-                link: LinkType::ETHERNET,
-                wire_len: 60,
-                data,
-            };
-            (self.0 <= self.1).then_some(frame)
+            let (ts, data) = self.frames.get(self.next)?;
+            self.next += 1;
+            let n = self.next as u64;
+            if n.is_multiple_of(100) {
+                self.lost.push(Loss { from: Ts(ts - 1), to: Ts(*ts), lost: n, seen: 1 });
+            }
+            let wire_len = data.len() as u32;
+            let (seq, link) = (n - 1, LinkType::ETHERNET);
+            Some(Frame { seq, ts: Ts(*ts), file: 0, number: n, interface: 0, link, wire_len, data })
         }
         fn interfaces(&self) -> &[String] {
             &[]
         }
-    }
-
-    /// Gives so many facts a packet; knows how many only if it `looks`.
-    struct Facts {
-        a_packet: usize,
-        looks: bool,
-        out: Out,
-    }
-
-    impl Lane for Facts {
-        fn packet(&mut self, p: &packet::Packet, _: &[u8], _: u8, _: &Anomalies) {
-            let (key, flow) = (Key::default(), FlowRef::default());
-            let fact = || Fact { key, ts: p.ts, frame: 0, flow, body: Body::FlowStart };
-            self.out.facts.extend(std::iter::repeat_with(fact).take(self.a_packet));
-        }
-        fn stray(&mut self, _: u64, _: &packet::Packet, _: (&'static str, &str)) {}
-        fn every(&mut self, _: &dyn Fn() -> Item) {}
-        fn flush(&mut self, _: bool, sink: &mut dyn FnMut(&mut Out) -> std::io::Result<()>) -> std::io::Result<()> {
-            sink(&mut self.out)?;
-            self.out.clear();
-            Ok(())
-        }
-        fn panics(&self) -> u64 {
-            0
-        }
-        fn bytes(&self) -> usize {
-            0
-        }
-        fn facts(&self) -> usize {
-            if self.looks { self.out.facts.len() } else { 0 }
+        fn losses(&mut self) -> Vec<Loss> {
+            std::mem::take(&mut self.lost)
         }
     }
 
-    /// Facts of each batch.
+    /// All that comes, as text in its order by kind, and the most facts that came at once.
     #[derive(Default)]
-    struct Batches(Vec<usize>);
+    struct All {
+        facts: Vec<String>,
+        rows: std::collections::BTreeMap<&'static str, Vec<String>>,
+        most: usize,
+    }
 
-    impl Stage for Batches {
+    impl Stage for All {
         fn batch(&mut self, out: &mut Out, _: Seen<'_>) -> std::io::Result<()> {
-            self.0.push(out.facts.len());
+            self.most = self.most.max(out.facts.len());
+            let flow = |f: FlowRef| (out.flows[f.index()], f.reversed());
+            self.facts.extend(out.facts.iter().map(|f| format!("{:?} {:?} {:?}", f.key, flow(f.flow), f.body)));
+            for kind in out.kinds() {
+                let rows = kind.stamps().iter().map(|s| format!("{:?} {} {:?}", s.key, s.frame, flow(s.flow)));
+                self.rows.entry(kind.kind().name).or_default().extend(rows);
+            }
             Ok(())
         }
         fn finish(&mut self, _: Key, _: Ts, _: &[String]) -> std::io::Result<()> {
@@ -499,37 +509,46 @@ mod tests {
         }
     }
 
-    fn batches(frames: u64, a_packet: usize, looks: bool) -> Vec<usize> {
-        let options = Options {
-            threads: 1,
-            limits: Limits::default(),
-            full: false,
-            packet: packet::Options::default(),
-            flow: flow::Options::default(),
-        };
-        let mut seen = Batches::default();
-        let mut lane = Facts { a_packet, looks, out: Out::default() };
-        run(&mut Same(0, frames), &options, &mut seen, &mut lane).unwrap();
-        assert_eq!(seen.0.iter().sum::<usize>(), frames as usize * a_packet);
-        seen.0
+    /// Masters that read two thousand coils each time, at once; the clock goes back in the middle.
+    fn coils(masters: u8, times: u16) -> Vec<(i64, Vec<u8>)> {
+        let mut frames: Vec<(i64, Vec<u8>)> = Vec::new();
+        for master in 0..masters {
+            let mut s = Session::new(1_000 * SECOND + i64::from(master), 502);
+            (s.acks, s.client.ip) = (false, Ipv4Addr::new(10, 0, 1, master).into());
+            s.open();
+            for n in 0..times {
+                let [a, b] = n.to_be_bytes();
+                s.client(&[a, b, 0, 0, 0, 6, 1, 1, 0, 0, 0x07, 0xd0]);
+                let values = (0..250u16).map(|i| (i * 7 + n * 13) as u8);
+                s.server(&[a, b, 0, 0, 0, 253, 1, 1, 250].into_iter().chain(values).collect::<Vec<_>>());
+            }
+            frames.append(&mut s.close().frames);
+        }
+        frames.sort();
+        let middle = frames.len() / 2;
+        frames.iter_mut().skip(middle).for_each(|f| f.0 -= 500 * SECOND);
+        frames
+    }
+
+    fn run_on(threads: usize, frames: Vec<(i64, Vec<u8>)>) -> (All, Counts) {
+        let (packet, flow) = (packet::Options::default(), flow::Options::default());
+        let options = Options { threads, limits: Limits::default(), full: true, packet, flow };
+        let mut all = All::default();
+        let counts = analyze(&mut Given { frames, next: 0, lost: Vec::new() }, &options, &mut all).unwrap();
+        (all, counts)
     }
 
     #[test]
-    fn a_batch_holds_few_facts_however_many_a_frame_causes() {
-        assert_eq!(batches(10_000, 1, true), [4_096, 4_096, 1_808]);
-        assert!(batches(4_000, 2_048, true).iter().all(|n| *n <= BATCH_FACTS));
-        // Where nobody can look, only the first batches are large.
-        let blind = batches(12_000, 2_048, false);
-        assert_eq!(blind.first(), Some(&(4_096 * 2_048)));
-        assert!(blind.iter().skip(1).all(|n| *n <= BATCH_FACTS), "{blind:?}");
-    }
-
-    #[test]
-    fn batches_grow_again() {
-        assert_eq!((next_frames(4_096, BATCH_FACTS * 4), next_frames(64, BATCH_FACTS * 4)), (1_024, 64));
-        assert_eq!(
-            (next_frames(1_024, BATCH_FACTS - 1), next_frames(1_024, 0), next_frames(4_096, 0)),
-            (1_024, 2_048, 4_096)
-        );
+    fn few_facts_come_at_once_however_many_a_frame_causes_and_threads_change_nothing() {
+        let (one, counts) = run_on(1, coils(3, 60));
+        assert!(one.facts.len() > 3 * 60 * 2_000, "{}", one.facts.len());
+        assert!(one.most < BATCH_FACTS + 4_096, "{}", one.most);
+        assert_eq!((counts.time_breaks, one.rows["time_break"].len()), (1, 1));
+        assert_eq!(one.facts.iter().filter(|f| f.contains("Loss {")).count(), 3);
+        for threads in [2, 3] {
+            let (all, _) = run_on(threads, coils(3, 60));
+            assert!(all.most < BATCH_FACTS + threads * 4_096, "{threads} threads: {}", all.most);
+            assert!(all.facts == one.facts && all.rows == one.rows, "{threads} threads");
+        }
     }
 }

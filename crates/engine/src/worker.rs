@@ -6,7 +6,7 @@ use gwcore::{Body, Fact, FlowConst, FlowRef, Key, LimitHits, Limits, Out, Ts};
 use packet::{Anomalies, Packet};
 use proto::At;
 
-use crate::batch::{Batch, Item};
+use crate::batch::Item;
 use crate::bridge::{Bridge, FlowApp};
 use crate::strays::Strays;
 
@@ -42,21 +42,18 @@ impl Worker {
         self.epoch += 1;
     }
 
-    /// Runs a whole batch.
-    pub(crate) fn batch(&mut self, batch: &Batch, out: &mut Out) {
-        self.begin();
-        for item in &batch.items {
-            match item {
-                Item::Packet { packet, shard, from, to, anomalies } => {
-                    let payload = batch.arena.get(*from as usize..*to as usize).unwrap_or_default();
-                    self.packet(packet, payload, *shard, anomalies, out);
-                }
-                Item::Stray { step, packet, reason, detail } => self.stray(*step, packet, (reason, detail), out),
-                Item::Tick { step, now, frames } => self.tick(*step, *now, *frames, out),
-                Item::Back { step, now, back } => self.back(*step, *now, *back, out),
-                Item::Loss { step, loss } => self.lost(*step, loss, out),
-                Item::Finish { step, now } => self.finish(*step, *now, out),
+    /// Does what an item of a batch says, whose payloads lie in `arena`.
+    pub(crate) fn item(&mut self, item: &Item, arena: &[u8], out: &mut Out) {
+        match item {
+            Item::Packet { packet, shard, from, to, anomalies } => {
+                let payload = arena.get(*from as usize..*to as usize).unwrap_or_default();
+                self.packet(packet, payload, *shard, anomalies, out);
             }
+            Item::Stray { step, packet, reason, detail } => self.stray(*step, packet, (reason, detail), out),
+            Item::Tick { step, now, frames } => self.tick(*step, *now, *frames, out),
+            Item::Back { step, now, back } => self.back(*step, *now, *back, out),
+            Item::Loss { step, loss } => self.lost(*step, loss, out),
+            Item::Finish { step, now } => self.finish(*step, *now, out),
         }
     }
 

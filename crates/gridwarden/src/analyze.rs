@@ -16,6 +16,7 @@ use crate::cli::{Analyze, Checksums, Detail, Logs};
 use crate::knowledge;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
+use crate::say::{complaint, say};
 use crate::{origin, write};
 
 /// Runs it; the exit code says what was found (design §4).
@@ -284,14 +285,11 @@ fn lost(lost: &capture::Lost) -> BTreeMap<&'static str, u64> {
 
 fn say(args: &Analyze, dir: &Path, summary: &Summary, world: &World) -> anyhow::Result<()> {
     for f in summary.files.iter().filter(|f| matches!(f.status, "unreadable" | "damaged")) {
-        eprintln!(
-            "gridwarden: {}: {}",
-            report::plain(&f.path),
-            report::plain(f.problem.as_deref().unwrap_or_default())
-        );
+        let (path, problem) = (report::plain(&f.path), report::plain(f.problem.as_deref().unwrap_or_default()));
+        complaint(format_args!("{path}: {problem}"));
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(summary)?);
+        say!("{}", serde_json::to_string_pretty(summary)?);
     } else if !args.quiet {
         let devices: Vec<Device> = world.devices.iter().map(|d| d.1.clone()).collect();
         let findings: Vec<Finding> = world.findings.iter().map(|f| f.1.clone()).collect();
@@ -301,7 +299,7 @@ fn say(args: &Analyze, dir: &Path, summary: &Summary, world: &World) -> anyhow::
             None => format!("the same with --report report.html, or less {}", dir.join("alerts.ndjson").display()),
         };
         for line in report::page(summary, &devices, &findings, &report, &next) {
-            println!("{line}");
+            say!("{line}");
         }
     }
     Ok(())

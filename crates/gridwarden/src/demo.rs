@@ -7,6 +7,7 @@ use ::simulate::{Attack, Options};
 use anyhow::Context;
 
 use crate::cli::{Cli, Command};
+use crate::say::say;
 use crate::{analyze, learn, simulate as sim};
 
 /// Seeds of the two quiet days that are learned, and their minutes.
@@ -21,7 +22,7 @@ pub fn run() -> anyhow::Result<u8> {
     let dir = cache()?.join("gridwarden/demo");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder `{}`", dir.display()))?;
     let path = |name: &str| dir.join(name);
-    println!(
+    say!(
         "1. simulate: two quiet days of a substation, then two hours with a scan and commands from a stranger in them"
     );
     for seed in LEARNED {
@@ -31,19 +32,19 @@ pub fn run() -> anyhow::Result<u8> {
     let attacks = ["scan", "unauthorized-control"].iter().map(|a| a.parse::<Attack>()).collect::<Result<_, _>>()?;
     let options = Options { seed: JUDGED, minutes: JUDGED_MINUTES, attacks, ..Options::default() };
     let made = sim::write(&options, &path("substation.pcap"), &path("substation.csv"))?;
-    println!(
+    say!(
         "   {} frames, {} of them of the attacks: {}",
         made.frames,
         made.labelled_frames,
         path("substation.pcap").display()
     );
-    println!("2. learn what is normal from the quiet days\n");
+    say!("2. learn what is normal from the quiet days\n");
     let quiet = LEARNED.map(|seed| path(&format!("quiet-{seed}.pcap")).into_os_string());
     let line = [OsString::from("gridwarden"), "learn".into()].into_iter().chain(quiet);
     let line = line.chain(["--baseline".into(), path("site.baseline").into_os_string()]);
     let Command::Learn(args) = Cli::from_line(line)?.command else { anyhow::bail!("no learn command") };
     anyhow::ensure!(learn::run(&args)? == 0, "learning failed");
-    println!("\n3. analyze the two hours against it\n");
+    say!("\n3. analyze the two hours against it\n");
     let report = path("report.html");
     let line = [
         "gridwarden".into(),
@@ -58,7 +59,7 @@ pub fn run() -> anyhow::Result<u8> {
     ];
     let Command::Analyze(args) = Cli::from_line(line)?.command else { anyhow::bail!("no analyze command") };
     anyhow::ensure!(analyze::run(&args)? <= 1, "the analysis failed");
-    println!("\n4. report: open file://{}", report.display());
+    say!("\n4. report: open file://{}", report.display());
     Ok(0)
 }
 

@@ -1,5 +1,7 @@
 //! `gridwarden detectors`: the fixed list.
 
+use crate::say::say;
+
 /// Prints the list.
 pub fn run(json: bool) -> anyhow::Result<u8> {
     if json {
@@ -10,19 +12,11 @@ pub fn run(json: bool) -> anyhow::Result<u8> {
                     "severity": m.severity.name(), "attack": m.attack, "innocent": m.innocent, "call": m.call })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&list)?);
+        say!("{}", serde_json::to_string_pretty(&list)?);
         return Ok(0);
     }
     for m in detect::META {
-        println!(
-            "{:<22} {:<8} {}\n{:31} needs: {}; {}",
-            m.id,
-            m.severity.name(),
-            m.finds,
-            "",
-            m.needs,
-            m.attack.join(" ")
-        );
+        say!("{:<22} {:<8} {}\n{:31} needs: {}; {}", m.id, m.severity.name(), m.finds, "", m.needs, m.attack.join(" "));
     }
     Ok(0)
 }

@@ -1,6 +1,4 @@
 //! The program's table of contents.
-// Printing is what a command line is for; libraries never print.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod analyze;
 mod cli;
@@ -12,6 +10,7 @@ mod origin;
 mod platform;
 mod progress;
 mod prove;
+mod say;
 mod simulate;
 mod write;
 
@@ -35,9 +34,9 @@ fn main() -> ExitCode {
         cli::Command::Detectors { json } => detectors::run(json),
     };
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => ExitCode::from(if say::is_lost() { 2 } else { code }),
         Err(e) => {
-            eprintln!("gridwarden: {e:#}");
+            say::complaint(format_args!("{e:#}"));
             ExitCode::from(2)
         }
     }

@@ -15,6 +15,8 @@ use crate::cli::Analyze;
 const CHUNK: usize = 1 << 20;
 /// Files written that are hashed one by one.
 const OUTPUTS: usize = 200;
+/// Captures of the baseline that are named.
+const SOURCES: usize = 5;
 
 /// Everything the report says of where it comes from.
 pub fn of(
@@ -68,7 +70,7 @@ fn link_name(link: LinkType) -> String {
 }
 
 /// A file's length and SHA-256; standard input and what cannot be read say why there is none.
-fn hashed(path: &Path) -> Hashed {
+pub fn hashed(path: &Path) -> Hashed {
     let file = |bytes, sha256| Hashed { path: path.display().to_string(), bytes, sha256 };
     if path.as_os_str() == "-" {
         return file(0, "none: it came by standard input".into());
@@ -140,7 +142,13 @@ fn baseline(setup: &Setup) -> Vec<String> {
     if left_out > 0 {
         says.push(format!("{left_out} things that looked suspicious while it was learned were left out."));
     }
-    says.push("From which captures, and who approved it, the file does not say.".into());
+    says.extend(b.sources().iter().take(SOURCES).map(|s| format!("Learned from {}: SHA-256 {}.", s.name, s.sha256)));
+    match b.sources().len() {
+        0 => says.push("From which captures, the file does not say.".into()),
+        n if n > SOURCES => says.push(format!("{} more captures stand in the file.", n - SOURCES)),
+        _ => {}
+    }
+    says.push("Who approved it, the file does not say.".into());
     says
 }
 
@@ -170,7 +178,7 @@ fn outputs(dir: &Path) -> Vec<Hashed> {
 }
 
 /// An argument as a POSIX shell takes it.
-fn quoted(arg: &str) -> String {
+pub fn quoted(arg: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./=:,@%+".contains(&b);
     if !arg.is_empty() && arg.bytes().all(plain) { arg.to_owned() } else { format!("'{}'", arg.replace('\'', r"'\''")) }
 }
@@ -184,6 +192,7 @@ mod tests {
         let check = |arg: &str, expect: &str| assert_eq!(quoted(arg), expect);
         check("a-b/c.pcap", "a-b/c.pcap");
         check("", "''");
+        check("$(reboot)", "'$(reboot)'");
         check("my day.pcap", "'my day.pcap'");
         check("it's; $(x)", r"'it'\''s; $(x)'");
     }

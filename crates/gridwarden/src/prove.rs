@@ -20,6 +20,7 @@ use crate::cli::Prove;
 use crate::knowledge;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
+use crate::say::{complaint, say};
 use crate::simulate::onto;
 
 /// Runs it; the exit code is 1 when something was missed.
@@ -42,7 +43,7 @@ pub fn run(args: &Prove) -> anyhow::Result<u8> {
     }
     job.say("");
     for line in table(&cells, &actors) {
-        println!("{line}");
+        say!("{line}");
     }
     if let Some(dir) = &args.output {
         let path = dir.join("prove.json");
@@ -165,9 +166,9 @@ impl<'a> Job<'a> {
         let baseline = knowledge::baseline(&args.baseline, limits)?;
         let floor = if args.low { Severity::Low } else { Severity::Medium };
         if baseline.is_young() && !args.low {
-            eprintln!(
-                "gridwarden: the baseline is of under six hours, so what rests on it speaks as low; `--low` counts that as found"
-            );
+            complaint(format_args!(
+                "the baseline is of under six hours, so what rests on it speaks as low; `--low` counts that as found"
+            ));
         }
         let setup = Setup { baseline: Some(Arc::new(baseline)), ..Setup::new(limits) };
         let inputs = Inputs::find(&args.paths, limits);
@@ -255,8 +256,9 @@ impl<'a> Job<'a> {
         if let Some(report) = source.finish().filter(|report| report.failed()) {
             anyhow::bail!("`{name}`: {}", report.reason().unwrap_or_default());
         }
-        let (devices, findings, _) = stage.result(counts.span);
-        let assets: BTreeMap<&str, _> = devices.iter().map(|d| (d.id.as_str(), d.ips.iter().chain(&d.macs))).collect();
+        let (inventory, findings, _) = stage.result(counts.span);
+        let assets: BTreeMap<&str, _> =
+            inventory.devices.iter().map(|d| (d.id.as_str(), d.ips.iter().chain(&d.macs))).collect();
         let mut out = Vec::new();
         for finding in findings.iter().filter(|f| f.severity >= Severity::Low) {
             let names = |party: &Party| {

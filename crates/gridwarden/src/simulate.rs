@@ -9,6 +9,7 @@ use anyhow::Context;
 use gwcore::Limits;
 
 use crate::cli::Simulate;
+use crate::say::say;
 
 /// Runs it.
 pub fn run(args: &Simulate) -> anyhow::Result<u8> {
@@ -31,8 +32,8 @@ pub fn run(args: &Simulate) -> anyhow::Result<u8> {
         (None, other) => anyhow::bail!("no scenario `{}`: there is `substation`", other.unwrap_or_default()),
     };
     if !args.quiet {
-        println!("{}: {} frames, {} to {}", args.output.display(), summary.frames, summary.start, summary.end);
-        println!("{}: {} frames of attacks and traps", args.labels.display(), summary.labelled_frames);
+        say!("{}: {} frames, {} to {}", args.output.display(), summary.frames, summary.start, summary.end);
+        say!("{}: {} frames of attacks and traps", args.labels.display(), summary.labelled_frames);
     }
     Ok(0)
 }

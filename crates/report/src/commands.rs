@@ -207,6 +207,7 @@ pub(crate) fn function(name: &str) -> String {
         Some("C_RP") => "reset process",
         Some("P_ME") => "parameter of a measured value",
         Some("P_AC") => "parameter activation",
+        _ if name.starts_with(|c: char| c.is_ascii_uppercase()) => return name.to_owned(),
         _ => return name.replace('_', " "),
     };
     format!("{words} {name}")

@@ -8,7 +8,7 @@ use gwcore::time::parse_rfc3339;
 use gwcore::{Addr, Limit, Limits, Table, Ts};
 use serde::{Deserialize, Serialize};
 
-use super::{Activity, Baseline, Class, Conduct, Key, Rhythm, Seen, Value, Words, conduct};
+use super::{Activity, Baseline, Class, Conduct, Key, Rhythm, Seen, Source, Value, Words, conduct};
 
 /// Version of the file written; older ones are read.
 pub const FORMAT_VERSION: u32 = 2;
@@ -59,6 +59,8 @@ struct File {
     hours: BTreeSet<i64>,
     full: Vec<String>,
     suspicions: Vec<(String, String)>,
+    #[serde(default)]
+    sources: Vec<Source>,
     words: Vec<String>,
     entries: Vec<Entry>,
     values: Vec<(FileKey, Value)>,
@@ -88,6 +90,7 @@ impl Baseline {
             hours: self.hours.clone(),
             full: self.full.iter().map(|c| c.name().to_owned()).collect(),
             suspicions: self.suspicions.clone(),
+            sources: self.sources.clone(),
             words: self.words.list.clone(),
             entries: entries
                 .into_iter()
@@ -138,6 +141,7 @@ impl Baseline {
 impl File {
     fn into_baseline(self, limit: usize) -> Option<Baseline> {
         let mut b = Baseline { hours: self.hours, suspicions: self.suspicions, ..Baseline::default() };
+        b.sources = self.sources.into_iter().take(limit).collect();
         b.words = Words::default();
         self.words.iter().for_each(|w| {
             b.words.intern(w);

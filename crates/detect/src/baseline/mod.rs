@@ -242,14 +242,37 @@ pub struct Baseline {
     pub(crate) full: std::collections::BTreeSet<Class>,
     /// Left out until someone accepts it: item and sentence.
     pub(crate) suspicions: Vec<(String, String)>,
+    /// The captures it was learned from.
+    pub(crate) sources: Vec<Source>,
     /// Hours of packets of the whole that it stands for in a replay.
     stands_for: u32,
+}
+
+/// A capture that was learned.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Source {
+    /// As the user called it.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
 }
 
 impl Baseline {
     /// Time from the first to the last packet, in nanoseconds.
     pub fn span(&self) -> i64 {
         self.span.map_or(0, |(a, b)| b.since(a))
+    }
+
+    /// The captures it was learned from, in the order of learning; none are known of a file that an older version wrote.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Takes note of captures that were learned.
+    pub fn learned_from(&mut self, sources: impl IntoIterator<Item = Source>) {
+        self.sources.extend(sources);
     }
 
     /// First and last packet that was learned.

@@ -1,7 +1,7 @@
 //! Sessions of one client with one server that are at work side by side.
 
 use gwcore::time::SECOND;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, Ts, Uid};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Limits, OpClass, Ts, Uid};
 use serde::{Deserialize, Serialize};
 
 use super::{Merge, UTILITY, is_command, who};
@@ -41,6 +41,8 @@ struct Live {
     uid: Uid,
     first: Ts,
     last: Ts,
+    /// Its data transfer was stopped: link tests keep it, but it is not at work.
+    resting: bool,
     command: Option<(Fact, FlowConst)>,
 }
 
@@ -67,9 +69,14 @@ impl SessionWatch {
         SessionWatch { pairs, last: None, hits: LimitHits::default() }
     }
 
-    /// Takes note of a message in a utility protocol over TCP; `keep` says whether commands are wanted.
+    /// Takes note of a message in a utility protocol over TCP; `keep` says whether commands are wanted. A session that was at work is so
+    /// while its link is tested: another one may have taken its data away.
     pub(crate) fn note(&mut self, fact: &Fact, flow: &FlowConst, keep: bool) -> Option<Beside> {
         let (sender, receiver) = ends(fact, flow);
+        if let Body::Alive { proto } = fact.body {
+            let pairs = [(who(&sender), who(&receiver), proto), (who(&receiver), who(&sender), proto)];
+            return pairs.into_iter().find_map(|pair| self.again(pair, flow.uid, fact.ts));
+        }
         let (proto, asks, commands) = match &fact.body {
             Body::Op(op) => (op.proto, !op.is_answer, !op.is_answer && is_command(op.class)),
             Body::Sample(s) => (s.proto, s.write, false),
@@ -92,18 +99,24 @@ impl SessionWatch {
             if live.len() >= KEPT {
                 live.remove(0);
             }
-            live.push(Live { uid: flow.uid, first: fact.ts, last: fact.ts, command: None });
+            live.push(Live { uid: flow.uid, first: fact.ts, last: fact.ts, resting: false, command: None });
             live.len() - 1
         });
         let this = live.get_mut(at)?;
         this.last = this.last.max(fact.ts);
+        this.resting = matches!(&fact.body, Body::Op(op) if proto == "iec104" && op.class == OpClass::ReportsOff);
         if commands && keep {
             this.command = Some((fact.clone(), *flow));
         }
-        let youngest = live.iter().max_by_key(|l| l.first)?;
-        let alive = |l: &&Live| l.uid != youngest.uid && l.last.since(youngest.first) >= BESIDE;
-        let count = 1 + u32::try_from(live.iter().filter(alive).count()).unwrap_or(0);
-        Some(Beside { pair, count, command: youngest.command.clone().filter(|_| count > 1) })
+        beside(pair, live)
+    }
+
+    /// A link test in a session that was at work.
+    fn again(&mut self, pair: Pair, uid: Uid, at: Ts) -> Option<Beside> {
+        let live = self.pairs.get_mut(&pair)?;
+        let this = live.iter_mut().find(|l| l.uid == uid && !l.resting)?;
+        this.last = this.last.max(at);
+        beside(pair, live)
     }
 
     /// A session is over.
@@ -117,6 +130,13 @@ impl SessionWatch {
             }
         }
     }
+}
+
+fn beside(pair: Pair, live: &[Live]) -> Option<Beside> {
+    let youngest = live.iter().max_by_key(|l| l.first)?;
+    let alive = |l: &&Live| l.uid != youngest.uid && l.last.since(youngest.first) >= BESIDE;
+    let count = 1 + u32::try_from(live.iter().filter(alive).count()).unwrap_or(0);
+    Some(Beside { pair, count, command: youngest.command.clone().filter(|_| count > 1) })
 }
 
 fn addr(flow: &FlowConst, source: bool) -> Addr {

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Different values from which a point is no state.
 const STATES: usize = 8;
+/// Largest number that is taken for the code of a state without having come again.
+const CODE: f64 = 255.0;
 /// Changes from which a type is judged.
 const ENOUGH: u64 = 20;
 /// Mean step over range from which a series looks random: uniform noise has a third.
@@ -201,9 +203,14 @@ impl Value {
         }
         let different = self.states.len() as u64;
         if !self.many {
-            // A few values that come again and again are states; a few that hardly do are a set point's.
+            // A few values that come again and again are states; a few that hardly do are a set point's. A number with a fraction, or a large
+            // one, that was only said again and again has not shown yet where it goes.
+            let said_again = s.count >= ENOUGH && s.count >= 4 * different;
+            let code = self.states.iter().all(|v| v.fract() == 0.0 && (0.0..=CODE).contains(v));
+            let came_again = s.changes >= 2 * different && self.states.iter().all(|v| v.fract() == 0.0);
             return match () {
-                () if s.count >= ENOUGH && s.count >= 4 * different => Kind::State,
+                () if said_again && (different == 1 || code || came_again) => Kind::State,
+                () if said_again && s.changes < ENOUGH => Kind::Unknown,
                 () if different >= 3 => Kind::Measurement,
                 () => Kind::Unknown,
             };
@@ -297,6 +304,15 @@ mod tests {
         let mut few = Value::default();
         few.add(3.0, false);
         assert_eq!(few.kind(None, None), Kind::Unknown);
+        // Said four hundred times, changed once: a code is a state, a measurement may be anything.
+        let step = |a: f64, b: f64| one(move |i| if i < 200 { a } else { b });
+        assert_eq!(
+            [step(1.0, 2.0), step(112.8, 220.7), step(5_000.0, 7_000.0)],
+            [Kind::State, Kind::Unknown, Kind::Unknown]
+        );
+        assert_eq!(one(|i| f64::from(i / 50 % 2) * 5_000.0), Kind::State);
+        assert_eq!(one(|_| 48.3), Kind::State);
+        assert_eq!(one(|i| f64::from(i / 10 % 5) * 0.7), Kind::Measurement);
     }
 
     #[test]

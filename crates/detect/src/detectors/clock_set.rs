@@ -1,7 +1,7 @@
 //! A device's clock set to a wrong time: what is written against packet time, and against what was written before.
 
 use gwcore::time::{HOUR, MINUTE, SECOND};
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, InPacket, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -170,7 +170,10 @@ impl Detector for ClockSet {
                 let why = format!("{a} set the clock of {b} (unit {unit}) to a time {} off: not {than}.", say(off));
                 let expected = format!("{} from packet time, as before", say(ns.saturating_sub(off)));
                 let e = evidence(format!("{} from packet time", say(ns)), Some(&expected), Some(5.0));
-                (format!("Clock of {b} set {} off", say(off)), why, e)
+                let time = |ns: i64| fact.ts.plus(ns).to_string();
+                let field = if proto == "dnp3" { "dnp3.objects.time" } else { "iec104.objects.time" };
+                let value = InPacket::new(field, time(ns), [time(ns.saturating_sub(off))]);
+                (format!("Clock of {b} set {} off", say(off)), why, e.naming(value))
             },
             ..Sighting::of(&META, fact, flow)
         });

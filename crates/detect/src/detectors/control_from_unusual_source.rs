@@ -4,7 +4,7 @@ use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, Op, Severity, Table};
 
 use super::{Detector, Look, Meta};
 use crate::baseline::{Class, Thing, is_command, things};
-use crate::fold::{Sighting, evidence};
+use crate::fold::{Sighting, evidence, words};
 use crate::novelty::{Novelty, address_field, sources_by_server, technique};
 use crate::{Setup, Site};
 
@@ -110,7 +110,7 @@ impl ControlFromUnusualSource {
         let (from, to) = (site.name(&t.from), site.name(&t.to));
         let at = op.point.map(|p| format!(" for {}", site.say_point(&t.to, op.proto, p))).unwrap_or_default();
         let action = if op.action.is_empty() { String::new() } else { format!(" ({})", op.action) };
-        let what = format!("{}{action}{at}", op.name.replace('_', " "));
+        let what = format!("{}{action}{at}", words(op.name));
         let title = format!("Command from {from}, which never commanded {to}");
         let Some(novelty) = self.novelty.as_ref().filter(|_| basis == Basis::Learned) else {
             let masters = site.device(&t.to).map(|d| d.masters.iter().cloned().collect::<Vec<_>>().join(", "));

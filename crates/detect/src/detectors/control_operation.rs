@@ -3,7 +3,7 @@
 use gwcore::{Body, Fact, FlowConst, Op, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
-use crate::fold::{End, Sighting, ends, evidence};
+use crate::fold::{End, Sighting, ends, evidence, words};
 use crate::site::number;
 use crate::{Setup, Site};
 
@@ -43,7 +43,7 @@ impl Detector for ControlOperation {
             src,
             dst,
             words: &|site| {
-                let name = op.name.replace('_', " ");
+                let name = words(op.name);
                 let title = format!("{name} from {} to {}", site.name(&src), site.name(&dst));
                 let why = format!("{} sent {name}{} to {}.", site.name(&src), point(op, &dst, site), site.name(&dst));
                 (title, why, evidence(said(op, &dst, site), None, None))
@@ -63,7 +63,7 @@ fn point(op: &Op, device: &End, site: &Site) -> String {
 }
 
 fn said(op: &Op, device: &End, site: &Site) -> String {
-    let name = op.name.replace('_', " ");
+    let name = words(op.name);
     let value = |v| op.point.map_or_else(|| number(v), |p| site.say_value(device, op.proto, p, v));
     match op.value {
         Some(v) => format!("{name}{} = {}", point(op, device, site), value(v)),

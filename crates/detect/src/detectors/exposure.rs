@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Severity};
 
+use super::unexpected_port::usual_on;
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
@@ -11,7 +12,8 @@ use crate::fold::{Sighting, ends, evidence};
 pub(super) static META: Meta = Meta {
     id: "exposure",
     number: 30,
-    finds: "A device that speaks a utility protocol talked to an internet address, or was reached by a remote-access or office protocol.",
+    finds: "A device that speaks a utility protocol talked to an internet address, or was reached by a remote-access or office protocol; or the \
+            internet was answered on a utility protocol's port, whatever was spoken there.",
     innocent: "A utility that uses public addresses inside, engineering access, updates, a jump host.",
     call: "the network engineer",
     attack: &["T0883", "T0886", "T0822"],
@@ -58,6 +60,31 @@ impl Exposure {
     }
 }
 
+/// The utility protocol on whose port a local address took a TCP connection from the internet and sent data back. Which side opened it must
+/// have been seen, since a client's own port may be any number.
+fn answers_the_internet(state: &str, bytes: [u64; 2], flow: &FlowConst) -> Option<&'static str> {
+    let opened = matches!(state, "S1" | "SF" | "S2" | "S3" | "RSTO" | "RSTR");
+    let inwards = flow.ip_proto == 6 && flow.src.is_internet() && flow.dst.is_local();
+    usual_on(flow.dst_port).filter(|_| opened && inwards && bytes[1] > 0)
+}
+
+fn see_open_port(usual: &'static str, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+    let (_, dst) = ends(fact, flow);
+    let port = flow.dst_port;
+    look.see(&Sighting {
+        dedup_key: format!("{}:open:{port}", dst.name()),
+        severity: Severity::Medium,
+        attack: &["T0883"],
+        proto: usual,
+        words: &|site| {
+            let a = site.name(&dst);
+            let why = format!("{a} sent data to the internet address {} from port {port}, the port of {usual}.", flow.src);
+            (format!("{a} answers the internet on port {port}"), why, evidence(format!("port {port}"), None, None))
+        },
+        ..Sighting::of(&META, fact, flow)
+    });
+}
+
 impl Detector for Exposure {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if let Body::Service { proto, .. } = fact.body {
@@ -71,8 +98,11 @@ impl Detector for Exposure {
             }
             return;
         }
-        let Body::FlowEnd { packets, service, .. } = fact.body else { return };
+        let Body::FlowEnd { state, packets, bytes, service, .. } = fact.body else { return };
         let utility = speaks_utility(service, flow.dst_port);
+        if let Some(usual) = answers_the_internet(state, bytes, flow).filter(|_| !utility) {
+            return see_open_port(usual, fact, flow, look);
+        }
         let known = |a: &Addr| self.utility.contains(a);
         if packets.contains(&0) || flow.src.is_none() || !(known(&flow.src) || known(&flow.dst)) {
             return;

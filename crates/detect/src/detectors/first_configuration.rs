@@ -6,7 +6,7 @@ use gwcore::{Addr, Basis, Body, Fact, FlowConst, LimitHits, OpClass, Severity, T
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::baseline::{Class, Thing, source_key, who};
-use crate::fold::{Sighting, ends};
+use crate::fold::{Sighting, ends, words};
 use crate::novelty::{Novelty, technique};
 use crate::window::Windows;
 
@@ -75,7 +75,7 @@ impl Detector for FirstConfiguration {
         if !is_configuration(op.class) || (devices < DEVICES && functions < FUNCTIONS) {
             return;
         }
-        let names: Vec<String> = w.kinds.iter().map(|k| k.2.replace('_', " ")).collect();
+        let names: Vec<String> = w.kinds.iter().map(|k| words(k.2)).collect();
         look.see(&Sighting {
             dedup_key: src.name(),
             severity: novelty.weigh(Severity::Medium, &dst),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Op, OpClass, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, InPacket, Limit, LimitHits, Op, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta, new_master};
 use crate::baseline::{Class, Thing};
-use crate::fold::{End, Sighting, ends, evidence};
+use crate::fold::{End, Sighting, ends, evidence, words};
 use crate::novelty::Novelty;
 use crate::{Setup, Site};
 
@@ -156,9 +156,11 @@ impl Detector for Interrogation {
             attack: &["T0861", "T0848"],
             proto,
             words: &|site| {
-                let (a, b, own, name) = (site.name(&src), site.name(&dst), site.name(&master), w.name.replace('_', " "));
+                let (a, b, own, name) = (site.name(&src), site.name(&dst), site.name(&master), words(w.name));
                 let why = format!("{a} asked {b} for all its values ({name}), and {own} went on to be its master.");
-                (format!("{a} interrogates {b}, whose master is {own}"), why, evidence(a, Some(&own), Some(30.0)))
+                let value = InPacket::new("src_ip", src.addr.to_string(), [master.addr.to_string()]);
+                let e = evidence(a.clone(), Some(&own), Some(30.0)).naming(value);
+                (format!("{a} interrogates {b}, whose master is {own}"), why, e)
             },
             ..Sighting::of(&META, &w.fact, &w.flow)
         });

@@ -5,7 +5,7 @@ use gwcore::{Basis, Body, Fact, FlowConst, Severity};
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::baseline::{Class, is_command, things};
-use crate::fold::Sighting;
+use crate::fold::{Sighting, words};
 use crate::novelty::{Novelty, technique};
 
 pub(super) static META: Meta = Meta {
@@ -54,7 +54,7 @@ impl Detector for NewFunction {
                 src: t.from,
                 dst: t.to,
                 words: &|site| {
-                    let (from, to, name) = (site.name(&t.from), site.name(&t.to), op.name.replace('_', " "));
+                    let (from, to, name) = (site.name(&t.from), site.name(&t.to), words(op.name));
                     let title = format!("{from} sends {name} to {to} for the first time");
                     let why = format!("{from} sent {name} to {to}, which it never did in {}.", novelty.learned());
                     let e = novelty.evidence(format!("{name} (function {})", op.function), None);

@@ -4,7 +4,7 @@ use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, Severity, Table};
 
 use super::{Detector, Look, Meta, new_conversation};
 use crate::baseline::{Class, Thing, UTILITY, is_command, things};
-use crate::fold::{Sighting, evidence};
+use crate::fold::{Sighting, evidence, words};
 use crate::novelty::{Novelty, address_field, sources_by_server};
 use crate::{Setup, Site};
 
@@ -73,15 +73,15 @@ impl Detector for NewMaster {
                 src: t.from,
                 dst: t.to,
                 words: &|site| {
-                    let (from, to, name) = (site.name(&t.from), site.name(&t.to), op.name.replace('_', " "));
+                    let (from, to, name) = (site.name(&t.from), site.name(&t.to), words(op.name));
                     let title = format!("New master {from} for {to}");
                     match self.novelty.as_ref().filter(|_| basis == Basis::Learned) {
                         Some(novelty) => {
                             let known = novelty.known_sources(&t.to, t.proto);
                             let why = format!(
-                                "{from} sent {name} to {to} as a master; in {} its only masters were {}.",
+                                "{from} sent {name} to {to} as a master; in {} it took commands from {}.",
                                 novelty.learned(),
-                                known.as_deref().unwrap_or("others")
+                                known.as_deref().map_or("others".to_owned(), |k| format!("{k} only"))
                             );
                             (title, why, novelty.evidence(from, known).naming(novelty.source_in_packet(&t)))
                         }

@@ -9,7 +9,7 @@ use gwcore::{AgedTable, Basis, Body, Fact, FlowConst, Limit, LimitHits, OpClass,
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::baseline::{Baseline, Class, Key, differs, poll_number, who};
-use crate::fold::{Sighting, ends};
+use crate::fold::{Sighting, ends, words};
 use crate::novelty::Novelty;
 
 pub(super) static META: Meta = Meta {
@@ -104,7 +104,7 @@ impl Detector for Period {
             src: client,
             dst: server,
             words: &|site| {
-                let (from, to, name) = (site.name(&client), site.name(&server), op.name.replace('_', " "));
+                let (from, to, name) = (site.name(&client), site.name(&server), words(op.name));
                 let title = format!("{from} polls {to} every {} instead of {}", seconds(now), seconds(period));
                 let why = format!(
                     "{from} sent {name} to {to} about every {}; while learned, it was every {}.",

@@ -5,7 +5,7 @@ use gwcore::{AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
-use crate::fold::{End, Sighting, ends, evidence};
+use crate::fold::{End, Sighting, ends, evidence, words};
 
 pub(super) static META: Meta = Meta {
     id: "refused-commands",
@@ -78,7 +78,7 @@ impl Detector for RefusedCommands {
                     "{} refused {count} requests of {} within a minute, {kinds} of them different, the last with {} ({code}).",
                     site.name(&device),
                     site.name(&source),
-                    name.replace('_', " ")
+                    words(name)
                 );
                 (title, why, evidence(format!("{count} refusals of {kinds} kinds in a minute"), None, Some(f64::from(SERIES))))
             },

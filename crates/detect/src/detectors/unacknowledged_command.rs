@@ -1,10 +1,10 @@
 //! DNP3 commands that ask for no answer: sent to all outstations at once, or directly without acknowledgement.
 
-use gwcore::{Body, Fact, FlowConst, OpClass, Severity};
+use gwcore::{Body, Fact, FlowConst, InPacket, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
-use crate::fold::{Sighting, ends, evidence};
+use crate::fold::{Sighting, ends, evidence, words};
 
 pub(super) static META: Meta = Meta {
     id: "unacknowledged-command",
@@ -55,7 +55,9 @@ impl Detector for UnacknowledgedCommand {
         };
         let (src, dst) = ends(fact, flow);
         let asks = matches!(&fact.body, Body::Broadcast { class: OpClass::Read | OpClass::Identify, .. });
-        let said_name = name.replace('_', " ");
+        let said_name = words(name);
+        // What does the same and asks for an answer (IEEE 1815 §4.4.4.2); what is asked of all has no counterpart.
+        let value = matches!(fact.body, Body::Op(_)).then(|| InPacket::new("dnp3.function_code", function, [5]));
         look.see(&Sighting {
             dedup_key: format!("{}>{}:{}", src.name(), dst.name(), name),
             severity,
@@ -64,7 +66,8 @@ impl Detector for UnacknowledgedCommand {
             words: &|site| {
                 let a = site.name(&src);
                 let why = format!("{a} sent the DNP3 request {said_name} {said}.");
-                (format!("{a} sent {said_name} {said}"), why, evidence(format!("function {function}"), Some("an acknowledged command"), None))
+                let e = evidence(format!("function {function}"), Some("an acknowledged command"), None);
+                (format!("{a} sent {said_name} {said}"), why, e.naming(value.clone()))
             },
             ..Sighting::of(&META, fact, flow)
         });

@@ -26,15 +26,22 @@ impl UnexpectedPort {
     }
 }
 
-/// Registered ports (IANA).
+/// Registered ports (IANA), the usual one first.
+const PORTS: &[(&str, &[u16])] = &[
+    ("modbus", &[502, 802]),
+    ("dnp3", &[20_000, 19_999]),
+    ("iec104", &[2_404, 19_998]),
+    ("s7comm", &[102]),
+    ("cotp", &[102]),
+];
+
 fn expected(proto: &str) -> Option<&'static [u16]> {
-    Some(match proto {
-        "modbus" => &[502, 802],
-        "dnp3" => &[20_000, 19_999],
-        "iec104" => &[2_404, 19_998],
-        "s7comm" | "cotp" => &[102],
-        _ => return None,
-    })
+    PORTS.iter().find(|(known, _)| *known == proto).map(|(_, ports)| *ports)
+}
+
+/// The utility protocol whose usual port it is.
+pub(super) fn usual_on(port: u16) -> Option<&'static str> {
+    PORTS.iter().find(|(_, ports)| ports.first() == Some(&port)).map(|(proto, _)| *proto)
 }
 
 impl Detector for UnexpectedPort {

@@ -5,7 +5,7 @@ use gwcore::{Basis, Body, Fact, FlowConst, Severity};
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::baseline::{Class, hour_of_day, moves, source_key, who};
-use crate::fold::Sighting;
+use crate::fold::{Sighting, words};
 use crate::novelty::{Novelty, technique};
 
 pub(super) static META: Meta = Meta {
@@ -64,7 +64,7 @@ impl Detector for UnusualHour {
             attack: technique(op.class),
             proto: op.proto,
             words: &|site| {
-                let (from, to, name) = (site.name(&src), site.name(&dst), op.name.replace('_', " "));
+                let (from, to, name) = (site.name(&src), site.name(&dst), words(op.name));
                 let known: Vec<String> = (0..24).filter(|h| s.hours.get(*h).is_some_and(|n| *n > 0)).map(|h| h.to_string()).collect();
                 let expected = format!("hours {} UTC", known.join(", "));
                 let title = format!("{from} commands at an hour at which it never did");

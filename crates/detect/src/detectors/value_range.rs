@@ -199,10 +199,16 @@ fn see(
                 _ => site.say_value(&server, s.proto, o.at, o.value),
             };
             let title = format!("{point} of {to} outside its range: {value}");
-            let why = if s.write {
-                format!("{} set {point} of {to} to {value}; it uses to lie in {}.", site.name(&client), o.expected)
+            let what = if s.write {
+                format!("{} set {point} of {to} to {value}", site.name(&client))
             } else {
-                format!("{to} reported {value} for {point}; it uses to lie in {}.", o.expected)
+                format!("{to} reported {value} for {point}")
+            };
+            let why = match (novelty, o.kind) {
+                (None, _) => format!("{what}; its declared limits are {}.", o.expected),
+                (_, Kind::State) if o.expected.contains(", ") => format!("{what}; before, it was one of {}.", o.expected),
+                (_, Kind::State) => format!("{what}; before, it was always {}.", o.expected),
+                _ => format!("{what}; before, it lay within {}.", o.expected),
             };
             let mut e = match novelty {
                 Some(n) => n.evidence(value, Some(o.expected.clone())),

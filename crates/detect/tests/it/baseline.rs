@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use detect::{Baseline, Class, Detectors, Devices, Learner, Maintenance, Setup, Site};
+use detect::{Baseline, Class, Detectors, Devices, Learner, Maintenance, Setup, Site, Source};
 use gwcore::time::{HOUR, MINUTE, SECOND};
 use gwcore::{Basis, Body, Finding, Limit, Limits, Op, OpClass, PointId, Sample, Severity};
 
@@ -392,10 +392,13 @@ fn bytes(b: &Baseline) -> Vec<u8> {
 
 #[test]
 fn a_file_read_back_is_the_same_and_a_newer_one_is_refused() {
-    let b = usual();
+    let mut b = usual();
+    let source = |name: &str| Source { name: name.into(), bytes: 24, sha256: "ab".repeat(32) };
+    b.learned_from([source("monday.pcap"), source("tuesday.pcap")]);
     let back = Baseline::read(&mut &bytes(&b)[..], &Limits::default()).unwrap();
     assert_eq!(bytes(&b), bytes(&back));
     assert_eq!(back.worth(Class::Point), b.worth(Class::Point));
+    assert_eq!(back.sources(), [source("monday.pcap"), source("tuesday.pcap")]);
     let newer = zstd::encode_all(&br#"{"format":"gridwarden-baseline","version":3,"shape":"unknown"}"#[..], 1).unwrap();
     let e = Baseline::read(&mut &newer[..], &Limits::default()).unwrap_err().to_string();
     assert!(e.contains("`3` is newer than `2`") && !e.contains('\n'), "{e}");
@@ -416,7 +419,7 @@ const VERSION_1: &str = r#"{"format":"gridwarden-baseline","version":1,"first":"
 fn a_file_of_version_1_opens() {
     let file = zstd::encode_all(VERSION_1.as_bytes(), 1).unwrap();
     let b = Baseline::read(&mut &file[..], &Limits::default()).unwrap();
-    assert_eq!((b.worth(Class::Device).kinds, b.hours(), b.days()), (1, 2, 1));
+    assert_eq!((b.worth(Class::Device).kinds, b.hours(), b.days(), b.sources().len()), (1, 2, 1, 0));
     assert_eq!(b.suspicions(), [("scan:10.0.0.9".to_owned(), "a sentence".to_owned())]);
 }
 

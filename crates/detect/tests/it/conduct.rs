@@ -316,6 +316,32 @@ fn a_second_session_is_low_and_a_command_in_it_medium() {
     got.sort();
     assert_eq!(got, both);
     assert_eq!(told(&[(8, 0, true), (9, 5, false), (8, 7, true)]), [Severity::Low], "a command in the old one");
+    // The old one only tests its link from then on; or it was put to rest before.
+    let known = of_104(learned).taught();
+    let tested = |class: OpClass| {
+        let mut s = Story::default();
+        let said = [(8, 0, op(class, OPERATE, 1.0, false)), (9, 5, op(OpClass::Control, OPERATE, 1.0, false))];
+        for (session, second, body) in said.into_iter().chain([(8, 9, Body::Alive { proto: "iec104" })]) {
+            s.heard(10 * DAY + second * SECOND);
+            s.tell(10 * DAY + second * SECOND, (MASTER, RTU), 2_404, body);
+            s.flows.last_mut().unwrap().uid = gwcore::Uid(session);
+        }
+        of_104(s).said(&known, "second-session")
+    };
+    assert_eq!((tested(OpClass::Read), tested(OpClass::ReportsOff)), (vec![Severity::Medium], vec![]));
+}
+
+/// The same in IEC 60870-5-104.
+fn of_104(mut s: Story) -> Story {
+    for fact in &mut s.facts {
+        match &mut fact.body {
+            Body::Op(op) => op.proto = "iec104",
+            Body::Service { proto, .. } => *proto = "iec104",
+            Body::Sample(sample) => sample.proto = "iec104",
+            _ => {}
+        }
+    }
+    s
 }
 
 #[test]

@@ -353,6 +353,24 @@ fn utility_devices_and_the_internet() {
 }
 
 #[test]
+fn what_answers_the_internet_on_a_utility_port() {
+    let story = |src: [u8; 4], port: u16, state: &'static str, answered: u64| {
+        let mut s = Story::default();
+        let body = Body::FlowEnd { state, packets: [9, 9], bytes: [200, answered], start: START, service: "tls" };
+        s.tell_over(6, 0, (1, 2), port, body);
+        s.flows[0].src = gwcore::Addr::v4(src);
+        s
+    };
+    const PUBLIC: [u8; 4] = [198, 51, 100, 7];
+    check("exposure", &story(PUBLIC, 502, "SF", 900), &[Severity::Medium]);
+    check("exposure", &story(PUBLIC, 2_404, "RSTO", 1), &[Severity::Medium]);
+    check("exposure", &story(PUBLIC, 502, "SF", 0), &[]);
+    check("exposure", &story(PUBLIC, 502, "OTH", 900), &[]);
+    check("exposure", &story(PUBLIC, 443, "SF", 900), &[]);
+    check("exposure", &story([10, 0, 0, 9], 502, "SF", 900), &[]);
+}
+
+#[test]
 fn a_goose_publisher_that_went_back_or_began_anew() {
     let message = |state: u64, sequence: u64, changed: i64| {
         Body::Published(Box::new(gwcore::Published {

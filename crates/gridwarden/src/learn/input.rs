@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use capture::{Inputs, Status};
-use detect::{Maintenance, Window};
+use detect::{Maintenance, Source, Window};
 use gwcore::Limits;
+use report::Hashed;
 
 use crate::cli::Learn;
 use crate::knowledge;
+use crate::origin::hashed;
 
 /// Labels of frames that are learned.
 const BENIGN: &[&str] = &["", "0", "benign", "normal"];
@@ -54,6 +56,19 @@ impl Input {
         anyhow::ensure!(!inputs.list.is_empty(), "no capture among the inputs");
         let (exclude, frames) = exclusions(&args.exclude, inputs.list.len())?;
         Ok(Input { inputs, names, exclude, frames, notes, _spools: spools })
+    }
+
+    /// The captures with what tells them from any other.
+    pub fn sources(&self) -> Vec<Source> {
+        let all = self.inputs.list.iter().zip(&self.names);
+        let source = |(input, name): (&capture::Input, &String)| {
+            let Hashed { bytes, sha256, .. } = hashed(&input.path);
+            Source { name: name.clone(), bytes, sha256 }
+        };
+        let mut sources: Vec<Source> = all.map(source).collect();
+        // The order in which they were named says nothing.
+        sources.sort_by(|a, b| (&a.name, &a.sha256).cmp(&(&b.name, &b.sha256)));
+        sources
     }
 }
 

@@ -20,6 +20,7 @@ use gwcore::{Fact, Finding, FlowConst, Key, LimitHits, Limits, Out, Severity, Ts
 use crate::analyze::engine_options;
 use crate::cli::Learn;
 use crate::knowledge;
+use crate::say::say;
 use input::Input;
 use parts::{At, Span};
 use target::Target;
@@ -61,6 +62,7 @@ pub fn run(args: &Learn) -> anyhow::Result<u8> {
     taken.iter().for_each(|s| whole.accept(&s.item));
     left.into_iter().for_each(|s| whole.suspect(s.item, s.sentence));
     anyhow::ensure!(whole.hours() > 0, "nothing was learned: no packets outside what was excluded");
+    whole.learned_from(input.sources());
     let findings = job.replay(&parts, &look, before.as_ref(), &whole)?;
     target.write(&whole)?;
     let told =
@@ -367,10 +369,10 @@ impl Told<'_> {
                 .with_context(|| format!("cannot write `{}`", path.display()))?;
         }
         if !self.args.quiet {
-            page::page(&learned).iter().for_each(|line| println!("{line}"));
-            println!("{}: written", self.args.baseline.display());
+            page::page(&learned).iter().for_each(|line| say!("{line}"));
+            say!("{}: written", self.args.baseline.display());
             if let Some(path) = &self.args.report {
-                println!("{}: written", path.display());
+                say!("{}: written", path.display());
             }
         }
         Ok(())

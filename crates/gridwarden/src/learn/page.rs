@@ -7,6 +7,7 @@ use report::{Learned, plain};
 
 use super::parts::{DAY, DAYS};
 use crate::cli::Learn;
+use crate::origin::quoted;
 
 /// Alarms of the replay that are shown.
 const ALARMS: usize = 10;
@@ -46,16 +47,6 @@ pub fn command(args: &Learn) -> String {
         words.extend(["--exclude".to_owned(), quoted(&path.display().to_string())]);
     }
     words.join(" ")
-}
-
-/// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,+@%=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 /// The lines.
@@ -116,18 +107,5 @@ fn replayed(l: &Learned<'_>, lines: &mut Vec<String>) {
     let more = l.alarms().len().saturating_sub(ALARMS);
     if more > 0 {
         lines.push(format!("            {more} more; --report FILE.html shows them all"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        let check = |word: &str, expect: &str| assert_eq!(super::quoted(word), expect);
-        check("day-1.pcap.gz", "day-1.pcap.gz");
-        check("my day.pcap", "'my day.pcap'");
-        check("it's", "'it'\\''s'");
-        check("$(reboot)", "'$(reboot)'");
-        check("", "''");
     }
 }

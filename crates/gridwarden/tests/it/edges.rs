@@ -162,3 +162,21 @@ fn what_a_flow_s_end_reveals_points_to_its_own_last_frame() {
         assert!(rows.iter().all(|r| r["file"].as_str().is_some_and(|f| f.ends_with("b.pcap"))), "{rows:?}");
     }
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is() {
+    let run = |out: std::process::Stdio| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gridwarden"));
+        command.arg("detectors").stdout(out).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let out = child.wait_with_output().unwrap();
+        (out.status.code(), String::from_utf8(out.stderr).unwrap())
+    };
+    // The pipe may be read from before it closes; a file that is full never takes a line.
+    assert_eq!(run(std::process::Stdio::piped()), (Some(0), String::new()));
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (code, said) = run(full.into());
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("gridwarden: cannot write to standard output") && said.lines().count() == 1, "{said}");
+}

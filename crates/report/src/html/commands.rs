@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use gwcore::OpClass;
 
-use super::text::{cut, e, moment};
+use super::text::{cut, e, moment, party_cell};
 use super::{View, end_table, table};
 use crate::Command;
 use crate::terminal::number;
@@ -51,8 +51,8 @@ fn rows(page: &mut String, v: &View<'_>, caption: &str, all: &[&Command], alarmi
             page,
             "<tr{hot}><td class=\"t\">{}</td><td>{}</td><td>{}</td><td>{}{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td></tr>",
             moment(&c.span.0.to_string()),
-            e(&v.names.of(&c.source)),
-            e(&v.names.of(&c.device)),
+            party_cell(&v.names.of(&c.source)),
+            party_cell(&v.names.of(&c.device)),
             e(&c.name),
             if c.point.is_empty() { String::new() } else { format!("<br><small>{}</small>", e(&cut(&c.point, 120))) },
             e(&asked_for(c)),

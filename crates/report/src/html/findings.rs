@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use gwcore::{Basis, Finding, Party, Severity};
+use gwcore::{Basis, Finding, InPacket, Party, Severity};
 use serde_json::Value;
 
 use super::text::{cut, e, episodes, time, times};
@@ -15,6 +15,8 @@ use crate::terminal::number;
 const SHOWN: usize = 100;
 /// Episodes and conversations named.
 const NAMED: usize = 8;
+/// Expected values named.
+const EXPECTED: usize = 6;
 
 /// Findings above fact, group by group.
 pub(super) fn finding_list(page: &mut String, v: &View<'_>) {
@@ -101,6 +103,9 @@ fn finding(page: &mut String, v: &View<'_>, f: &Finding) {
     row(page, "Observed", &cut(&f.evidence.observed, 300));
     if let Some(expected) = &f.evidence.expected {
         row(page, "Expected", &cut(expected, 300));
+    }
+    if let (Some(value), Some(first)) = (&f.evidence.in_packet, f.packets.first()) {
+        row(page, "In the bytes", &cut(&in_bytes(value, first.frame), 300));
     }
     if let Some(t) = f.evidence.threshold {
         row(page, "Threshold", &t.to_string());
@@ -239,6 +244,20 @@ fn worth(more: &BTreeMap<String, Value>) -> Option<String> {
     ))
 }
 
+/// Where the value stands, and what would be expected in its place.
+fn in_bytes(value: &InPacket, frame: u64) -> String {
+    let plain = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let expected: Vec<String> = value.expected.iter().take(EXPECTED).map(plain).collect();
+    let more = if value.expected.len() > EXPECTED { " and others" } else { "" };
+    let limit = |v: Option<f64>| v.map_or("any".to_owned(), |v| v.to_string());
+    let usual = match value.range {
+        Some([low, high]) => format!("; expected {} to {}", limit(low), limit(high)),
+        None if expected.is_empty() => String::new(),
+        None => format!("; expected {}{more}", expected.join(", ")),
+    };
+    format!("frame {frame}: {} is {}{usual}", value.field, plain(&value.observed))
+}
+
 /// A field name as a label.
 fn sentence(name: &str) -> String {
     let mut text = name.replace('_', " ");
@@ -246,4 +265,25 @@ fn sentence(name: &str) -> String {
         first.make_ascii_uppercase();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_named_with_what_is_expected_there() {
+        let of = |expected: &[i64], range| {
+            let value = InPacket { range, ..InPacket::new("dnp3.objects.index", 9, expected.to_vec()) };
+            in_bytes(&value, 77)
+        };
+        assert_eq!(of(&[0, 1], None), "frame 77: dnp3.objects.index is 9; expected 0, 1");
+        assert_eq!(of(&[], Some([Some(1.5), None])), "frame 77: dnp3.objects.index is 9; expected 1.5 to any");
+        assert_eq!(of(&[], None), "frame 77: dnp3.objects.index is 9");
+        assert!(of(&[1, 2, 3, 4, 5, 6, 7], None).ends_with("5, 6 and others"));
+        assert_eq!(
+            in_bytes(&InPacket::new("src_ip", "10.0.0.9", ["10.0.0.1"]), 3),
+            "frame 3: src_ip is 10.0.0.9; expected 10.0.0.1"
+        );
+    }
 }

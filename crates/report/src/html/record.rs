@@ -111,11 +111,28 @@ fn loss(v: &View<'_>) -> String {
         (_, 0) => "no byte of a followed stream is missing".to_owned(),
         (_, n) => format!("{} of followed streams are missing, in {} gaps", bytes(feed.missing), number(n)),
     };
+    let dropped = match v.s.lost.iter().map(|(by, n)| told(by, *n)).collect::<Vec<_>>() {
+        none if none.is_empty() => {
+            "the captures tell of no frame lost before it was written (only pcapng can): ask whoever captured"
+                .to_owned()
+        }
+        some => format!("frames lost before they were written, as the captures tell: {}", some.join(", ")),
+    };
     format!(
-        "{gaps}; {} of {} frames were cut by the snap length; drops at the capturing device are not read from the captures: ask whoever captured.",
+        "{gaps}; {} of {} frames were cut by the snap length; {dropped}.",
         number(v.s.cut_by_snaplen),
         number(v.s.frames)
     )
+}
+
+/// Lost frames by who counted them.
+fn told(by: &str, n: u64) -> String {
+    let who = match by {
+        "between_packets" => "as packet blocks count the same losses",
+        "interface" => "by the interface",
+        _ => "by the system",
+    };
+    format!("{} {who}", number(n))
 }
 
 fn judged_by(page: &mut String, v: &View<'_>) {
@@ -129,7 +146,7 @@ fn judged_by(page: &mut String, v: &View<'_>) {
             g.what,
             e(path),
             e(hash),
-            e(&g.says.iter().take(12).map(|s| cut(s, 300)).collect::<Vec<_>>().join(" "))
+            e(&g.says.iter().take(16).map(|s| cut(s, 300)).collect::<Vec<_>>().join(" "))
         );
     }
     end_table(page);

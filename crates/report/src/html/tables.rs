@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use detect::Device;
 use gwcore::Severity;
 
-use super::text::{cut, e, stretch};
+use super::text::{cut, e, party_cell, stretch};
 use super::{View, end_table, table};
 use crate::terminal::{bytes, number};
 use crate::{PointSeen, Summary, Talk};
@@ -137,8 +137,8 @@ pub(super) fn conversations(page: &mut String, v: &View<'_>) {
         let _ = write!(
             page,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            e(&v.names.of(&t.client)),
-            e(&v.names.of(&t.server)),
+            party_cell(&v.names.of(&t.client)),
+            party_cell(&v.names.of(&t.server)),
             e(if t.proto.is_empty() { "not recognised" } else { t.proto }),
             number(t.conversations),
             number(t.packets),
@@ -174,7 +174,7 @@ pub(super) fn points(page: &mut String, v: &View<'_>) {
         let _ = write!(
             page,
             "<tr><td>{}</td><td>{point}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{first}</td><td>{last}</td><td>{min} to {max}</td><td class=\"n\">{}</td></tr>",
-            e(&v.names.of(&p.server)),
+            party_cell(&v.names.of(&p.server)),
             number(p.reads),
             if p.writes > 0 { number(p.writes) } else { String::new() },
             if p.bad > 0 { number(p.bad) } else { String::new() }

@@ -46,6 +46,12 @@ pub(super) fn times(n: u64) -> String {
     if n == 1 { "once".to_owned() } else { format!("{} times", crate::terminal::number(n)) }
 }
 
+/// A device in a table: an IPv4 address stands in one line.
+pub(super) fn party_cell(text: &str) -> String {
+    let is_address = text.parse::<std::net::Ipv4Addr>().is_ok();
+    if is_address { format!("<span class=\"m\">{}</span>", e(text)) } else { e(text) }
+}
+
 pub(super) fn episodes(n: u64) -> String {
     if n == 1 { "one episode".to_owned() } else { format!("{} episodes", crate::terminal::number(n)) }
 }

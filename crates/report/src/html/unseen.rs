@@ -86,6 +86,10 @@ fn feed(page: &mut String, v: &View<'_>) {
             pauses(page, v);
         }
     }
+    if let Some(most) = v.s.lost.values().max() {
+        let _ =
+            write!(page, "<p>The captures say that {} frames were lost before they were written.</p>", number(*most));
+    }
     if v.s.cut_by_snaplen > 0 {
         let _ = write!(
             page,

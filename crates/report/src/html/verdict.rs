@@ -104,8 +104,9 @@ fn cards(page: &mut String, v: &View<'_>) {
             "Ask for attention",
             number(things(v.findings.iter()) as u64),
             format!(
-                "{} findings, {} low ones, {} facts",
+                "{} {}, {} low, {} facts",
                 number(alarms),
+                if alarms == 1 { "finding" } else { "findings" },
                 number(count(Severity::Low)),
                 number(count(Severity::Info))
             ),

@@ -273,7 +273,8 @@ impl Actor for Link {
     fn news(&mut self, news: News) -> Option<Micros> {
         match news {
             News::Order(order) => Some(self.carrier.order(order)),
-            News::Change(change) if change.breaker == FEEDER && !self.carrier.is_foreign() => {
+            // An outstation reports over every connection that was started.
+            News::Change(change) if change.breaker == FEEDER => {
                 let at = change.at + 12 * MS;
                 self.changes.insert(at, change);
                 Some(at)

@@ -6,9 +6,9 @@ use super::{Cast, share};
 use crate::actors::order::{Session, Task};
 use crate::cx::Cx;
 use crate::episode::{Episode, Fate, Message};
-use crate::iec104::{cause, unnumbered};
+use crate::iec104::cause;
 use crate::label::Label;
-use crate::network::{Host, OUTSTATION};
+use crate::network::{Host, OUTSTATION, SCADA};
 use crate::plant::{Action, Plant};
 use crate::rng::Rng;
 use crate::tcp::Side;
@@ -64,10 +64,9 @@ impl Episode for Takeover {
         }
         let end = now + self.stay;
         cx.order(handle, end, Task::Leave, rng);
-        // The front end starts its own connection again when it finds it stopped.
+        // The front end connects anew when it finds its connection stopped.
         let back = end + rng.between(SECOND, 3 * SECOND);
-        let start = Task::Unnumbered { act: unnumbered::START_ACT, con: unnumbered::START_CON };
-        cx.order(cx.benign(Session::Rtu3), back, start, rng);
+        cx.order(cx.benign(Session::Rtu3), back, Task::Move { client: &SCADA, back: true }, rng);
         self.stopped = (now + SECOND / 2, back);
         None
     }

@@ -47,7 +47,8 @@ fn devices(scene: &Scene<'_>) -> Vec<Host> {
 pub(super) fn scan(scene: &mut Scene<'_>) -> Result<Plot, Failure> {
     let devices = devices(scene);
     let Some(first) = devices.first() else { return untried("the capture shows no IPv4 host") };
-    let actor = scene.actor(Some(first.ip), None)?;
+    let master = scene.pairs().first().map(|pair| pair.client);
+    let actor = scene.actor(Some(first.ip), master)?;
     let targets: Vec<Host> = devices.into_iter().filter(|host| host.ip != actor.ip).take(PROBED).collect();
     if targets.is_empty() {
         return untried("the capture shows no other device");
@@ -79,12 +80,13 @@ pub(super) fn scan(scene: &mut Scene<'_>) -> Result<Plot, Failure> {
 
 pub(super) fn flood(scene: &mut Scene<'_>) -> Result<Plot, Failure> {
     let busiest = scene.pairs().first().map(|pair| (pair.server, pair.port));
+    let master = scene.pairs().first().map(|pair| pair.client);
     let serves = || scene.site.hosts.values().find_map(|host| Some((host.ip, *host.serves.first()?)));
     let Some((ip, port)) = busiest.or_else(serves) else {
         return untried("nobody in the capture accepts a connection");
     };
     let Some(target) = scene.site.hosts.get(&ip).cloned() else { return untried("the outstation is never heard") };
-    let actor = scene.actor(Some(ip), None)?;
+    let actor = scene.actor(Some(ip), master)?;
     let mut at = scene.moment(50, 70);
     let until = at + (scene.site.span() / 20).clamp(8 * SECOND, 30 * SECOND);
     let mut frames = Vec::new();

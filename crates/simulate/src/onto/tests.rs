@@ -209,7 +209,7 @@ fn what_the_capture_lacks_is_said() {
     let file = File::new("lacks", &modbus());
     check(&file, Attack::Takeover, Role::New, "no IEC 104 outstation");
     check(&file, Attack::Replay, Role::New, "no master of the capture gives a command");
-    check(&file, Attack::Scan, Role::Known, "no other device");
+    check(&file, Attack::Scan, Role::Known, "no third device");
     check(&file, Attack::Setpoint, Role::Known, "no third device");
     check(&file, Attack::GooseSpoof, Role::New, "nobody publishes GOOSE");
     check(&file, Attack::GooseSpoof, Role::Master, "makes no sense by `master`");

@@ -14,7 +14,7 @@ pub struct Kind {
     pub protocol: u16,
     pub from_server: bool,
     pub message: u32,
-    /// For an acknowledgement without data: the kind of the message that came before it.
+    /// For an acknowledgement without data: the kind of the message that came before it; for a DNP3 response: of the request.
     pub answers: u32,
     /// Which server sends, as its habits are its own and not those of who attacks it; 0 for a client.
     pub server: u8,
@@ -32,6 +32,7 @@ struct Before {
     at: Option<u64>,
     by_side: [Option<(u64, u16)>; 2],
     message: u32,
+    asked: u32,
 }
 
 const PORTS: [u16; 8] = [502, 2_404, 20_000, 80, 443, 53, 123, 67];
@@ -84,8 +85,14 @@ fn sample(frame: &Frame, before: &mut HashMap<Vec<u8>, Before>) -> Sample {
     let protocol = if is_ip { server } else { word(b, 12) };
     let flags = if is_tcp { u32::from(b[47]) } else { 0 };
     let message = message(protocol, data, flags);
-    let answers = if is_tcp && data.is_empty() { last.message } else { 0 };
+    let answers = match () {
+        () if is_tcp && data.is_empty() => last.message,
+        // All responses have one function, whatever was asked.
+        () if protocol == 20_000 && message >> 8 == 129 => last.asked,
+        () => 0,
+    };
     last.message = message;
+    last.asked = if from_server || data.is_empty() { last.asked } else { message };
     let server = match protocol {
         _ if from_server => b[29],
         0x0806 if b[21] == 2 => b[31],

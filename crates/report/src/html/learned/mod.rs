@@ -10,9 +10,12 @@ use std::fmt::Write as _;
 use detect::{Baseline, Device, Inventory, Known, Window};
 use gwcore::{Finding, LimitHits, Severity};
 
-use super::STYLE;
 use super::text::{cut, e, time};
+use super::{STYLE, end_table, table};
 use crate::terminal::number;
+
+/// Captures listed: the latest.
+const SOURCES: usize = 200;
 
 /// What `learn` can tell of a baseline.
 pub struct Learned<'a> {
@@ -92,6 +95,7 @@ pub fn learned(l: &Learned<'_>) -> String {
     knowledge::points(&mut page, l, &known);
     knowledge::periods(&mut page, l, &known);
     knowledge::devices(&mut page, l, &known);
+    sources(&mut page, l);
     let _ = write!(
         page,
         "<footer>Gridwarden {}. Made by <code>{}</code>. Times are UTC. Figures are counted, none is estimated.</footer></main></body></html>",
@@ -99,6 +103,26 @@ pub fn learned(l: &Learned<'_>) -> String {
         e(l.command)
     );
     page
+}
+
+/// From what it was learned, so that anyone can learn it again.
+fn sources(page: &mut String, l: &Learned<'_>) {
+    page.push_str("<h2 id=\"sources\">Learned from</h2>");
+    let all = l.baseline.sources();
+    table(page, "Captures", &["Capture", "#Bytes", "SHA-256"]);
+    for s in all.iter().rev().take(SOURCES).rev() {
+        let _ = write!(
+            page,
+            "<tr><td class=\"p\">{}</td><td class=\"n\">{}</td><td><code>{}</code></td></tr>",
+            e(&s.name),
+            number(s.bytes),
+            e(&s.sha256)
+        );
+    }
+    end_table(page);
+    if let Some(earlier) = all.len().checked_sub(SOURCES).filter(|n| *n > 0) {
+        let _ = write!(page, "<p>{} earlier ones stand in the baseline.</p>", number(earlier as u64));
+    }
 }
 
 fn verdict(page: &mut String, l: &Learned<'_>, known: &Known) {
@@ -172,6 +196,7 @@ fn contents(page: &mut String) {
         ("points", "Points and ranges"),
         ("periods", "Periods"),
         ("devices", "Devices"),
+        ("sources", "Learned from"),
     ];
     for (id, name) in sections {
         let _ = write!(page, "<a href=\"#{id}\">{name}</a>");

@@ -186,6 +186,6 @@ fn new_one(l: &Learned<'_>, c: &detect::KnownClass) -> &'static str {
         () if c.full => "not told: there was no room for more",
         () if l.baseline.is_young() => "low: the baseline is young",
         () if c.worth.new_is_usual() => "low: new ones are usual here",
-        () => "as grave as it is",
+        () => "told at its full severity",
     }
 }
