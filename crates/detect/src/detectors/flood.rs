@@ -57,7 +57,7 @@ impl Detector for Flood {
                     return;
                 }
                 let observed = format!("{} new conversations in ten seconds from {} sources or more", w.count, w.kinds.len());
-                ("connections", w.since, observed, f64::from(STARTS))
+                ("connections", w.tenth, observed, f64::from(STARTS))
             }
             Body::FlowEnd { packets, bytes, state, start, .. }
                 if packets[0] >= PACKETS && packets[1] * 100 < packets[0] && !is_transfer(flow, state, *bytes) =>

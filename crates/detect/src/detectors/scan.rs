@@ -1,8 +1,8 @@
 //! Scans: one source tries many ports of a host, one port of many hosts, or asks for many addresses, and is mostly not answered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
-use gwcore::time::MINUTE;
+use gwcore::time::{MINUTE, SECOND};
 use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
@@ -24,11 +24,16 @@ pub(super) static META: Meta = Meta {
 const WINDOW: i64 = 5 * MINUTE;
 /// Different targets without an answer in a window that make a scan.
 const TARGETS: usize = 20;
+/// Attempts with a pause up to this, or up to so many usual ones, are of one scan.
+const SOON: i64 = 2 * SECOND;
+const USUAL: i64 = 5;
 /// Targets remembered of a window.
 const KEPT: usize = 256;
 
 struct Window {
     since: Ts,
+    /// When the last of them were tried.
+    recent: VecDeque<Ts>,
     tried: BTreeSet<(Addr, u16)>,
     hosts: BTreeSet<Addr>,
     ports: BTreeSet<u16>,
@@ -116,6 +121,18 @@ fn may_be_old(state: &str, packets: [u64; 2]) -> bool {
     matches!(state, "SH" | "OTH") && packets[1] == 0
 }
 
+/// When what was tried last began to be tried one soon after the other: a failure long before has nothing to do with it.
+fn burst(recent: &VecDeque<Ts>) -> Option<Ts> {
+    let mut times: Vec<Ts> = recent.iter().copied().collect();
+    times.sort_unstable();
+    let pauses: Vec<i64> = times.iter().zip(times.iter().skip(1)).map(|(a, b)| b.since(*a)).collect();
+    let mut sorted = pauses.clone();
+    sorted.sort_unstable();
+    let soon = sorted.get(sorted.len() / 2).map_or(SOON, |usual| usual.saturating_mul(USUAL).max(SOON));
+    let from = pauses.iter().rposition(|pause| *pause > soon).map_or(0, |at| at + 1);
+    times.get(from).copied()
+}
+
 fn counted(n: usize, what: &str) -> String {
     if n == 1 { format!("one {what}") } else { format!("{n} {what}s") }
 }
@@ -144,8 +161,8 @@ impl Detector for Scan {
             return;
         }
         if stale {
-            let (tried, hosts, ports) = Default::default();
-            let window = Window { since: *start, tried, hosts, ports, answered: 0, deaf: 0 };
+            let (recent, tried, hosts, ports) = Default::default();
+            let window = Window { since: *start, recent, tried, hosts, ports, answered: 0, deaf: 0 };
             if self.sources.insert(flow.src, window).is_some() {
                 self.hits.hit(Limit::DetectorSources);
             }
@@ -157,6 +174,10 @@ impl Detector for Scan {
         if w.tried.len() < KEPT && w.tried.insert((flow.dst, flow.dst_port)) {
             w.hosts.insert(flow.dst);
             w.ports.insert(flow.dst_port);
+            if w.recent.len() >= TARGETS {
+                w.recent.pop_front();
+            }
+            w.recent.push_back(*start);
         }
         if w.tried.len() < TARGETS || w.answered as usize > w.tried.len() || w.deaf * 2 > w.tried.len() {
             return;
@@ -165,7 +186,7 @@ impl Detector for Scan {
         if hosts.len().max(ports.len()) < TARGETS {
             return;
         }
-        let (since, answered, tried) = (w.since, w.answered, w.tried.len());
+        let (since, answered, tried) = (burst(&w.recent).unwrap_or(w.since), w.answered, w.tried.len());
         let (src, dst) = ends(fact, flow);
         let vertical = ports.len() > hosts.len();
         look.see(&Sighting {

@@ -145,6 +145,31 @@ fn findings_speak_the_site_s_names() {
 }
 
 #[test]
+fn a_scan_and_a_flood_begin_with_their_first_attempt_and_not_with_a_failure_before() {
+    let begins = |story: &Story, detector: &str| {
+        let found = story.findings();
+        let f = found.iter().find(|f| f.detector == detector).expect("a finding");
+        f.episodes.first().map(|e| e.ts.since(START))
+    };
+    let refused = |pause: i64, step: i64| {
+        let mut s = Story::default();
+        s.tell(0, (1, 2), 443, refused_attempt(START));
+        for port in 0..25 {
+            let at = pause + i64::from(port) * step;
+            s.tell(at, (1, 2), 1_000 + port, refused_attempt(START.plus(at)));
+        }
+        s
+    };
+    assert_eq!(begins(&refused(MINUTE, SECOND / 20), "scan"), Some(MINUTE));
+    assert_eq!(begins(&refused(10 * SECOND, 10 * SECOND), "scan"), Some(0), "slow from the beginning");
+    let mut flood = Story::default();
+    (0..3).for_each(|i| _ = flood.tell(i * SECOND, (1, 2), 502, Body::FlowStart));
+    (0..2_000).for_each(|i| _ = flood.tell(5 * SECOND + i * SECOND / 1_000, (1, 2), 502, Body::FlowStart));
+    let begun = begins(&flood, "flood").unwrap();
+    assert!((5 * SECOND..5 * SECOND + SECOND / 100).contains(&begun), "{begun}");
+}
+
+#[test]
 fn lone_probes_and_their_resets_are_a_scan_and_cut_sessions_are_not() {
     let probes = |packets: [u64; 2]| {
         let mut s = Story::default();
