@@ -247,8 +247,15 @@ fn enumeration(pair: &Pair, at: Nanos) -> Result<Vec<Exchange>, String> {
             let unit = pair.polls.iter().chain(&pair.commands).find_map(|poll| poll.request.first()).copied();
             let unit = unit.ok_or("no unit answers")?;
             let known: Vec<u8> = pair.polls.iter().filter_map(|poll| poll.request.get(1).copied()).collect();
-            let refused =
-                |code: u8| Exchange::Modbus { unit, question: vec![code, 0, 0], answer: vec![code | 0x80, 1] };
+            // What a function asks for by its definition; a word for those that users define.
+            let refused = |code: u8| {
+                let question = match code {
+                    7 | 11 | 12 | 17 => vec![code],
+                    8 => vec![code, 0, 0, 0x5a, 0xa5],
+                    _ => vec![code, 0, 0],
+                };
+                Exchange::Modbus { unit, question, answer: vec![code | 0x80, 1] }
+            };
             let codes = (7..=8).chain(11..=12).chain([17, 24]).chain(65..=72).chain(100..=110);
             Ok(codes.filter(|code| !known.contains(code)).map(refused).collect())
         }

@@ -33,6 +33,11 @@ impl Proto {
         }
     }
 
+    /// What an answer has in common with its request: the transaction (Modbus), else nothing, as one waits for the other.
+    pub(super) fn tag(self, pdu: &[u8]) -> u16 {
+        if self == Proto::Modbus { be16(pdu, 0).unwrap_or(0) } else { 0 }
+    }
+
     /// Length of the PDU that begins here; none when none does, or its length is not there yet.
     pub(super) fn length(self, bytes: &[u8]) -> Option<usize> {
         match self {

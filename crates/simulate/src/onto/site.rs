@@ -1,6 +1,6 @@
 //! The site as a foreign capture shows it: hosts with their habits, masters with their outstations, publishers, routers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
 use gwcore::{Limit, Limits};
@@ -109,11 +109,24 @@ struct Connection {
     proto: Option<Proto>,
     first: Nanos,
     exchanges: u64,
-    waiting: Option<(Nanos, Vec<u8>, bool)>,
+    /// Requests without an answer, by what ties the two: masters may ask again before they are answered.
+    waiting: VecDeque<Asked>,
     answered: Option<Nanos>,
     /// Whether the latest data is the server's and nobody has acknowledged it alone.
     owes: bool,
 }
+
+/// A request: its tag, when, what, and whether it is a command.
+#[derive(Debug)]
+struct Asked {
+    tag: u16,
+    at: Nanos,
+    content: Vec<u8>,
+    is_command: bool,
+}
+
+/// Requests that wait for an answer in one connection.
+const WAITING: usize = 16;
 
 impl Site {
     pub(super) fn new(limits: &Limits) -> Site {
@@ -237,7 +250,14 @@ impl Site {
             if self.connections.len() >= self.limits.get(Limit::SiteConnections) {
                 return;
             }
-            let new = Connection { proto: None, first: at, exchanges: 0, waiting: None, answered: None, owes: false };
+            let new = Connection {
+                proto: None,
+                first: at,
+                exchanges: 0,
+                waiting: VecDeque::new(),
+                answered: None,
+                owes: false,
+            };
             self.connections.insert(key, new);
         }
         let from = if client == 0 { Side::Client } else { Side::Server };
@@ -320,11 +340,19 @@ impl Pair {
             (Some(Meaning::Request { content, is_command }), Side::Client) => {
                 let pause = connection.answered.take().map(|answered| at.saturating_sub(answered).max(0));
                 keep(&mut self.pauses, pause, most * TIMES);
-                connection.waiting = Some((at, content, is_command));
+                let tag = self.proto.tag(pdu);
+                connection.waiting.retain(|asked| asked.tag != tag);
+                if connection.waiting.len() >= WAITING {
+                    connection.waiting.pop_front();
+                }
+                connection.waiting.push_back(Asked { tag, at, content, is_command });
             }
             (Some(Meaning::Answer(answer)), Side::Server) => {
-                let Some((asked, request, is_command)) = connection.waiting.take() else { return };
-                keep(&mut self.responses, Some(at.saturating_sub(asked).max(0)), most * TIMES);
+                let tag = self.proto.tag(pdu);
+                let Some(place) = connection.waiting.iter().position(|asked| asked.tag == tag) else { return };
+                let Some(asked) = connection.waiting.remove(place) else { return };
+                let Asked { at: when, content: request, is_command, .. } = asked;
+                keep(&mut self.responses, Some(at.saturating_sub(when).max(0)), most * TIMES);
                 connection.answered = Some(at);
                 connection.exchanges += 1;
                 self.exchanges += 1;
