@@ -16,6 +16,7 @@ const SHOWS: &[&str] = &[
     "show/11-goose",
     "show/12-devices",
     "show/13-put-back",
+    "show/14-onto",
 ];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.

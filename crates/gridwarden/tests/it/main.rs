@@ -10,6 +10,7 @@ mod inputs;
 mod learn;
 mod loss;
 mod program;
+mod prove;
 mod truth;
 mod truth_columns;
 mod truth_columns_it;
