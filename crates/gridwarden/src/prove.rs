@@ -20,7 +20,7 @@ use crate::cli::Prove;
 use crate::knowledge;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
-use crate::say::{complaint, say};
+use crate::say::{complaint, passing, say};
 use crate::simulate::onto;
 
 /// Runs it; the exit code is 1 when something was missed.
@@ -187,11 +187,10 @@ impl<'a> Job<'a> {
         Ok(job)
     }
 
-    /// A line on a terminal that the next one replaces; nothing in a pipe.
+    /// What is being done, unless it is to be quiet.
     fn say(&self, what: &str) {
-        use std::io::IsTerminal;
-        if !self.args.quiet && std::io::stderr().is_terminal() {
-            eprint!("\r\x1b[K{}", report::plain(what));
+        if !self.args.quiet {
+            passing(what);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lines for whoever runs the program; a reader that went away (`| head`) ends no run and is no error.
 
 use std::fmt::Arguments;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether something that was to be told could not be written.
@@ -21,6 +21,14 @@ pub fn line(text: Arguments<'_>) {
 pub fn complaint(text: Arguments<'_>) {
     // There is nobody left to tell.
     let _ = writeln!(std::io::stderr().lock(), "gridwarden: {text}");
+}
+
+/// A line on a terminal that the next one replaces; nothing in a pipe.
+pub fn passing(text: &str) {
+    let mut to = std::io::stderr().lock();
+    if to.is_terminal() {
+        let _ = write!(to, "\r\x1b[K{}", report::plain(text));
+    }
 }
 
 /// Whether a line was lost for another reason than a reader that went away.

@@ -207,7 +207,7 @@ fn set_points(pair: &Pair, rng: &mut Rng) -> Result<Vec<Exchange>, String> {
         }
         Proto::Dnp3 => {
             let has_outputs = |r: &Recorded| r.answer.get(2..).is_some_and(|o| matches!(o.first(), Some(40 | 41)));
-            let analog = pair.commands.iter().chain(&pair.polls).any(|r| has_outputs(r));
+            let analog = pair.commands.iter().chain(&pair.polls).any(has_outputs);
             if !analog {
                 return Err("no outstation has an analog output".to_owned());
             }
@@ -272,7 +272,7 @@ fn enumeration(pair: &Pair, at: Nanos) -> Result<Vec<Exchange>, String> {
                 [(47, 1), (48, 3), (49, 3), (50, 5), (51, 4), (58, 1), (59, 1), (60, 1), (61, 3), (62, 3), (63, 5)];
             let task = |(kind, len): (u8, usize)| {
                 let element = if kind < 58 { vec![0; len] } else { [vec![0; len], stamp.clone()].concat() };
-                let step = |cause| asdu(kind, cause, address, &[(0x00ff_f0, element.clone())]);
+                let step = |cause| asdu(kind, cause, address, &[(0xfff0, element.clone())]);
                 let steps = [(Side::Client, step(cause::ACTIVATION)), (Side::Server, step(cause::UNKNOWN_TYPE))];
                 Exchange::Iec104(steps.to_vec())
             };

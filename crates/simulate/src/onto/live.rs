@@ -303,9 +303,10 @@ impl Live {
         }
         let after = numbering.counts();
         cut.requests = before.1.wrapping_add(exchange.requests());
-        for side in 0..2 {
-            cut.transport[side] = cut.transport[side].wrapping_add(after[side].wrapping_sub(before.0[side]) as u8);
-            cut.numbered[side] = cut.numbered[side].wrapping_add(after[side].wrapping_sub(before.0[side]));
+        let said = after.iter().zip(before.0).map(|(after, before)| after.wrapping_sub(before));
+        for ((said, transport), numbered) in said.zip(&mut cut.transport).zip(&mut cut.numbered) {
+            *transport = transport.wrapping_add(said as u8);
+            *numbered = numbered.wrapping_add(said);
         }
         self.cuts.push(cut);
         out

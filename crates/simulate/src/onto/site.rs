@@ -272,10 +272,11 @@ impl Site {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let pair_key = (key.0, key.2, key.3);
         if segment.data.is_empty() {
-            if from == Side::Client && std::mem::take(&mut connection.owes) {
-                if let Some(pair) = self.pairs.get_mut(&pair_key) {
-                    pair.bare_acks += 1;
-                }
+            if from == Side::Client
+                && std::mem::take(&mut connection.owes)
+                && let Some(pair) = self.pairs.get_mut(&pair_key)
+            {
+                pair.bare_acks += 1;
             }
             return;
         }
