@@ -121,7 +121,10 @@ mod tests {
     }
 
     fn moved(mut frame: Vec<u8>, seq: u32) -> Vec<u8> {
-        let write = |_: &mut [u8], tcp: &mut [u8]| Some(tcp.get_mut(4..8)?.copy_from_slice(&seq.to_be_bytes()));
+        let write = |_: &mut [u8], tcp: &mut [u8]| {
+            tcp.get_mut(4..8)?.copy_from_slice(&seq.to_be_bytes());
+            Some(())
+        };
         patch(&mut frame, 14, 34, write).unwrap();
         frame
     }
