@@ -20,6 +20,8 @@ const FINDING_SPAN: i64 = 24 * HOUR;
 /// Episodes, packets and conversations kept.
 const EPISODES: usize = 200;
 const PACKETS: usize = 100;
+/// Sources that a detector tells of by themselves, of those who do something to one device within a day; further ones are told as one.
+const CROWD: usize = 32;
 
 /// One end of an observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +40,9 @@ pub(crate) fn ends(fact: &Fact, flow: &FlowConst) -> (End, End) {
 }
 
 impl End {
+    /// Nobody in particular.
+    const NONE: End = End { mac: Mac::NONE, addr: Addr::NONE, port: None };
+
     /// The address a person would use: IP, else MAC.
     pub(crate) fn name(&self) -> String {
         if self.addr.is_none() { self.mac.to_string() } else { self.addr.to_string() }
@@ -116,6 +121,8 @@ struct Open {
 pub(crate) struct Folder {
     open: Table<(&'static str, String), Open>,
     closed: Vec<Open>,
+    /// Sources that a detector has told of, by the device they did something to, and since when.
+    crowds: Table<(&'static str, Addr), (Vec<Addr>, Ts)>,
     limit: usize,
     setup: Setup,
     pub(crate) hits: LimitHits,
@@ -126,6 +133,7 @@ impl Folder {
         Folder {
             open: Table::default(),
             closed: Vec::new(),
+            crowds: Table::default(),
             limit: setup.limits.get(Limit::Findings),
             setup: setup.clone(),
             hits: LimitHits::default(),
@@ -134,6 +142,58 @@ impl Folder {
 
     /// Folds in one observation, whose evidence suffices at `now`.
     pub(crate) fn see(&mut self, s: &Sighting<'_>, now: Ts, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
+        if !self.is_one_too_many(s) {
+            return self.fold(s, now, files);
+        }
+        let words = |site: &Site| {
+            let (title, why, mut evidence) = (s.words)(site);
+            evidence.in_packet = None;
+            evidence.more.insert("sources".into(), format!("more than {CROWD}").into());
+            let why = format!(
+                "More than {CROWD} sources did so to {}, and further ones are told as one; the first of these: {why}",
+                site.name(&s.dst)
+            );
+            (format!("Many sources: {title}"), why, evidence)
+        };
+        let many = Sighting {
+            dedup_key: format!("many>{}", s.dst.name()),
+            severity: s.severity,
+            basis: s.basis,
+            attack: s.attack,
+            proto: s.proto,
+            src: End::NONE,
+            dst: s.dst,
+            words: &words,
+            since: s.since,
+            carried_by: s.carried_by,
+            ..Sighting::of(s.meta, s.fact, s.flow)
+        };
+        self.fold(&many, now, files);
+    }
+
+    /// Whether an observation would open a finding where a detector has told of many sources about the same device: addresses can be made
+    /// up, and nobody reads thousands of findings.
+    fn is_one_too_many(&mut self, s: &Sighting<'_>) -> bool {
+        let (ts, from, to) = (s.fact.ts, s.src.addr, s.dst.addr);
+        let is_known = self.open.contains_key(&(s.meta.id, s.dedup_key.clone()));
+        let is_full = self.crowds.len() >= self.limit && !self.crowds.contains_key(&(s.meta.id, to));
+        if from.is_none() || to.is_none() || to.is_multicast() || is_known || is_full {
+            return false;
+        }
+        let (sources, since) = self.crowds.entry((s.meta.id, to)).or_insert_with(|| (Vec::new(), ts));
+        if ts.since(*since) > FINDING_SPAN {
+            sources.clear();
+            *since = ts;
+        }
+        if sources.contains(&from) {
+            return false;
+        }
+        let is_room = sources.len() < CROWD;
+        sources.extend(is_room.then_some(from));
+        !is_room
+    }
+
+    fn fold(&mut self, s: &Sighting<'_>, now: Ts, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
         let key = (s.meta.id, s.dedup_key.clone());
         let ts = s.fact.ts;
         let over = |f: &Finding| ts.since(f.ts_end) > FINDING_SILENCE || ts.since(f.ts) > FINDING_SPAN;

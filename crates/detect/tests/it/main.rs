@@ -224,6 +224,29 @@ fn a_capture_of_one_direction_shows_no_scan() {
 }
 
 #[test]
+fn a_crowd_of_sources_is_told_as_one() {
+    let bad = |s: &mut Story, source: u8, at: i64| {
+        _ = s.tell(at, (source, 250), 20_000, Body::Anomaly { proto: "dnp3", reason: "crc_error" });
+    };
+    let mut s = Story::default();
+    (1..=100).for_each(|n| bad(&mut s, n, i64::from(n) * SECOND));
+    (1..=100).for_each(|n| bad(&mut s, n, i64::from(100 + n) * SECOND));
+    let found = s.findings();
+    assert_eq!((found.len(), found.iter().map(|f| f.count).sum::<u64>()), (33, 200), "nothing is lost");
+    let many = found.iter().find(|f| f.dedup_key.starts_with("many>")).unwrap();
+    assert_eq!((many.count, many.src.ip.as_deref(), many.dst.ip.as_deref()), (136, None, Some("10.0.0.250")));
+    assert!(many.title.starts_with("Many sources: ") && many.why.contains("More than 32 sources"), "{}", many.why);
+    // One source that does many things is no crowd, and a day later sources are told by themselves again.
+    let mut s = Story::default();
+    (0..100).for_each(|port| _ = s.tell(0, (1, 2), port, Body::Service { proto: "dnp3", server_is_responder: true }));
+    assert_eq!(s.findings().iter().filter(|f| f.detector == "unexpected-port").count(), 100);
+    let mut s = Story::default();
+    (1..=40).for_each(|n| bad(&mut s, n, 0));
+    bad(&mut s, 40, 25 * 3_600 * SECOND);
+    assert_eq!(s.findings().len(), 34);
+}
+
+#[test]
 fn a_slow_client_of_a_dead_server_is_no_scan() {
     assert!(scan(60, MINUTE).findings().is_empty());
 }
