@@ -69,9 +69,10 @@ fn findings() -> String {
 
 fn left_raw() -> String {
     let mut page = String::from(
-        "# Left raw\n\nWhat utility protocols carry and no parser takes apart, made from the code by `cargo xtask docs`. Its octets stand whole in the row \
-         (`value_bytes` of `dnp3_object` and `iec104_object`, `data` of `modbus`). Everything else of these protocols is shown by at least \
-         three vectors for each object, type identification or function.\n\n| protocol | code | what it is |\n|---|---|---|\n",
+        "# Left raw\n\nWhat utility protocols carry and no parser takes apart, made from the code by `cargo xtask docs`. Its octets stand whole in the \
+         row (`value_bytes` of `dnp3_object`, `iec104_object` and `s7comm_item`, `data` of `modbus`, `user_data` of `s7comm`). Everything else of \
+         DNP3, IEC 104 and Modbus is shown by at least three vectors for each object, type identification or function.\n\n\
+         | protocol | code | what it is |\n|---|---|---|\n",
     );
     for (proto, code, name) in proto_ot::left_raw() {
         let _ = writeln!(page, "| {proto} | {code} | {name} |");

@@ -64,12 +64,56 @@ pub enum OpClass {
 /// unit, address).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PointId {
-    /// Kind of point: Modbus `coil`, `discrete_input`, `holding_register`, `input_register`; DNP3 `binary_input` …; IEC 104 `single` ….
+    /// Kind of point: Modbus `coil`, `discrete_input`, `holding_register`, `input_register`; DNP3 `binary_input` …; IEC 104 `single` …;
+    /// S7comm `flag_bit`, `data_block_word` ….
     pub table: &'static str,
-    /// Device address inside the protocol: Modbus unit, DNP3 link address, IEC 104 common address.
+    /// Device address inside the protocol: Modbus unit, DNP3 link address, IEC 104 common address; S7comm data block.
     pub unit: u32,
-    /// Index, register or information object address.
+    /// Index, register or information object address; S7comm bit address.
     pub address: u32,
+}
+
+impl PointId {
+    /// In words of its protocol: `binary output 7 of unit 1`, `DB5.DBW12`.
+    pub fn say(self, proto: &str) -> String {
+        say_point(proto, self.table, self.unit, self.address)
+    }
+}
+
+/// A point in words of its protocol; an address of S7comm as STEP 7 writes it.
+pub fn say_point(proto: &str, table: &str, unit: u32, address: u32) -> String {
+    let s7 = (proto == "s7comm").then(|| step7(table, unit, address)).flatten();
+    s7.unwrap_or_else(|| format!("{} {address} of unit {unit}", table.replace('_', " ")))
+}
+
+/// `M101.0`, `QB4`, `DB5.DBX3.1`, `T7`; none for a table that is not S7comm's. Addresses count bits, those of timers and counters do not.
+fn step7(table: &str, block: u32, address: u32) -> Option<String> {
+    let (area, size) = match table {
+        "counter" => return Some(format!("C{address}")),
+        "timer" => return Some(format!("T{address}")),
+        _ => table.rsplit_once('_')?,
+    };
+    let size = match size {
+        "bit" => "",
+        "byte" => "B",
+        "word" | "int" => "W",
+        "dword" | "dint" | "real" => "D",
+        _ => return None,
+    };
+    // Bits of data blocks are marked by an X.
+    let (area, x) = match area {
+        "peripheral" => ("P".to_owned(), ""),
+        "input" => ("I".to_owned(), ""),
+        "output" => ("Q".to_owned(), ""),
+        "flag" => ("M".to_owned(), ""),
+        "data_block" => (format!("DB{block}.DB"), "X"),
+        "instance_block" => (format!("DI{block}.DI"), "X"),
+        _ => return None,
+    };
+    if size.is_empty() {
+        return Some(format!("{area}{x}{}.{}", address / 8, address % 8));
+    }
+    Some(format!("{area}{size}{}", address / 8))
 }
 
 /// A value of a point as it was read, reported or commanded.

@@ -15,7 +15,7 @@ pub mod time;
 pub use addr::{Addr, Mac};
 pub use column::{Column, ColumnData, DataType, FieldType, Hex, List, Span, Sym, Text, TypedColumn, Value};
 pub use common::{COMMON, Ends};
-pub use fact::{Body, Fact, Op, OpClass, PointId, Published, Sample};
+pub use fact::{Body, Fact, Op, OpClass, PointId, Published, Sample, say_point};
 pub use finding::{Basis, Episode, Evidence, Finding, InPacket, PacketRef, Party, Severity};
 pub use ids::{AgedTable, Table, Uid};
 pub use limits::{Limit, LimitHits, Limits};

@@ -179,6 +179,8 @@ pub(crate) fn address_field(end: &End) -> &'static str {
 pub(crate) fn function_in_packet(proto: &str, name: &str, number: u32) -> (&'static str, serde_json::Value) {
     match proto {
         "modbus" => ("modbus.function_code", number.into()),
+        "s7comm" if number <= 0xff => ("s7comm.function_code", number.into()),
+        "s7comm" => ("s7comm.user_name", name.into()),
         "dnp3" => ("dnp3.function_code", number.into()),
         "iec104" if number > 0xff => ("iec104.u_function", name.into()),
         "iec104" => ("iec104.type_id", number.into()),
@@ -192,6 +194,7 @@ pub(crate) fn point_field(proto: &str) -> &'static str {
         "modbus" => "modbus.address",
         "dnp3" => "dnp3.objects.index",
         "iec104" => "iec104.objects.ioa",
+        "s7comm" => "s7comm.items.address",
         _ => "point.address",
     }
 }

@@ -138,7 +138,7 @@ impl Site {
 
     /// A point in the site's words: `Feeder 3 breaker (binary output 7 of unit 1)`.
     pub(crate) fn say_point(&self, device: &End, proto: &str, point: PointId) -> String {
-        let address = format!("{} {} of unit {}", point.table.replace('_', " "), point.address, point.unit);
+        let address = point.say(proto);
         match self.point(device, proto, point) {
             Some(p) => format!("{} ({address})", p.name),
             None => address,

@@ -16,7 +16,9 @@ use gwcore::{Columns, Kind};
 pub fn left_raw() -> Vec<(&'static str, String, &'static str)> {
     let dnp3 = dnp3::left_raw().map(|(code, name)| ("dnp3", code, name));
     let iec104 = iec104::left_raw().map(|(t, name)| ("iec104", format!("type {t}"), name));
-    dnp3.chain(iec104).chain(modbus::left_raw().map(|(code, name)| ("modbus", code, name))).collect()
+    let modbus = modbus::left_raw().map(|(code, name)| ("modbus", code, name));
+    let s7comm = s7::left_raw().map(|(what, name)| ("s7comm", what.to_owned(), name));
+    dnp3.chain(iec104).chain(modbus).chain(s7comm).collect()
 }
 
 /// Every record kind of this crate.
@@ -31,5 +33,6 @@ pub fn kinds() -> Vec<&'static Kind> {
         modbus::ModbusColumns::kind(),
         ptp::PtpColumns::kind(),
         s7::S7Columns::kind(),
+        s7::S7ItemColumns::kind(),
     ]
 }

@@ -310,7 +310,7 @@ impl Words<'_> {
         let Asked { device, proto, .. } = *asked;
         let say = |v| asked.point.map_or_else(|| crate::html::value(v), |p| self.say(device, proto, p, v));
         let place = |p: PointId| {
-            let address = format!("{} {} of unit {}", p.table.replace('_', " "), p.address, p.unit);
+            let address = p.say(proto);
             match self.declared(device).and_then(|d| d.point(proto, p)) {
                 Some(declared) => format!("{} ({address})", declared.name),
                 None => address,

@@ -1,4 +1,4 @@
-//! A point switched back and forth, or many points switched in a row, faster than plant is ever operated.
+//! A point switched or set back and forth, or many points switched in a row, faster than plant is ever operated.
 
 use gwcore::time::MINUTE;
 use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Op, OpClass, PointId, Severity, Ts};
@@ -11,7 +11,7 @@ use crate::window::Windows;
 pub(super) static META: Meta = Meta {
     id: "repeated-commands",
     number: 20,
-    finds: "A point was commanded back and forth, or many points of a device one after the other, within a minute.",
+    finds: "A point was commanded back and forth, a set point so twenty times a second, or many points of a device one after the other, within a minute.",
     innocent: "A test of outputs during commissioning, a sequence of switching operations, an automatic control that cycles.",
     call: "the control room, with the time and the points",
     attack: &["T0806"],
@@ -21,6 +21,11 @@ pub(super) static META: Meta = Meta {
 
 /// Reversals of one point within a minute. A breaker's rated sequence O-0.3s-CO-3min-CO (IEC 62271-100) has two in that time.
 const REVERSALS: u32 = 4;
+/// The same of a bit in a controller's memory: there stand the buttons of panels, of which every press is two, and people press them again.
+const PRESSES: u32 = 20;
+/// Returns of a set point to the value before within the same time: twenty a second. Automatic controls write as often, but no such pattern,
+/// and lamps of life change sign a few times a second.
+const RETURNS: u32 = 1_200;
 /// Different points of one device commanded within a minute: a dispatcher selects, checks and operates one in about ten seconds.
 const POINTS: usize = 10;
 /// Different points kept of a window.
@@ -28,11 +33,11 @@ const KEPT: usize = 64;
 
 type Pair = (Addr, Addr, &'static str);
 
-/// How often a point was reversed since when, and what it was commanded to last.
+/// How often a point was reversed since when, and what it was commanded to last and before.
 struct Reversals {
     since: Ts,
     count: u32,
-    value: u64,
+    values: [u64; 2],
 }
 
 /// Reversals by point, and points by device.
@@ -52,7 +57,7 @@ impl RepeatedCommands {
     fn reversed(&mut self, key: (Pair, PointId), op: &Op, ts: Ts) -> Option<(Ts, u32)> {
         let value = op.value?.to_bits();
         let Some(r) = self.points.get_mut(&key) else {
-            if self.points.insert(key, Reversals { since: ts, count: 0, value }).is_some() {
+            if self.points.insert(key, Reversals { since: ts, count: 0, values: [value; 2] }).is_some() {
                 self.hits.hit(Limit::DetectorSources);
             }
             return None;
@@ -60,24 +65,40 @@ impl RepeatedCommands {
         if ts.since(r.since) > MINUTE {
             (r.since, r.count) = (ts, 0);
         }
-        if std::mem::replace(&mut r.value, value) != value {
-            r.count = r.count.saturating_add(1);
+        let [before, last] = r.values;
+        if value != last {
+            // A switch has two positions, a set point returns where it is set to what it was before.
+            let is_reversal = op.class == OpClass::Control || value == before;
+            r.count = r.count.saturating_add(u32::from(is_reversal));
+            r.values = [last, value];
         }
-        (r.count >= REVERSALS).then_some((r.since, r.count))
+        (r.count >= limit(op, &key.1)).then_some((r.since, r.count))
+    }
+}
+
+/// Reversals within a minute that are too many.
+fn limit(op: &Op, point: &PointId) -> u32 {
+    match (op.class, op.proto) {
+        (OpClass::Control, "s7comm") if !point.table.starts_with("output") => PRESSES,
+        (OpClass::Control, _) => REVERSALS,
+        _ => RETURNS,
     }
 }
 
 impl Detector for RepeatedCommands {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
-        let Some(point) = op.point.filter(|_| op.class == OpClass::Control && !op.is_answer) else { return };
+        let is_control = op.class == OpClass::Control;
+        let Some(point) = op.point.filter(|_| (is_control || op.class == OpClass::SetPoint) && !op.is_answer) else {
+            return;
+        };
         let (src, dst) = ends(fact, flow);
         let pair = (src.addr, dst.addr, op.proto);
         let reversed = self.reversed((pair, point), op, fact.ts);
-        let many = self.devices.count(pair, fact.ts, point).filter(|w| w.kinds.len() >= POINTS);
-        let many = many.map(|w| (w.since, w.kinds.len()));
+        let many = if is_control { self.devices.count(pair, fact.ts, point) } else { None };
+        let many = many.filter(|w| w.kinds.len() >= POINTS).map(|w| (w.since, w.kinds.len()));
         let (kind, since, count, threshold) = match (reversed, many) {
-            (Some((since, n)), _) => ("reversals of one point", since, n as usize, REVERSALS as usize),
+            (Some((since, n)), _) => ("reversals of one point", since, n as usize, limit(op, &point) as usize),
             (None, Some((since, n))) => ("different points commanded", since, n, POINTS),
             _ => return,
         };
@@ -88,7 +109,7 @@ impl Detector for RepeatedCommands {
             words: &|site| {
                 let (a, b) = (site.name(&src), site.name(&dst));
                 let title = format!("{a} commands {b} in quick succession");
-                let at = format!("{} {}", point.table.replace('_', " "), point.address);
+                let at = site.say_point(&dst, op.proto, point);
                 let why = format!("{a} sent {b} {count} {kind} within a minute, the last for {at}.");
                 (title, why, evidence(format!("{count} {kind} in a minute"), None, Some(threshold as f64)))
             },

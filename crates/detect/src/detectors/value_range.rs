@@ -147,6 +147,7 @@ fn in_packet(s: &Sample, o: &Outside, server: &End, novelty: Option<&Novelty>, s
         "modbus" => "modbus.values",
         "dnp3" => "dnp3.objects.value",
         "iec104" => "iec104.objects.value",
+        "s7comm" => "s7comm.items.values",
         _ => return None,
     };
     let class = if s.write { Class::Control } else { Class::Point };

@@ -60,6 +60,21 @@ fn a_point_commanded_back_and_forth() {
 }
 
 #[test]
+fn a_set_point_set_back_and_forth() {
+    let sets = |n: i64, values: &[f64]| {
+        let mut s = Story::default();
+        for (i, value) in (0..n).zip(values.iter().cycle()) {
+            let Body::Op(op) = control(7, *value, false) else { unreachable!() };
+            s.tell(i * SECOND / 25, (1, 2), 502, Body::Op(Op { class: OpClass::SetPoint, ..op }));
+        }
+        s
+    };
+    check("repeated-commands", &sets(1_300, &[32.0, 33.0]), &[Severity::Medium]);
+    check("repeated-commands", &sets(1_200, &[32.0, 33.0]), &[]);
+    check("repeated-commands", &sets(1_300, &[32.0, 33.0, 34.0]), &[]);
+}
+
+#[test]
 fn many_points_commanded_in_a_row() {
     let points = |n: u32| {
         let mut s = Story::default();

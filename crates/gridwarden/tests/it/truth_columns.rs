@@ -75,6 +75,14 @@ fn children(v: &Value, f: impl Fn(&Value) -> Option<String>) -> Vec<String> {
     v["objects"].as_array().into_iter().flatten().filter_map(f).collect()
 }
 
+/// Of the variables that a job names; answers repeat them, tshark does not.
+fn variables(v: &Value, f: impl Fn(&Value) -> Vec<String>) -> Vec<String> {
+    if !is_request(v) {
+        return Vec::new();
+    }
+    v["items"].as_array().into_iter().flatten().flat_map(f).collect()
+}
+
 /// Group and variation of each object header: the rows of one header carry its number.
 fn headers(v: &Value) -> Vec<String> {
     let head = |o: &Value| {
@@ -192,6 +200,11 @@ pub const OT: &[Protocol] = &[
             ("s7comm.param.func", |v| hex(v, "function_code", 2)),
             ("s7comm.header.errcls", |v| hex(v, "error_class", 2)),
             ("s7comm.header.errcod", |v| hex(v, "error_code", 2)),
+            ("s7comm.param.itemcount", |v| num(v, "item_count")),
+            ("s7comm.param.userdata.funcgroup", |v| num(v, "user_group")),
+            ("s7comm.param.item.area", |v| variables(v, |i| hex(i, "area", 2))),
+            ("s7comm.param.item.db", |v| variables(v, |i| num(i, "db"))),
+            ("s7comm.param.item.address", |v| variables(v, |i| hex(i, "address", 6))),
         ],
     },
     Protocol {

@@ -1,59 +1,60 @@
-//! S7comm, the protocol of Siemens S7-300 and S7-400 controllers over ISO transport: header, set-up of communication, and the function of
-//! every other message. It has no public specification; codes are those that Wireshark and libnodave agree on.
+//! S7comm, the protocol of Siemens S7-300 and S7-400 controllers over ISO transport: every message with its function, variables with
+//! addresses and values, services, blocks. It has no public specification; codes are those that Wireshark and libnodave agree on.
 //!
-//! Limits: `Limit::Pending` requests wait for 30 s.
+//! Limits: `Limit::Pending` requests of together as many bytes as usual ones wait for 30 s; `Limit::Repeats` shapes of reads are
+//! remembered for the summary. User data is named but not taken apart, nor are other syntaxes of variables than `S7ANY`.
 
+mod facts;
+mod item;
+mod message;
 mod record;
 mod table;
 
 use std::collections::VecDeque;
 
 use gwcore::time::SECOND;
-use gwcore::{Body, Limit, Op, OpClass, Span};
-use proto::{Carrier, Cursor, Cx, Dir, Hint, Mark, Parser, Probe, Step};
+use gwcore::{Body, Limit, Span};
+use proto::{Carrier, Cx, Dir, Hint, Mark, Parser, Probe, Repeats, Step};
 
-pub use record::{S7Columns, S7Pdu};
+pub use record::{S7Columns, S7ItemColumns, S7Pdu};
 
-/// How long a request waits for its answer.
-const TIMEOUT: i64 = 30 * SECOND;
-/// Protocol identifier.
-const IDENTIFIER: u8 = 0x32;
-/// Function that sets up communication.
-const SETUP: u8 = 0xf0;
+use message::{LENGTH_MISMATCH, Message, READ, Role};
+use record::{Pair, emit};
 
-/// Lengths in the header do not add up to the message.
-const LENGTH_MISMATCH: &str = "length_mismatch";
-
-/// Whether a message asks, answers, or does neither.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Request,
-    Answer,
-    Notice,
+/// What is named only.
+pub(crate) fn left_raw() -> impl Iterator<Item = (&'static str, &'static str)> {
+    [
+        ("item syntaxes other than 16", "symbolic, by data block, of drives and numerical controls"),
+        ("kinds of elements 15 and unknown ones", "date and time"),
+        ("user data", "what its subfunctions carry: system status lists, blocks, forces, cyclic data"),
+    ]
+    .into_iter()
 }
 
-/// What is read of one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Message {
-    role: Role,
-    rosctr: u8,
-    pdu_ref: u16,
-    error: Option<(u8, u8)>,
-    function: Option<u8>,
-    /// Jobs allowed unanswered by the caller and by the called, and the largest message.
-    setup: Option<(u16, u16, u16)>,
-    fault: Option<&'static str>,
+/// Name of the protocol.
+const NAME: &str = "s7comm";
+/// How long a request waits for its answer.
+const TIMEOUT: i64 = 30 * SECOND;
+/// The largest message that S7-300 and S7-400 controllers agree to.
+const USUAL: usize = 960;
+
+/// A request that waits for its answer.
+struct Request {
+    mark: Mark,
+    bytes: Box<[u8]>,
 }
 
 /// The parser of one flow.
 #[derive(Default)]
 pub struct S7 {
-    waiting: VecDeque<(Mark, Message)>,
+    waiting: VecDeque<Request>,
+    bytes: usize,
+    repeats: Repeats,
     roles: [bool; 2],
 }
 
 impl Parser for S7 {
-    const NAME: &'static str = "s7comm";
+    const NAME: &'static str = NAME;
     const CARRIERS: &'static [Carrier] = &[Carrier::Child("cotp")];
     const IS_OT: bool = true;
 
@@ -68,11 +69,11 @@ impl Parser for S7 {
     fn feed(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) -> Step {
         self.wake(cx);
         let Some(message) = Message::parse(data) else {
-            cx.anomaly(Self::NAME, "not_s7comm", data.get(..data.len().min(16)).unwrap_or_default());
+            cx.anomaly(NAME, "not_s7comm", data.get(..data.len().min(16)).unwrap_or_default());
             return Step::Done;
         };
         if let Some(fault) = message.fault {
-            cx.anomaly(Self::NAME, fault, b"");
+            cx.anomaly(NAME, fault, b"");
         }
         let asks = message.role == Role::Request;
         if self.roles == [false; 2] && message.role != Role::Notice && asks == (dir == Dir::Resp) {
@@ -82,139 +83,103 @@ impl Parser for S7 {
             cx.fact(Body::Role(if asks { "master" } else { "outstation" }));
         }
         match message.role {
-            Role::Request => self.request(message, cx),
-            Role::Answer => self.answer(message, cx),
-            Role::Notice => emit(cx.mark(), &message, (None, None), cx),
+            Role::Request => self.request(&message, data, cx),
+            Role::Answer => self.answer(&message, cx),
+            Role::Notice => emit(cx.mark(), &message, &[], &[], Pair::default(), cx),
         }
         Step::Done
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
-        while let Some((mark, message)) = self.waiting.front().copied() {
-            if cx.now().since(mark.ts) < TIMEOUT {
-                return cx.wake(mark.ts.plus(TIMEOUT));
+        while let Some(at) = self.waiting.front().map(|r| r.mark.ts.plus(TIMEOUT)) {
+            if cx.now() < at {
+                return cx.wake(at);
             }
-            self.waiting.pop_front();
-            emit(mark, &message, (None, None), cx);
+            self.give_up(cx);
         }
     }
 
     fn close(&mut self, cx: &mut Cx<'_>) {
-        for (mark, message) in std::mem::take(&mut self.waiting) {
-            emit(mark, &message, (None, None), cx);
+        while !self.waiting.is_empty() {
+            self.give_up(cx);
         }
     }
 }
 
 impl S7 {
-    fn request(&mut self, message: Message, cx: &mut Cx<'_>) {
-        report(&message, message.function, cx);
-        if self.waiting.len() >= cx.limits.get(Limit::Pending)
-            && let Some((mark, oldest)) = self.waiting.pop_front()
-        {
-            cx.hit(Limit::Pending);
-            emit(mark, &oldest, (None, None), cx);
+    fn request(&mut self, message: &Message<'_>, bytes: &[u8], cx: &mut Cx<'_>) {
+        let (specs, specs_whole) = message.specs();
+        let (data, data_whole) = message.items();
+        if message.fault.is_none() && !(specs_whole && data_whole) {
+            cx.anomaly(NAME, "items_cut", b"");
         }
-        self.waiting.push_back((cx.mark(), message));
+        facts::request(message, &specs, &data, cx);
+        let limit = cx.limits.get(Limit::Pending);
+        let room = limit.saturating_mul(USUAL);
+        while !self.waiting.is_empty() && (self.waiting.len() >= limit || self.bytes + bytes.len() > room) {
+            cx.hit(Limit::Pending);
+            self.give_up(cx);
+        }
+        self.bytes += bytes.len();
+        self.waiting.push_back(Request { mark: cx.mark(), bytes: bytes.into() });
         cx.wake(cx.now().plus(TIMEOUT));
     }
 
-    fn answer(&mut self, message: Message, cx: &mut Cx<'_>) {
-        let asked_by =
-            |(_, m): &(Mark, Message)| m.pdu_ref == message.pdu_ref && (m.rosctr == 7) == (message.rosctr == 7);
-        let asked = self.waiting.iter().position(asked_by).and_then(|at| self.waiting.remove(at));
-        report(&message, asked.and_then(|a| a.1.function), cx);
+    fn answer(&mut self, message: &Message<'_>, cx: &mut Cx<'_>) {
+        let waited = self.answered(message);
+        let asked = waited.as_ref().and_then(|r| Message::parse(&r.bytes));
+        let (specs, _) = asked.as_ref().map(Message::specs).unwrap_or_default();
+        let (written, _) = asked.as_ref().map(Message::items).unwrap_or_default();
+        let (data, whole) = message.items();
+        if message.fault.is_none() && !whole {
+            cx.anomaly(NAME, "items_cut", b"");
+        }
+        facts::answer(message, asked.as_ref().map(|a| (a, &specs[..], &written[..])), &data, cx);
+        if self.is_repeat(asked.as_ref(), Some(message), cx) {
+            return;
+        }
         let mark = cx.mark();
-        let Some((at, request)) = asked else { return emit(mark, &message, (None, None), cx) };
-        emit(at, &request, (Some(mark.frame), None), cx);
-        emit(mark, &message, (Some(at.frame), Some(Span(mark.ts.since(at.ts)))), cx);
+        let (Some(request), Some(asked)) = (&waited, asked) else {
+            return emit(mark, message, &[], &data, Pair::default(), cx);
+        };
+        let pair = Pair { frame: Some(mark.frame), response_time: None };
+        emit(request.mark, &asked, &specs, &written, pair, cx);
+        let time = Span(mark.ts.since(request.mark.ts));
+        let pair = Pair { frame: Some(request.mark.frame), response_time: Some(time) };
+        emit(mark, message, &specs, &data, pair, cx);
     }
-}
 
-/// Tells the ordered stage of an operation; of answers only commands and refusals.
-fn report(message: &Message, asked: Option<u8>, cx: &mut Cx<'_>) {
-    let Some(function) = message.function.or(asked).filter(|f| *f != SETUP) else { return };
-    let (name, class) = table::function(function);
-    let refused =
-        message.error.filter(|e| *e != (0, 0)).map(|(class, code)| (u16::from_be_bytes([class, code]), "error"));
-    let is_answer = message.role == Role::Answer;
-    if is_answer && refused.is_none() && class == OpClass::Read {
-        return;
+    /// Takes out the request that an answer belongs to.
+    fn answered(&mut self, answer: &Message<'_>) -> Option<Request> {
+        let asked = |r: &Request| {
+            Message::parse(&r.bytes)
+                .is_some_and(|m| m.pdu_ref == answer.pdu_ref && (m.rosctr == 7) == (answer.rosctr == 7))
+        };
+        let request = self.waiting.iter().position(asked).and_then(|at| self.waiting.remove(at))?;
+        self.bytes = self.bytes.saturating_sub(request.bytes.len());
+        Some(request)
     }
-    cx.op(Op {
-        proto: S7::NAME,
-        class,
-        function: u16::from(function),
-        name,
-        point: None,
-        points: 0,
-        value: None,
-        action: if function == 0x29 { "stop" } else { "" },
-        is_answer,
-        refused,
-    });
-}
 
-fn emit(mark: Mark, message: &Message, (pair, response_time): (Option<u64>, Option<Span>), cx: &mut Cx<'_>) {
-    cx.emit_at(
-        mark,
-        S7Pdu {
-            is_request: message.role == Role::Request,
-            rosctr: message.rosctr,
-            pdu_ref: message.pdu_ref,
-            function_code: message.function,
-            function_name: message.function.map(|f| table::function(f).0),
-            error_class: message.error.map(|e| e.0),
-            error_code: message.error.map(|e| e.1),
-            max_amq_calling: message.setup.map(|s| s.0),
-            max_amq_called: message.setup.map(|s| s.1),
-            pdu_size: message.setup.map(|s| s.2),
-            pair,
-            response_time,
-        },
-    );
-}
+    /// Whether an exchange is left out of the summary: a read of the same variables with an answer of the same shape, for the third time.
+    fn is_repeat(&mut self, asked: Option<&Message<'_>>, answer: Option<&Message<'_>>, cx: &Cx<'_>) -> bool {
+        let Some(asked) = asked.filter(|a| !cx.full && a.function == Some(READ) && a.fault.is_none()) else {
+            return false;
+        };
+        let shape = answer.map(|a| {
+            let codes: Vec<u8> = a.items().0.iter().map(|d| d.code).collect();
+            (a.error, a.fault, a.data.len(), codes)
+        });
+        self.repeats.is_repeat(asked.parameters, shape, cx.limits)
+    }
 
-impl Message {
-    /// Reads a message; none when its header is not S7comm.
-    fn parse(bytes: &[u8]) -> Option<Message> {
-        let mut c = Cursor::new(bytes);
-        let (identifier, rosctr) = (c.u8()?, c.u8()?);
-        if identifier != IDENTIFIER || !matches!(rosctr, 1 | 2 | 3 | 7) {
-            return None;
+    /// Writes the oldest request, to which no answer came.
+    fn give_up(&mut self, cx: &mut Cx<'_>) {
+        let Some(request) = self.waiting.pop_front() else { return };
+        self.bytes = self.bytes.saturating_sub(request.bytes.len());
+        let Some(asked) = Message::parse(&request.bytes) else { return };
+        if !self.is_repeat(Some(&asked), None, cx) {
+            emit(request.mark, &asked, &asked.specs().0, &asked.items().0, Pair::default(), cx);
         }
-        c.u16()?;
-        let (pdu_ref, parameters, data) = (c.u16()?, c.u16()?, c.u16()?);
-        let error = if matches!(rosctr, 2 | 3) { Some((c.u8()?, c.u8()?)) } else { None };
-        let announced = usize::from(parameters) + usize::from(data);
-        let fault = (c.left() != announced).then_some(LENGTH_MISMATCH);
-        let rest = c.rest();
-        let parameters = rest.get(..usize::from(parameters)).unwrap_or(rest);
-        let function = if rosctr == 7 { None } else { parameters.first().copied() };
-        let mut message =
-            Message { role: role(rosctr, parameters), rosctr, pdu_ref, error, function, setup: None, fault };
-        if function == Some(SETUP) {
-            message.setup = setup(parameters);
-            if message.setup.is_none() {
-                message.fault = message.fault.or(Some("setup_cut"));
-            }
-        }
-        Some(message)
-    }
-}
-
-/// Set-up of communication: function, reserved, jobs of the caller, jobs of the called, message size.
-fn setup(parameters: &[u8]) -> Option<(u16, u16, u16)> {
-    let mut c = Cursor::new(parameters.get(2..)?);
-    Some((c.u16()?, c.u16()?, c.u16()?))
-}
-
-/// User data says in its sixth parameter byte whether it asks (4), answers (8) or only tells (0).
-fn role(rosctr: u8, parameters: &[u8]) -> Role {
-    match (rosctr, parameters.get(5).map(|b| b >> 4)) {
-        (1, _) | (7, Some(4)) => Role::Request,
-        (2 | 3, _) | (7, Some(8)) => Role::Answer,
-        _ => Role::Notice,
     }
 }
 

@@ -29,7 +29,9 @@ const CONNECT: &str = "11 e0 0000 0001 00 c0 01 0a c1 02 0100 c2 02 0102";
 const CONFIRM: &str = "11 d0 0001 0007 00 c0 01 0a c1 02 0100 c2 02 0102";
 const SETUP: &str = "32 01 0000 0100 0008 0000 f0 00 0001 0002 01e0";
 const SETUP_DONE: &str = "32 03 0000 0100 0008 0000 00 00 f0 00 0001 0001 00f0";
-const WRITE: &str = "32 01 0000 0200 0002 0001 05 01 ff";
+const WRITE: &str = "32 01 0000 0200 000e 0005 05 01 120a1002 0001 0000 83 000328 00 04 0008 21";
+/// What follows its first six octets.
+const REST: &str = "000e 0005 05 01 120a1002 0001 0000 83 000328 00 04 0008 21";
 const WRITE_REFUSED: &str = "32 03 0000 0200 0002 0001 81 04 05 01 0a";
 
 fn on(port: u16) -> Bench<Set> {
@@ -71,8 +73,8 @@ fn a_flow_picked_up_at_a_data_tpdu() {
     let mut b = on(2_000);
     b.client(&data(WRITE)).server(&data(WRITE_REFUSED)).close();
     let rows = b.rows("s7comm");
-    assert!(rows[0].contains(" function_name=write_var pair=2"), "{rows:?}");
-    assert!(rows[1].contains(" error_class=129 error_code=4 pair=1 "), "{rows:?}");
+    assert!(rows[0].contains(" function_name=write_var item_count=1 pair=2"), "{rows:?}");
+    assert!(rows[1].contains(" error_class=129 error_code=4 item_count=1 pair=1 "), "{rows:?}");
     let refused =
         |f: &gwcore::Fact| matches!(&f.body, Body::Op(op) if op.refused == Some((0x8104, "error")) && op.is_answer);
     assert!(b.facts().iter().any(refused));
@@ -92,7 +94,7 @@ fn user_data_says_itself_whether_it_asks() {
 #[test]
 fn segments_are_put_together() {
     let mut b = on(102);
-    b.client(&tpkt(CONNECT)).client(&tpkt("02 f0 00 32 01 0000 0200")).client(&data("0002 0001 05 01 ff")).close();
+    b.client(&tpkt(CONNECT)).client(&tpkt("02 f0 00 32 01 0000 0200")).client(&data(REST)).close();
     assert_eq!(b.rows("s7comm").len(), 1);
     assert!(b.rows("s7comm")[0].starts_with("3 >"));
 }
@@ -101,7 +103,7 @@ fn segments_are_put_together() {
 fn a_message_that_lost_a_part_is_dropped() {
     let mut b = on(102);
     b.client(&data(SETUP)).client(&tpkt("02 f0 00 32 01 0000 0200")).gap(Dir::Orig, 9);
-    b.client(&data("0002 0001 05 01 ff")).client(&data(WRITE)).close();
+    b.client(&data(REST)).client(&data(WRITE)).close();
     assert_eq!((b.rows("s7comm").len(), reasons(&b).len()), (2, 0));
 }
 
@@ -111,11 +113,11 @@ fn a_message_under_reassembly_is_limited() {
         let mut limits = Limits::default();
         limits.set(Limit::ParserBytes, room);
         let mut b = on(102).limits(limits);
-        b.client(&data(SETUP)).client(&tpkt("02 f0 00 32 01 0000 0200")).client(&data("0002 0001 05 01 ff")).close();
+        b.client(&data(SETUP)).client(&tpkt("02 f0 00 32 01 0000 0200")).client(&data(REST)).close();
         (b.rows("s7comm").len(), reasons(&b))
     };
-    assert_eq!(run(13), (2, vec![]));
-    assert_eq!(run(12), (1, vec!["message_too_long".to_owned()]));
+    assert_eq!(run(29), (2, vec![]));
+    assert_eq!(run(28), (1, vec!["message_too_long".to_owned()]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use detect::Device;
-use gwcore::Severity;
+use gwcore::{PointId, Severity};
 
 use super::text::{cut, e, party_cell, stretch};
 use super::{View, end_table, table};
@@ -160,13 +160,13 @@ pub(super) fn points(page: &mut String, v: &View<'_>) {
     let place = "the records of kind point have all of them";
     folded(page, &rows, POINTS, ("Points", &heads), place, |page, p| {
         let [first, last, min, max] = p.values.each_ref().map(|text| e(&cut(text, 40)));
-        let address = format!(
-            "{} {}, device address {}, point {}",
-            p.proto,
-            p.point.table.replace('_', " "),
-            p.point.unit,
-            p.point.address
-        );
+        let address = match p.proto {
+            "s7comm" => format!("s7comm {}", p.point.say(p.proto)),
+            proto => {
+                let PointId { table, unit, address } = p.point;
+                format!("{proto} {}, device address {unit}, point {address}", table.replace('_', " "))
+            }
+        };
         let point = match p.name.as_str() {
             "" => e(&address),
             name => format!("<b>{}</b><br><small>{}</small>", e(&cut(name, 80)), e(&address)),

@@ -4,7 +4,7 @@ use gwcore::Value;
 
 use super::{HEAD, Log, SENDER};
 use crate::bind::{
-    Source::{Field, Missing, With},
+    Source::{Field, With},
     ViewField, When, field,
 };
 use crate::cell::Cell;
@@ -19,16 +19,14 @@ const COTP_FIELDS: &[ViewField] =
 pub(super) static LOG: Log =
     Log { path: "s7comm", origin: "ICSNPP", kind: "s7comm", when: When::Always, fields: &[HEAD, SENDER, FIELDS] };
 
-const NO_SUBFUNCTION: &str = "user data is not taken apart";
-
 const FIELDS: &[ViewField] = &[
     field("rosctr_code", "count", Field("rosctr")),
     field("rosctr_name", "string", With(&[Field("rosctr")], rosctr)),
     field("pdu_reference", "count", Field("pdu_ref")),
     field("function_code", "string", With(&[Field("function_code")], code)),
     field("function_name", "string", Field("function_name")),
-    field("subfunction_code", "string", Missing(NO_SUBFUNCTION)),
-    field("subfunction_name", "string", Missing(NO_SUBFUNCTION)),
+    field("subfunction_code", "string", With(&[Field("user_subfunction")], code)),
+    field("subfunction_name", "string", Field("user_name")),
     field("error_class", "string", With(&[Field("error_class")], code)),
     field("error_code", "string", With(&[Field("error_code")], code)),
 ];

@@ -100,6 +100,7 @@ fn point(p: &KnownPoint) -> String {
         "dnp3" => ("outstation", "index"),
         "iec104" => ("common address", "object address"),
         "goose" => ("APPID", "entry"),
+        "s7comm" => return format!("s7comm {}", gwcore::say_point(&p.proto, &p.table, p.unit, p.address)),
         _ => ("device address", "point"),
     };
     format!("{}{table}, {unit} {}, {address} {}", p.proto, p.unit, p.address)
