@@ -74,6 +74,8 @@ pub(crate) struct Sighting<'a> {
     pub(crate) dst: End,
     /// Title, sentence and evidence; made only when a finding opens.
     pub(crate) words: Words<'a>,
+    /// What was done concerns everybody on the segment, whoever the packet was for.
+    pub(crate) to_segment: bool,
     /// The last packet it rests on; a detector of absence keeps it.
     pub(crate) fact: &'a Fact,
     pub(crate) flow: &'a FlowConst,
@@ -101,6 +103,7 @@ impl<'a> Sighting<'a> {
             src,
             dst,
             words: &|_| Default::default(),
+            to_segment: false,
             fact,
             flow,
             since: None,
@@ -145,25 +148,27 @@ impl Folder {
         if !self.is_one_too_many(s) {
             return self.fold(s, now, files);
         }
+        let to = |name: String| if s.to_segment { "the segment".to_owned() } else { name };
         let words = |site: &Site| {
             let (title, why, mut evidence) = (s.words)(site);
             evidence.in_packet = None;
             evidence.more.insert("sources".into(), format!("more than {CROWD}").into());
             let why = format!(
                 "More than {CROWD} sources did so to {}, and further ones are told as one; the first of these: {why}",
-                site.name(&s.dst)
+                to(site.name(&s.dst))
             );
             (format!("Many sources: {title}"), why, evidence)
         };
         let many = Sighting {
-            dedup_key: format!("many>{}", s.dst.name()),
+            dedup_key: format!("many>{}", to(s.dst.name())),
             severity: s.severity,
             basis: s.basis,
             attack: s.attack,
             proto: s.proto,
             src: End::NONE,
-            dst: s.dst,
+            dst: if s.to_segment { End::NONE } else { s.dst },
             words: &words,
+            to_segment: s.to_segment,
             since: s.since,
             carried_by: s.carried_by,
             ..Sighting::of(s.meta, s.fact, s.flow)
@@ -174,10 +179,13 @@ impl Folder {
     /// Whether an observation would open a finding where a detector has told of many sources about the same device: addresses can be made
     /// up, and nobody reads thousands of findings.
     fn is_one_too_many(&mut self, s: &Sighting<'_>) -> bool {
-        let (ts, from, to) = (s.fact.ts, s.src.addr, s.dst.addr);
+        let ts = s.fact.ts;
+        let from = if s.src.addr.is_none() { s.src.mac.padded() } else { s.src.addr };
+        let to = if s.to_segment { Addr::NONE } else { s.dst.addr };
         let is_known = self.open.contains_key(&(s.meta.id, s.dedup_key.clone()));
         let is_full = self.crowds.len() >= self.limit && !self.crowds.contains_key(&(s.meta.id, to));
-        if from.is_none() || to.is_none() || to.is_multicast() || is_known || is_full {
+        let is_nobody = !s.to_segment && (s.src.addr.is_none() || to.is_none() || to.is_multicast());
+        if is_nobody || is_known || is_full {
             return false;
         }
         let (sources, since) = self.crowds.entry((s.meta.id, to)).or_insert_with(|| (Vec::new(), ts));

@@ -36,6 +36,7 @@ impl<S: Clone + Eq + Hash, K: PartialEq> Windows<S, K> {
 
     /// Counts one observation; gives back the window with it. A window that is over begins anew.
     pub(crate) fn count(&mut self, key: S, ts: Ts, kind: K) -> Option<&mut Window<K>> {
+        self.forget(ts);
         if self.table.get(&key).is_none_or(|w| ts.since(w.since) > self.span) {
             let fresh = Window { since: ts, tenth: ts, count: 0, kinds: Vec::new() };
             if self.table.insert(key.clone(), fresh).is_some() {
@@ -49,5 +50,36 @@ impl<S: Clone + Eq + Hash, K: PartialEq> Windows<S, K> {
             w.kinds.push(kind);
         }
         Some(w)
+    }
+
+    /// Forgets windows that are over; two at most, so that there are never many more than those that are not, and no observation waits long.
+    fn forget(&mut self, now: Ts) {
+        for _ in 0..2 {
+            if self.table.oldest().is_none_or(|(_, w)| now.since(w.since) <= self.span) {
+                return;
+            }
+            self.table.pop_oldest();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gwcore::time::SECOND;
+
+    #[test]
+    fn windows_that_are_over_are_forgotten() {
+        let mut windows: Windows<i64, i64> = Windows::new(&Setup::default(), 10 * SECOND, 4);
+        for i in 0..10_000 {
+            let w = windows.count(i, Ts(i * SECOND), i).unwrap();
+            assert_eq!((w.count, w.kinds.len()), (1, 1));
+            assert!(windows.table.len() <= 12, "{} at {i}", windows.table.len());
+        }
+        for i in 0..20 {
+            windows.count(0, Ts(20_000 * SECOND + i), i % 6);
+        }
+        let w = windows.count(0, Ts(20_001 * SECOND), 0).unwrap();
+        assert_eq!((w.count, w.kinds.as_slice(), w.tenth), (21, &[0, 1, 2, 3][..], Ts(20_000 * SECOND + 9)));
     }
 }

@@ -132,7 +132,8 @@ impl<A> Entry<A> {
     pub(crate) fn soonest(&self, o: &Options) -> Ts {
         let end = self.deadline(o).0.plus(1);
         let wake = self.flow.wake.unwrap_or(end);
-        end.min(wake).min(self.part_at)
+        let part = if self.is_part_empty() { end } else { self.part_at };
+        end.min(wake).min(part)
     }
 
     pub(crate) fn current_worth(&self) -> Worth {
@@ -184,6 +185,19 @@ impl<A> Entry<A> {
             (Kind::Udp, false, true) => "SHR",
             _ => "OTH",
         }
+    }
+
+    /// Whether no packet came in the current interval.
+    #[inline]
+    pub(crate) fn is_part_empty(&self) -> bool {
+        self.counts.iter().zip(&self.at_part).all(|(now, then)| now.packets == then.packets)
+    }
+
+    /// Goes to the interval of a moment without a row: an idle utility session lives a day, and its silence is the absence of rows.
+    pub(crate) fn skip_parts(&mut self, to: Ts, o: &Options) {
+        let interval = o.part_interval.max(1);
+        let whole = to.since(self.part_at).div_euclid(interval).saturating_add(1);
+        self.part_at = self.part_at.plus(interval.saturating_mul(whole));
     }
 
     /// The row of the interval that ends at `part_at`; the next one begins.

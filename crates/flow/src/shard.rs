@@ -410,6 +410,9 @@ impl<A: Default> Shard<A> {
 /// Wakes and parts of one flow that are due at `at`, while the shard's time is `now`.
 #[inline]
 fn run_due<H: Handler>(e: &mut Entry<H::App>, o: &Options, at: Ts, now: Ts, h: &mut H) {
+    if e.part_at <= at && e.is_part_empty() {
+        e.skip_parts(at, o);
+    }
     if e.scheduled > at && e.scheduled != Ts(i64::MAX) {
         return;
     }
@@ -420,11 +423,11 @@ fn run_due<H: Handler>(e: &mut Entry<H::App>, o: &Options, at: Ts, now: Ts, h: &
         e.flow.wake = e.flow.wake.map(|wake| wake.max(now.plus(1)));
     }
     while e.part_at <= at {
-        let row = e.part(o);
-        // An idle utility session lives a day: its silence is the absence of rows, not 288 empty ones.
-        if row.orig_pkts + row.resp_pkts > 0 {
-            h.part(&mut e.flow, row);
+        if e.is_part_empty() {
+            return e.skip_parts(at, o);
         }
+        let row = e.part(o);
+        h.part(&mut e.flow, row);
     }
 }
 

@@ -72,6 +72,7 @@ impl Detector for NetworkTakeover {
             severity,
             attack: &["T0830"],
             proto: kind,
+            to_segment: true,
             words: &|site| {
                 let a = site.name(&src);
                 let why = format!("{a} {said}: {observed} instead of {expected}.");

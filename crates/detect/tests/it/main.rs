@@ -236,6 +236,12 @@ fn a_crowd_of_sources_is_told_as_one() {
     let many = found.iter().find(|f| f.dedup_key.starts_with("many>")).unwrap();
     assert_eq!((many.count, many.src.ip.as_deref(), many.dst.ip.as_deref()), (136, None, Some("10.0.0.250")));
     assert!(many.title.starts_with("Many sources: ") && many.why.contains("More than 32 sources"), "{}", many.why);
+    // What concerns the segment is told so whoever the packets were for.
+    let mut s = Story::default();
+    (1..=100).for_each(|n| _ = s.tell(i64::from(n) * SECOND, (n, 101 + n), 68, Body::Role("dhcp_server")));
+    let found = s.findings();
+    let many = found.iter().find(|f| f.dedup_key == "many>the segment").unwrap();
+    assert_eq!((found.len(), many.count, many.dst.ip.as_deref()), (33, 67, None));
     // One source that does many things is no crowd, and a day later sources are told by themselves again.
     let mut s = Story::default();
     (0..100).for_each(|port| _ = s.tell(0, (1, 2), port, Body::Service { proto: "dnp3", server_is_responder: true }));
