@@ -22,6 +22,8 @@ const EPISODES: usize = 200;
 const PACKETS: usize = 100;
 /// Sources that a detector tells of by themselves, of those who do something to one device within a day; further ones are told as one.
 const CROWD: usize = 32;
+/// How the key of a finding begins that tells of a crowd of sources.
+pub const CROWD_KEY: &str = "many>";
 
 /// One end of an observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +162,7 @@ impl Folder {
             (format!("Many sources: {title}"), why, evidence)
         };
         let many = Sighting {
-            dedup_key: format!("many>{}", to(s.dst.name())),
+            dedup_key: format!("{CROWD_KEY}{}", to(s.dst.name())),
             severity: s.severity,
             basis: s.basis,
             attack: s.attack,

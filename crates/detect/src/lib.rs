@@ -23,6 +23,7 @@ pub use baseline::{
 };
 pub use detectors::{Detectors, META, Meta};
 pub use devices::{Change, Device, Devices, Inventory, Level, Named};
+pub use fold::CROWD_KEY;
 pub use maintenance::{Maintenance, Window};
 pub use setup::Setup;
 pub use site::{Declared, DeclaredPoint, Site};

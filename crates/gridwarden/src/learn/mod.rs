@@ -176,7 +176,9 @@ impl Job<'_> {
     fn suspicions(&self, findings: &[Finding]) -> Vec<Suspicion> {
         let mut items: Vec<Suspicion> = Vec::new();
         for f in findings.iter().filter(|f| f.severity >= Severity::Medium) {
-            let Some(source) = f.src.ip.clone().or_else(|| f.src.mac.clone()) else { continue };
+            // Of a crowd of sources only the first ones are named: what the device they turn to had to do then is left out instead.
+            let party = if f.dedup_key.starts_with(detect::CROWD_KEY) { &f.dst } else { &f.src };
+            let Some(source) = party.ip.clone().or_else(|| party.mac.clone()) else { continue };
             if self.is_excluded(f, &source) {
                 continue;
             }
@@ -185,7 +187,7 @@ impl Job<'_> {
             for e in &f.episodes {
                 let (start, end) = (e.ts.plus(-AROUND), e.ts_end.plus(AROUND));
                 // By both addresses: what it says without IP gives it away as a device too.
-                let named = f.src.ip.iter().chain(&f.src.mac);
+                let named = party.ip.iter().chain(&party.mac);
                 windows.extend(named.map(|n| Window { start, end, asset: Some(n.clone()), reason: item.clone() }));
             }
             match items.iter_mut().find(|s| s.item == item) {

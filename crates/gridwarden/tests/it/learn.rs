@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use testkit::{Pcap, Stack};
+
 use crate::program::{Run, analyze, substation};
 
 /// Hours are what makes a baseline; eight of them are more than young.
@@ -76,6 +78,31 @@ fn what_looks_suspicious_is_left_out_until_accepted() {
     let added = learn(&["--add"]);
     assert!(added.contains("learned"), "{added}");
     assert!(!scanner_is_new(), "adding forgets nothing");
+}
+
+#[test]
+fn a_crowd_is_left_out_with_the_device_it_turned_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let [crowd, one, baseline] = ["crowd.pcap", "one.pcap", "b"].map(|n| dir.path().join(n));
+    let frame = |source: u8, function: u8| {
+        let ask = [0, 1, 0, 0, 0, 6, 1, function, 0, 0, 0, 1];
+        let (from, to) = ([2, 0, 0, 0, 0, source], [2, 0, 0, 0, 0, 250]);
+        Stack::new().eth(from, to).ipv4([10, 0, 0, source], [10, 0, 0, 250]).udp(40_000, 502).payload(&ask).bytes()
+    };
+    let write = |path: &Path, sources: std::ops::RangeInclusive<u8>, functions: std::ops::Range<u8>| {
+        let mut pcap = Pcap::micros(1);
+        for (at, source) in (1_700_000_000_i64..).zip(sources) {
+            functions.clone().for_each(|f| _ = pcap.frame(at * 1_000_000_000, &frame(source, f)));
+        }
+        std::fs::write(path, pcap.bytes()).unwrap();
+    };
+    write(&crowd, 1..=60, 1..16);
+    write(&one, 59..=59, 3..4);
+    let learned = gridwarden(&["learn", text(&crowd), "--baseline", text(&baseline)]);
+    let page = String::from_utf8_lossy(&learned.stdout).into_owned();
+    assert!(page.contains("function-scan:10.0.0.250"), "{page}");
+    let run = analyze(&[one], &["--baseline", text(&baseline), "-q"]);
+    assert!(run.lines("alerts.ndjson").iter().any(|f| f["detector"] == "new-device"));
 }
 
 #[test]
