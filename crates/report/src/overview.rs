@@ -160,6 +160,7 @@ impl Watch {
                 self.talk(TalkKey { client, server, proto });
             }
             Body::FlowEnd { packets, bytes, service, .. } => {
+                let service = if service.is_empty() { below(flow) } else { service };
                 let turned = TalkKey { client: resp, server: orig, proto: service };
                 let straight = TalkKey { client: orig, server: resp, proto: service };
                 let key = if self.talks.contains_key(&turned) { turned } else { straight };
@@ -367,6 +368,41 @@ impl Activity {
     }
 }
 
+/// What a conversation without a recognised protocol is called by its EtherType (IANA, IEEE 802 Numbers), group address (IEEE 802.1Q §8.6.3)
+/// or IP protocol number (IANA); nothing where that says nothing.
+fn below(flow: &FlowConst) -> &'static str {
+    let Mac(to) = flow.dst_mac;
+    match flow.ip_proto {
+        _ if flow.src.is_none() => match (flow.src_port, to) {
+            (0x0806, _) => "arp",
+            (0x88cc, _) => "lldp",
+            (0x888e, _) => "eapol",
+            (0x8892, _) => "profinet",
+            (0x88ba, _) => "sampled values",
+            (0x88f7, _) => "ptp",
+            (0x88fb | 0x892f, _) => "prp or hsr",
+            (0x88e1 | 0x893a | 0x8912, _) => "powerline",
+            (0x8863 | 0x8864, _) => "pppoe",
+            (0x8809, _) => "lacp or oam",
+            (0x9000, _) => "loopback test",
+            (0, [1, 0x80, 0xc2, 0, 0, 0]) => "stp",
+            (0, [1, 0, 0x0c, 0xcc, 0xcc, 0xcc | 0xcd]) => "cisco link protocols",
+            _ => "",
+        },
+        1 => "icmp",
+        2 => "igmp",
+        47 => "gre",
+        50 | 51 => "ipsec",
+        58 => "icmp6",
+        88 => "eigrp",
+        89 => "ospf",
+        103 => "pim",
+        112 => "vrrp",
+        132 => "sctp",
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -384,5 +420,15 @@ mod tests {
         assert_eq!(a.step, 1_024 * FIRST_STEP);
         a.at(Ts(i64::MAX));
         assert!(a.counts.len() <= STEPS);
+    }
+
+    #[test]
+    fn what_no_parser_reads_is_called_by_its_number() {
+        let link = |ethertype, to| FlowConst { src_port: ethertype, dst_mac: Mac(to), ..FlowConst::default() };
+        let ip = |ip_proto| FlowConst { src: Addr::v4([10, 0, 0, 1]), ip_proto, ..FlowConst::default() };
+        let bridges = [1, 0x80, 0xc2, 0, 0, 0];
+        let named =
+            [link(0x0806, [0xff; 6]), link(0, bridges), link(0, [2; 6]), ip(1), ip(6), ip(89)].map(|f| below(&f));
+        assert_eq!(named, ["arp", "stp", "", "icmp", "", "ospf"]);
     }
 }
