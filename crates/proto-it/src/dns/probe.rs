@@ -1,6 +1,6 @@
 //! How sure bytes are DNS, before anything is known of their flow.
 
-use proto::{Hint, Probe};
+use proto::{Carrier, Hint, Probe};
 
 use super::{
     parse::{Header, Message, Question},
@@ -27,6 +27,8 @@ pub fn probe_message(bytes: &[u8], length: usize, hint: &Hint) -> Probe {
         (0, _) => None,
         (_, Ok((question, _))) => Some(question),
         (_, Err("truncated_name" | "truncated_question")) if bytes.len() < length => return Probe::Unsure,
+        // Few bytes that are not DNS have such a header: what breaks the question behind it is to be told, not passed over.
+        (1, Err(_)) if on_port && hint.carrier == Carrier::Datagram => return Probe::Certain,
         (_, Err(_)) => return if on_port { Probe::Maybe } else { Probe::No },
     };
     let known = |class: u16| table::class_name(if mdns { class & 0x7fff } else { class }).is_some();
@@ -50,7 +52,7 @@ fn is_sane(header: &Header, on_port: bool, length: usize) -> bool {
     let empty = questions == 0 && header.records() == 0;
     let known = table::opcode_name(header.opcode()).is_some() || on_port && questions == 1;
     let defined = known && header.flags & 0x40 == 0;
-    let counted = usize::from(questions) * 5 + Header::BYTES <= length;
+    let counted = usize::from(questions) * 5 + Header::BYTES <= length || on_port && questions == 1;
     let plain_query = header.opcode() == 0 && is_query;
     defined
         && counted

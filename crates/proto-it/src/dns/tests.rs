@@ -416,6 +416,12 @@ fn recognised_by_content_and_not_by_mistake() {
     check_probe(Carrier::Datagram, 8053, &unassigned(1), "");
     check_probe(Carrier::Datagram, 8053, &[header(1, ANSWER, [1, 9, 0, 0]), question("a.eu", A)].concat(), "");
     check_probe(Carrier::Datagram, 8053, &[ask.clone(), vec![0]].concat(), "");
+    // A question that is broken on the registered port is told, not passed over.
+    for broken in [&b"\xc0\x0c\0\x01\0\x01"[..], b"\x07abc", b"\x40a", b"\x03www\0", b""] {
+        check_probe(Carrier::Datagram, 53, &[&header(1, 0x0100, [1, 0, 0, 0]), broken].concat(), "dns");
+        check_probe(Carrier::Datagram, 8053, &[&header(1, 0x0100, [1, 0, 0, 0]), broken].concat(), "");
+        check_probe(Carrier::Datagram, 53, &[&header(1, 0x0100, [3, 0, 0, 0]), broken].concat(), "");
+    }
     check_probe(Carrier::Stream, 53, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "");
     check_probe(Carrier::Stream, 53, b"\0\x05hello", "");
 }
