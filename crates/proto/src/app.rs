@@ -111,9 +111,9 @@ impl<P: ParserSet> App<P> {
         let side = &mut self.sides[dir.index()];
         match self.state {
             State::Active(_) => {
-                side.buffer.clear();
-                side.need = 0;
-                if !side.lost {
+                let is_lost = side.lost;
+                self.cut(dir, cx);
+                if !is_lost {
                     let step = self.call(cx, |p, cx| p.gap(dir, missing, cx));
                     self.after_single(dir, step, cx);
                 }
@@ -126,6 +126,21 @@ impl<P: ParserSet> App<P> {
             State::Unknown => {}
         }
         self.serve_children(cx);
+    }
+
+    /// Hands the parser the beginning of a message whose rest will never come.
+    fn cut(&mut self, dir: Dir, cx: &mut Cx<'_>) {
+        let side = &mut self.sides[dir.index()];
+        let data = std::mem::take(&mut side.buffer);
+        side.need = 0;
+        if side.lost || data.is_empty() {
+            return;
+        }
+        cx.dir = dir;
+        self.call(cx, |p, cx| {
+            p.cut(dir, &data, cx);
+            Step::Done
+        });
     }
 
     /// The time asked for has come.
@@ -147,12 +162,16 @@ impl<P: ParserSet> App<P> {
             self.settle(cx, true);
         }
         let told = cx.anomalies();
+        let left = [0, 1].map(|i| if self.sides[i].lost { 0 } else { self.sides[i].buffer.len() });
+        if cx.carrier == Carrier::Stream {
+            [Dir::Orig, Dir::Resp].into_iter().for_each(|dir| self.cut(dir, cx));
+        }
         self.call(cx, |p, cx| {
             p.close(cx);
             Step::Done
         });
         if cx.anomalies() == told {
-            self.unfinished(whole, cx);
+            self.unfinished(whole, left, cx);
         }
         self.serve_children(cx);
         for (_, mut child) in std::mem::take(&mut self.children) {
@@ -161,15 +180,16 @@ impl<P: ParserSet> App<P> {
         self.give_up();
     }
 
-    /// Says of each side that ended within a message that it did; a parser that had more to say about it has done so.
-    fn unfinished(&mut self, whole: [bool; 2], cx: &mut Cx<'_>) {
+    /// Says of each side that ended within a message, of which so many bytes are there, that it did; a parser that had more to say about it
+    /// has done so.
+    fn unfinished(&mut self, whole: [bool; 2], left: [usize; 2], cx: &mut Cx<'_>) {
         if !matches!((&self.state, cx.carrier), (State::Active(_), Carrier::Stream)) {
             return;
         }
         for dir in [Dir::Orig, Dir::Resp] {
-            let side = &self.sides[dir.index()];
-            if whole[dir.index()] && !side.lost && !side.buffer.is_empty() {
-                let detail = format!("{} bytes of a message", side.buffer.len());
+            let left = left[dir.index()];
+            if whole[dir.index()] && left > 0 {
+                let detail = format!("{left} bytes of a message");
                 cx.dir = dir;
                 cx.anomaly(self.service, "message_unfinished", detail.as_bytes());
             }

@@ -95,7 +95,7 @@ pub enum Step {
 /// A protocol parser. One value lives in each flow that speaks the protocol.
 ///
 /// The harness owns buffering, limits, counters and time. It calls `probe` on the first bytes of each direction, then `feed` with all bytes
-/// not yet consumed, `gap` where bytes are known to be missing, `wake` at or after the time asked for, and `close` once. A parser never
+/// not yet consumed, `cut` and `gap` where bytes are known to be missing, `wake` at or after the time asked for, and `close` once. A parser never
 /// panics, never allocates by a length from the wire, and always makes progress: a `Need` that asks for bytes already there is `parser_stuck`.
 pub trait Parser: Default {
     /// Name of the protocol, as in `service` and in record kinds.
@@ -118,6 +118,10 @@ pub trait Parser: Default {
     fn gap(&mut self, _dir: Dir, _missing: u64, _cx: &mut Cx<'_>) -> Step {
         Step::Lost
     }
+
+    /// The rest of a message whose beginning is `data` will never come: bytes are missing from here (`gap` follows), or the flow is over
+    /// (`close` follows). What is understood of it may be told.
+    fn cut(&mut self, _dir: Dir, _data: &[u8], _cx: &mut Cx<'_>) {}
 
     /// After `Lost`: where in `data` a message seems to begin.
     fn resync(&self, dir: Dir, data: &[u8], hint: &Hint) -> Option<usize> {

@@ -20,6 +20,8 @@ pub trait ParserSet: Sized {
     fn feed(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) -> Step;
     /// See [`crate::Parser::gap`].
     fn gap(&mut self, dir: Dir, missing: u64, cx: &mut Cx<'_>) -> Step;
+    /// See [`crate::Parser::cut`].
+    fn cut(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>);
     /// See [`crate::Parser::resync`].
     fn resync(&self, dir: Dir, data: &[u8], hint: &Hint) -> Option<usize>;
     /// See [`crate::Parser::wake`].
@@ -65,6 +67,9 @@ macro_rules! protocols {
             }
             fn gap(&mut self, dir: $crate::Dir, missing: u64, cx: &mut $crate::Cx<'_>) -> $crate::Step {
                 match self { $($set::$variant(p) => $crate::Parser::gap(p, dir, missing, cx)),+ }
+            }
+            fn cut(&mut self, dir: $crate::Dir, data: &[u8], cx: &mut $crate::Cx<'_>) {
+                match self { $($set::$variant(p) => $crate::Parser::cut(p, dir, data, cx)),+ }
             }
             fn resync(&self, dir: $crate::Dir, data: &[u8], hint: &$crate::Hint) -> Option<usize> {
                 match self { $($set::$variant(p) => $crate::Parser::resync(p, dir, data, hint)),+ }

@@ -112,6 +112,20 @@ impl Http {
         Progress::Took(used)
     }
 
+    /// A head of which no more will come: its whole lines count, and of its body nothing is known.
+    pub(super) fn head_cut(&mut self, server: usize, data: &[u8], cx: &mut Cx<'_>) {
+        let lines = data.iter().rposition(|b| *b == b'\n').and_then(|end| data.get(..=end));
+        let Some(lines) = lines.filter(|_| self.sides[server].phase == Phase::Head) else { return };
+        (self.sides[server].searched, self.sides[server].in_fields) = (0, false);
+        let head = [lines, b"\r\n"].concat();
+        if server == 0 {
+            self.request_head(&head, cx)
+        } else {
+            self.response_head(&head, cx)
+        };
+        self.end_body(server, false, None, cx);
+    }
+
     /// What follows a response's head (RFC 9112 §6.3).
     fn response_body(
         &mut self,

@@ -145,6 +145,11 @@ impl Parser for Http {
         }
     }
 
+    fn cut(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
+        let server = usize::from(self.client.unwrap_or_default() != dir);
+        self.head_cut(server, data, cx);
+    }
+
     fn resync(&self, dir: Dir, data: &[u8], _hint: &Hint) -> Option<usize> {
         let fits = |start: Start| match (start, self.client) {
             (Start::Request, Some(client)) => client == dir,

@@ -465,3 +465,22 @@ fn passwords_that_makers_ship_are_told_without_the_password() {
     assert!(told("YWRtaW46YWRtaW54", "200").is_empty());
     assert!(told("YWRtaW4=", "200").is_empty());
 }
+
+#[test]
+fn of_a_head_that_is_cut_the_whole_lines_are_told() {
+    let told = {
+        let mut b = bench();
+        b.client(b"GET /a HTTP/1.1\r\nHost: rtu\r\nUser-Agent: cu").gap(Dir::Orig, 40);
+        b.server(b"HTTP/1.1 404 Not Found\r\nServer: ngi").gap(Dir::Resp, 70).client(GET).server(OK).close();
+        assert_eq!(b.panics(), 0);
+        b.rows("http")
+    };
+    assert_eq!(told.len(), 2, "{told:?}");
+    check(&told[0], &["method=GET", "host=rtu", "uri=/a", "status_code=404"]);
+    assert!(!told[0].contains("user_agent") && !told[0].contains("nginx"), "{}", told[0]);
+    check(&told[1], &["uri=/a?x=1", "status_code=200"]);
+    // The flow ends within the first line or behind it.
+    let ended = |head: &[u8]| rows(&[(Dir::Orig, head)]).first().cloned();
+    assert_eq!(ended(b"GET /a HTTP/1.1"), None);
+    check(&ended(b"GET /a HTTP/1.1\r\nHost: r").unwrap(), &["method=GET", "uri=/a"]);
+}
