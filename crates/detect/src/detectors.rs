@@ -83,6 +83,7 @@ detectors! {
     goose_state::GooseState,
     unexpected_port::UnexpectedPort,
     contested_address::ContestedAddress,
+    altered_in_transit::AlteredInTransit,
     cleartext_password::CleartextPassword,
     repeated_commands::RepeatedCommands,
     reports_stay_off::ReportsStayOff,

@@ -60,6 +60,9 @@ pub(crate) struct Entry<A> {
     /// Packets of each side that wait for a verdict on their checksum, and those that waited and were believed.
     pub waiting: [u32; 2],
     pub believed: [u32; 2],
+    /// Between which MAC addresses each side's last data went, and those beyond somebody who alters it; 0 for none.
+    pub links: [u32; 2],
+    pub second_leg: u32,
 }
 
 impl<A> Entry<A> {
@@ -83,6 +86,8 @@ impl<A> Entry<A> {
             wrong: Default::default(),
             waiting: [0; 2],
             believed: [0; 2],
+            links: [0; 2],
+            second_leg: 0,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use gwcore::{FlowConst, Ts, Uid};
+use gwcore::{FlowConst, Mac, Ts, Uid};
 use packet::{Packet, Transport, flag};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -15,6 +15,9 @@ const SAMPLED_VALUES: u16 = 0x88ba;
 /// SCTP (RFC 9260): its ports stand where those of UDP do.
 const SCTP: u8 = 132;
 
+/// Marks the flow of a TCP session beyond somebody who alters it.
+const SECOND_LEG: u16 = 1;
+
 /// What tells flows apart: both ends in a fixed order, protocol and VLANs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FlowKey {
@@ -26,7 +29,7 @@ pub(crate) struct FlowKey {
     vlans: [u16; 2],
     /// EtherType without IP, else 0.
     ethertype: u16,
-    /// APPID of GOOSE and sampled values, LLC access points, else 0.
+    /// APPID of GOOSE and sampled values, LLC access points, [`SECOND_LEG`], else 0.
     extra: u16,
     ip_proto: u8,
     /// Whether packets of the two directions never pair (one-way ICMP).
@@ -40,6 +43,14 @@ pub(crate) struct Keyed {
     pub forward: bool,
     pub src_port: u16,
     pub dst_port: u16,
+}
+
+/// The two MAC addresses that a packet went between, whichever way, as a number; 0 where it has none.
+#[inline]
+pub(crate) fn link_of(p: &Packet) -> u32 {
+    let wide = |m: Mac| m.0.iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));
+    let both = wide(p.link.src) ^ wide(p.link.dst);
+    (both ^ both >> 24) as u32
 }
 
 impl Hash for FlowKey {
@@ -58,6 +69,11 @@ impl FlowKey {
     /// The key that the same packet has without tags.
     pub(crate) fn without_vlans(self) -> FlowKey {
         FlowKey { vlans: [0xffff; 2], ..self }
+    }
+
+    /// The key of the same session beyond somebody who alters it.
+    pub(crate) fn second_leg(self) -> FlowKey {
+        FlowKey { extra: SECOND_LEG, ..self }
     }
 
     /// Identity of the conversation: the key, who opened it and when; `counter` tells apart what would be equal.

@@ -7,7 +7,7 @@ use packet::{Packet, Transport};
 
 use crate::checksum::{Decided, Sources, Verdict, Waiting};
 use crate::entry::{Entry, Kind};
-use crate::key::{FlowKey, Keyed, is_link, keyed, originator_is_receiver};
+use crate::key::{FlowKey, Keyed, is_link, keyed, link_of, originator_is_receiver};
 use crate::stream::Budget;
 use crate::table::{FlowTable, Worth};
 use crate::tcp::{Segment, Tcp};
@@ -68,17 +68,25 @@ impl<A: Default> Shard<A> {
     /// Takes a packet of this shard in.
     pub fn packet<H: Handler<App = A>>(&mut self, p: &Packet, payload: &[u8], h: &mut H) {
         let now = self.time_of(p);
-        let k = keyed(p, payload);
+        let mut k = keyed(p, payload);
         let hash = self.table.hash(&k.key);
         let found = self.table.find(hash, &k.key);
         if p.twin {
             return self.twin(found, k.key);
         }
-        let slot = match found {
+        let mut slot = match found {
             Some(slot) if !self.end_if_over(slot, &k, p, now, h) => slot,
             _ => self.open(hash, &k, p, now, h),
         };
         let believed = self.is_believed(p);
+        if matches!(p.transport, Transport::Tcp(_)) && self.is_second_leg(slot, &k, p, payload, h) {
+            k.key = k.key.second_leg();
+            let hash = self.table.hash(&k.key);
+            slot = match self.table.find(hash, &k.key) {
+                Some(slot) if !self.end_if_over(slot, &k, p, now, h) => slot,
+                _ => self.open(hash, &k, p, now, h),
+            };
+        }
         let Some(e) = self.table.get_mut(slot) else { return };
         run_due(e, &self.options, now, now, h);
         let side = k.side(e.orig_is_a);
@@ -90,6 +98,36 @@ impl<A: Default> Shard<A> {
             self.judge(slot, side, believed, p, payload, h);
         }
         self.settle(slot, now);
+    }
+
+    /// Whether a packet of a TCP session went beyond somebody who alters what passes. Captured on both his sides, the versions differ in
+    /// bytes and soon in sequence numbers too: the session is then two, of which each keeps its own. A router's two sides are one.
+    #[inline]
+    fn is_second_leg<H: Handler<App = A>>(
+        &mut self,
+        slot: u32,
+        k: &Keyed,
+        p: &Packet,
+        payload: &[u8],
+        h: &mut H,
+    ) -> bool {
+        let link = link_of(p);
+        let Some(e) = self.table.get_mut(slot) else { return false };
+        if e.second_leg != 0 || p.payload_len == 0 || link == 0 {
+            return e.second_leg != 0 && e.second_leg == link;
+        }
+        let side = k.side(e.orig_is_a);
+        let before = std::mem::replace(&mut e.links[side.index()], link);
+        let (Kind::Tcp(tcp), Transport::Tcp(header)) = (&e.kind, p.transport) else { return false };
+        if before == link || before == 0 || p.checksum_ok == Some(false) {
+            return false;
+        }
+        let data = payload.get(..p.payload_len as usize).unwrap_or(payload);
+        let s = Segment { side, at: p.ts, tcp: header, data, len: p.payload_len };
+        let Some(text) = tcp.contradiction(&s, &self.budget) else { return false };
+        e.second_leg = link;
+        h.anomaly(&mut e.flow, side, "altered_in_transit", &text);
+        true
     }
 
     /// Whether nothing has to be known of the source to believe the packet's checksum.

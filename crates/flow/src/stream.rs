@@ -318,6 +318,14 @@ impl Stream {
         }
     }
 
+    /// Where bytes that stand at a sequence number differ from those that went up there, with both versions; a keep-alive does not count.
+    pub(crate) fn contradiction(&self, seq: u32, data: &[u8], ring: &Ring) -> Option<String> {
+        let near = self.next.max(self.acked);
+        let offset = near + i64::from(seq.wrapping_sub(self.base?).wrapping_sub(near as u32) as i32);
+        let is_keep_alive = data.len() == 1 && offset + 1 == self.next;
+        if offset >= self.next || is_keep_alive { None } else { ring.conflict(&self.recent, offset, data) }
+    }
+
     fn conflict(&mut self, text: &str, sink: &mut impl Sink) {
         self.overlaps += 1;
         sink.anomaly("tcp_overlap_conflict", text);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use testkit::flag::{ACK, PSH};
 use testkit::{Arp, Eth, Pcap, Session, Stack};
 
 use crate::program::analyze;
@@ -337,7 +338,20 @@ fn network() -> Vec<Case> {
         other.open().client(&modbus(1, 1, &[3, 0, 0, 0, 1])).server(&modbus(1, 1, &[3, 2, 0, 7])).close();
         [s.frames, other.frames].concat()
     };
+    // An answer through somebody who was captured on both his sides: as the device sent it, then as it arrived.
+    let between = |arrived: u8| {
+        let mut s = Session::new(START, 502);
+        s.open().client(&modbus(1, 1, &[3, 0, 0, 0, 1]));
+        let (client, seq) = (s.client.mac, s.server.seq);
+        s.client.mac = [2, 0, 0, 0, 0, 9];
+        s.segment(false, ACK | PSH, &modbus(1, 1, &[3, 2, 0, 7]));
+        (s.client.mac, s.server.mac, s.server.seq) = (client, [2, 0, 0, 0, 0, 9], seq);
+        s.segment(false, ACK | PSH, &modbus(1, 1, &[3, 2, 0, arrived]));
+        s.frames
+    };
     vec![
+        ("altered", between(9), Some(("altered-in-transit", "high", "T0830"))),
+        ("passed on", between(7), None),
         ("two macs", claims(&[1, 2, 1]), Some(("contested-address", "medium", "T0830"))),
         ("another mac", claims(&[1, 1, 2, 2]), None),
         ("late dhcp server", vec![dhcp(0, 1), dhcp(11 * MINUTE, 2)], Some(("network-takeover", "medium", "T0830"))),
