@@ -119,7 +119,11 @@ impl<A: Default> Shard<A> {
         let side = k.side(e.orig_is_a);
         let before = std::mem::replace(&mut e.links[side.index()], link);
         let (Kind::Tcp(tcp), Transport::Tcp(header)) = (&e.kind, p.transport) else { return false };
-        if before == link || before == 0 || p.checksum_ok == Some(false) {
+        // Whoever stands between shares one of his two sides with the session; another session with the same addresses, as two merged
+        // captures may have, shares nothing.
+        let c = &e.flow.constant;
+        let is_near = [c.src_mac, c.dst_mac].iter().any(|mac| [p.link.src, p.link.dst].contains(mac));
+        if before == link || before == 0 || !is_near || p.checksum_ok == Some(false) {
             return false;
         }
         let data = payload.get(..p.payload_len as usize).unwrap_or(payload);

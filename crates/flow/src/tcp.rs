@@ -510,6 +510,7 @@ impl Tcp {
     pub(crate) fn out_of_order(&self) -> u64 {
         self.ends.iter().map(|e| e.stream.out_of_order).sum()
     }
+
     /// Where the bytes of a segment differ from those that went up in their place.
     pub(crate) fn contradiction(&self, s: &Segment<'_>, b: &Budget) -> Option<String> {
         self.ends[s.side.index()].stream.contradiction(s.tcp.seq, s.data, &b.ring)

@@ -220,15 +220,17 @@ fn bytes_before_the_first_number_seen_go_up_while_others_wait() {
     assert_eq!(only(&told).missed, 142);
 }
 
-/// A session through somebody between, captured on both his sides: who sends over which side, and what. Each side counts for itself.
-fn between(hops: &[(bool, bool, &[u8])]) -> Told {
-    let (a, b, between) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 9]);
+/// A session through whoever has these two MAC addresses, captured on both his sides: who sends over which side, and what. Each side counts
+/// for itself.
+fn between(macs: [u8; 2], hops: &[(bool, bool, &[u8])]) -> Told {
+    let mac = |last: u8| [2, 0, 0, 0, 0, last];
     let mut s = Session::new(START, 502);
     s.open();
     let mut seqs = [[s.client.seq, s.server.seq]; 2];
     for (from_client, near_client, data) in hops {
         let side = usize::from(!near_client);
-        (s.client.mac, s.server.mac) = if *near_client { (a, between) } else { (between, b) };
+        let [near, far] = macs.map(mac);
+        (s.client.mac, s.server.mac) = if *near_client { (mac(1), near) } else { (far, mac(2)) };
         [s.client.seq, s.server.seq] = seqs[side];
         s.segment(*from_client, PSH | ACK, data);
         seqs[side] = [s.client.seq, s.server.seq];
@@ -249,13 +251,28 @@ fn answers<'a>(sent: &'a [u8], arrived: &'a [u8]) -> [(bool, bool, &'a [u8]); 2]
 #[test]
 fn what_is_altered_on_its_way_is_two_sessions() {
     let (forged, true_again) = (answers(b"value 1;", b"value 999;"), answers(b"value 2;", b"value 2;"));
-    let told = between(&[asks(b"read 1;"), forged, asks(b"read 2;"), true_again].concat());
+    let told = between([9, 9], &[asks(b"read 1;"), forged, asks(b"read 2;"), true_again].concat());
     let text = |flow: usize, side: usize| String::from_utf8_lossy(&told.streams[flow][side]).into_owned();
     assert_eq!([text(0, 0), text(0, 1)], ["read 1;read 2;", "value 1;value 2;"]);
     assert_eq!([text(1, 0), text(1, 1)], ["read 2;", "value 999;value 2;"]);
     let said: Vec<_> = told.events.iter().filter(|e| e.contains("altered") || e.contains("conflict")).collect();
     assert_eq!(said, ["Resp altered_in_transit: offset 6: was 313b, then 3939"]);
     // A router's two sides, or one that alters nothing yet, are one session.
-    let told = between(&[asks(b"read 1;"), answers(b"value 1;", b"value 1;")].concat());
+    let told = between([8, 9], &[asks(b"read 1;"), answers(b"value 1;", b"value 1;")].concat());
     assert_eq!((told.streams.len(), &told.streams[0]), (1, &[b"read 1;".to_vec(), b"value 1;".to_vec()]));
+}
+
+#[test]
+fn another_session_with_the_same_addresses_is_no_alteration() {
+    let mut s = Session::new(START, 502);
+    s.open().client(b"read 1;");
+    let mut other = Session::new(s.at, 502);
+    (other.client.mac, other.server.mac) = ([2, 0, 0, 0, 1, 1], [2, 0, 0, 0, 1, 2]);
+    (other.client.seq, other.server.seq) = (1_001, 2_001);
+    other.client(b"write 7;");
+    let mut rig = Rig::new();
+    rig.frames(&[s.frames, other.frames].concat());
+    rig.finish();
+    assert!(rig.told.events.iter().any(|e| e.contains("tcp_overlap_conflict")), "{:?}", rig.told.events);
+    assert!(!rig.told.events.iter().any(|e| e.contains("altered")));
 }
