@@ -290,6 +290,11 @@ pub enum Body {
         /// The reason.
         reason: &'static str,
     },
+    /// What the sender sent over a TCP connection was altered on its way.
+    Altered {
+        /// The sender of the frame that carries the later version.
+        by: Mac,
+    },
     /// A second of packet time began: what timers and absence are measured by. It belongs to no flow.
     Tick {
         /// Frames seen since the tick before, in all files and on all interfaces.

@@ -1,9 +1,9 @@
-//! The detectors: one file each under `detectors/`, one word each in this table.
+//! The detectors: one file each under `detectors/`, named here and in the table below.
 
 use std::sync::Arc;
 
 use gwcore::time::MINUTE;
-use gwcore::{Body, Fact, Finding, FlowConst, LimitHits, Severity, Ts};
+use gwcore::{Body, Fact, FactKinds, Finding, FlowConst, LimitHits, Severity, Ts};
 
 use crate::fold::{Folder, Sighting};
 use crate::observation::Observation;
@@ -47,8 +47,11 @@ impl Look<'_> {
     }
 }
 
-/// A detector sees every fact once, in the order of the input. Ticks are facts too: nothing depends on batches.
+/// A detector sees every fact that it wants once, in the order of the input. Ticks are facts too: nothing depends on batches.
 pub(crate) trait Detector: Send {
+    /// The kinds of facts that may tell it anything, asked once: none where what it needs, as a baseline, is not there. Who does not want
+    /// ticks has neither `tick` nor `minute` called.
+    fn wants(&self) -> FactKinds;
     /// One fact and the flow it belongs to.
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>);
     /// A second of packet time began; after a pause of the whole feed there is one call, not one a second.
@@ -63,9 +66,57 @@ pub(crate) trait Detector: Send {
     }
 }
 
+// Named outside of the table so that `cargo fmt` finds them.
+mod altered_in_transit;
+mod answer_contradiction;
+mod beacon;
+mod cleartext_password;
+mod clock_set;
+mod command_effect;
+mod command_pace;
+mod commands_unanswered;
+mod configuration_change;
+mod contested_address;
+mod control_from_unusual_source;
+mod control_operation;
+mod exposure;
+mod failed_logins;
+mod fingerprint;
+mod first_configuration;
+mod flood;
+mod frozen_values;
+mod function_scan;
+mod goose_state;
+mod interrogation;
+mod malformed_ot;
+mod many_devices;
+mod missing_device;
+mod network_takeover;
+mod new_conversation;
+mod new_device;
+mod new_function;
+mod new_master;
+mod new_point;
+mod new_service;
+mod no_select;
+mod period;
+mod refused_commands;
+mod repeated_commands;
+mod report_again;
+mod reports_stay_off;
+mod reports_stop;
+mod role_contradiction;
+mod scan;
+mod second_session;
+mod second_start;
+mod time_source;
+mod unacknowledged_command;
+mod unexpected_port;
+mod unusual_hour;
+mod value_range;
+
 macro_rules! detectors {
     ($($module:ident::$name:ident,)+) => {
-        $(mod $module;)+
         /// The fixed list of detectors.
         pub static META: &[&Meta] = &[$(&$module::META),+];
         fn all(setup: &Setup) -> Vec<(&'static Meta, Box<dyn Detector>)> {
@@ -126,7 +177,9 @@ detectors! {
 
 /// All detectors at work.
 pub struct Detectors {
-    active: Vec<(&'static Meta, Box<dyn Detector>)>,
+    active: Vec<Box<dyn Detector>>,
+    /// By number of a kind of fact: places in `active` of those that want it.
+    wanted: [Vec<usize>; FactKinds::COUNT],
     folder: Folder,
     seen: Observation,
     now: Ts,
@@ -138,7 +191,20 @@ impl Detectors {
         let named = |list: &[String], m: &Meta| list.iter().any(|n| n == m.id);
         let mut active = all(setup);
         active.retain(|(m, _)| (only.is_empty() || named(only, m)) && !named(without, m));
-        Detectors { active, folder: Folder::new(setup), seen: Observation::new(&setup.limits), now: Ts(i64::MIN) }
+        let active: Vec<Box<dyn Detector>> = active.into_iter().map(|(_, d)| d).collect();
+        let mut wanted: [Vec<usize>; FactKinds::COUNT] = Default::default();
+        for (place, detector) in active.iter().enumerate() {
+            for kind in detector.wants().members() {
+                wanted[kind].push(place);
+            }
+        }
+        Detectors {
+            active,
+            wanted,
+            folder: Folder::new(setup),
+            seen: Observation::new(&setup.limits),
+            now: Ts(i64::MIN),
+        }
     }
 
     /// Takes the facts of a batch; `files` names a file by its index.
@@ -154,9 +220,11 @@ impl Detectors {
             }
             let is_minute = self.now.0.div_euclid(MINUTE) > before.0.div_euclid(MINUTE);
             let mut look = Look { now: self.now, seen: &self.seen, folder: &mut self.folder, files };
-            for (_, detector) in &mut self.active {
+            let is_tick = matches!(fact.body, Body::Tick { .. });
+            for place in self.wanted.get(fact.body.kind().index()).into_iter().flatten() {
+                let Some(detector) = self.active.get_mut(*place) else { continue };
                 detector.fact(fact, flow, &mut look);
-                if matches!(fact.body, Body::Tick { .. }) {
+                if is_tick {
                     detector.tick(&mut look);
                     if is_minute {
                         detector.minute(&mut look);
@@ -169,7 +237,7 @@ impl Detectors {
     /// The last revision of every finding, by (`ts`, `id`).
     pub fn finish(&mut self, inventory: &Inventory, files: &dyn Fn(u32) -> Arc<str>) -> Vec<Finding> {
         let mut look = Look { now: self.now, seen: &self.seen, folder: &mut self.folder, files };
-        self.active.iter_mut().for_each(|(_, d)| d.finish(&mut look));
+        self.active.iter_mut().for_each(|d| d.finish(&mut look));
         self.folder.finish(inventory)
     }
 
@@ -177,7 +245,7 @@ impl Detectors {
     pub fn hits(&self) -> LimitHits {
         let mut hits = self.folder.hits.clone();
         hits.add(&self.seen.hits);
-        self.active.iter().for_each(|(_, d)| hits.add(&d.hits()));
+        self.active.iter().for_each(|d| hits.add(&d.hits()));
         hits
     }
 }

@@ -1,7 +1,7 @@
 //! Between flow and parser: what a shard delivers goes to the parser of its flow, what comes out gets its stamp.
 
 use flow::{Conn, ConnPart, Flow, Handler, Origin, Side};
-use gwcore::{Body, FlowConst, Limits, Out};
+use gwcore::{Body, FlowConst, Limits, Mac, Out};
 use packet::{Anomalies, Packet, Transport};
 use proto::{App, At, Carrier, Cx, Dir, Effects, Folds, Mark};
 
@@ -160,6 +160,13 @@ impl Handler for Bridge<'_> {
     fn anomaly(&mut self, flow: &mut Flow<FlowApp>, side: Side, reason: &'static str, detail: &str) {
         let layer = if flow.constant.ip_proto == 6 { "tcp" } else { "flow" };
         self.with(flow, side, |_, cx| cx.anomaly(layer, reason, detail.as_bytes()));
+    }
+
+    fn altered(&mut self, flow: &mut Flow<FlowApp>, side: Side, by: Mac, detail: &str) {
+        self.with(flow, side, |_, cx| {
+            cx.anomaly("tcp", "altered_in_transit", detail.as_bytes());
+            cx.fact(Body::Altered { by });
+        });
     }
 
     fn part(&mut self, flow: &mut Flow<FlowApp>, row: ConnPart<'_>) {

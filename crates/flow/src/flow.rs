@@ -1,6 +1,6 @@
 //! A flow as its handler sees it, and what the handler is told.
 
-use gwcore::{FlowConst, Ts};
+use gwcore::{FlowConst, Mac, Ts};
 use packet::Packet;
 
 use crate::{Conn, ConnPart};
@@ -98,6 +98,8 @@ pub trait Handler {
     fn wake(&mut self, flow: &mut Flow<Self::App>);
     /// Something is wrong with the traffic of the flow itself; `side` sent it.
     fn anomaly(&mut self, flow: &mut Flow<Self::App>, side: Side, reason: &'static str, detail: &str);
+    /// What `side` sent was altered on its way by the sender `by` of the frame at hand, which carries the later version; `detail` has both.
+    fn altered(&mut self, flow: &mut Flow<Self::App>, side: Side, by: Mac, detail: &str);
     /// Five more minutes of the flow have passed; called at the first packet or tick at or after the end of the interval.
     fn part(&mut self, flow: &mut Flow<Self::App>, row: ConnPart<'_>);
     /// No more data will come; what is learned of the protocol here still goes into the flow's row.

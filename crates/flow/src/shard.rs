@@ -130,7 +130,7 @@ impl<A: Default> Shard<A> {
         let s = Segment { side, at: p.ts, tcp: header, data, len: p.payload_len };
         let Some(text) = tcp.contradiction(&s, &self.budget) else { return false };
         e.second_leg = link;
-        h.anomaly(&mut e.flow, side, "altered_in_transit", &text);
+        h.altered(&mut e.flow, side, p.link.src, &text);
         true
     }
 

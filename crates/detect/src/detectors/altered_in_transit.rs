@@ -1,10 +1,10 @@
 //! A connection whose bytes came out other than they went in, seen on both sides of whoever passes them on.
 
-use gwcore::{Body, Fact, FlowConst, Severity};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
-use crate::fold::{Sighting, evidence};
+use crate::fold::{End, Sighting, evidence};
 
 pub(super) static META: Meta = Meta {
     id: "altered-in-transit",
@@ -27,22 +27,26 @@ impl AlteredInTransit {
 }
 
 impl Detector for AlteredInTransit {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ALTERED
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
-        if !matches!(fact.body, Body::Anomaly { proto: "tcp", reason: "altered_in_transit" }) {
-            return;
-        }
+        let Body::Altered { by } = fact.body else { return };
         let s = Sighting::of(&META, fact, flow);
-        let (src, dst) = (s.src, s.dst);
+        let (from, to) = (s.src, s.dst);
+        let between = End { mac: by, addr: Addr::NONE, port: None };
         look.see(&Sighting {
-            dedup_key: format!("{}>{}", src.name(), dst.name()),
+            dedup_key: format!("{}>{}", from.name(), to.name()),
             attack: &["T0830"],
             proto: "tcp",
+            src: between,
             words: &|site| {
-                let (a, b) = (site.name(&src), site.name(&dst));
-                let title = format!("What {a} sends to {b} is altered on its way");
+                let (a, b, m) = (site.name(&from), site.name(&to), site.name(&between));
+                let title = format!("{m} alters what {a} sends to {b}");
                 let why = format!(
-                    "Bytes that {a} sent to {b} came again between other MAC addresses, and differ: the frame named carries the later \
-                     version, the record of kind anomaly both."
+                    "Bytes that {a} sent to {b} came again from {m}, and differ: the frame named carries the later version, and the anomaly \
+                     record of that frame shows both."
                 );
                 (title, why, evidence("two versions of the same bytes".into(), Some("one"), None))
             },

@@ -1,7 +1,7 @@
 //! Answers that nobody asked for, and a second, different answer to the same question.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, Body, Fact, FlowConst, LimitHits, Severity};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, LimitHits, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -35,6 +35,10 @@ impl AnswerContradiction {
 }
 
 impl Detector for AnswerContradiction {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ANOMALY
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Anomaly { proto, reason } = fact.body else { return };
         let (what, severity, series) = match reason {

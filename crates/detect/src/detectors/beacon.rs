@@ -1,7 +1,7 @@
 //! Connections to one internet address at a steady beat.
 
 use gwcore::time::SECOND;
-use gwcore::{Addr, AgedTable, Basis, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
+use gwcore::{Addr, AgedTable, Basis, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -47,6 +47,10 @@ fn beat(distances: &[i64]) -> (f64, f64) {
 }
 
 impl Detector for Beacon {
+    fn wants(&self) -> FactKinds {
+        FactKinds::FLOW_START
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let utility_time = matches!(flow.dst_port, 53 | 123);
         if !matches!(fact.body, Body::FlowStart) || !flow.dst.is_internet() || flow.src.is_internet() || utility_time {
@@ -85,7 +89,10 @@ impl Detector for Beacon {
             words: &|site| {
                 let (a, b) = (site.name(&src), site.name(&dst));
                 let seconds = mean / 1e9;
-                let why = format!("{a} opened {BEATS} connections to {b} port {} one after the other, every {seconds:.0} s.", flow.dst_port);
+                let why = format!(
+                    "{a} opened {BEATS} connections to {b} port {} one after the other, every {seconds:.0} s.",
+                    flow.dst_port
+                );
                 let e = evidence(format!("spread {spread:.2} of {seconds:.1} s"), None, Some(SPREAD));
                 (format!("{a} calls {b} at a steady beat"), why, e)
             },

@@ -1,6 +1,6 @@
 //! A password sent readably. The user's name is kept, the password never.
 
-use gwcore::{Body, Fact, FlowConst, Severity};
+use gwcore::{Body, Fact, FactKinds, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -27,6 +27,10 @@ impl CleartextPassword {
 }
 
 impl Detector for CleartextPassword {
+    fn wants(&self) -> FactKinds {
+        FactKinds::LOGIN
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Login { proto, user, cleartext: true, .. } = &fact.body else { return };
         let (src, dst) = ends(fact, flow);
@@ -39,7 +43,11 @@ impl Detector for CleartextPassword {
             dst,
             words: &|site| {
                 let title = format!("Readable password for {user} on {}", site.name(&dst));
-                let why = format!("{} logged in to {} as {user} over {proto} with a readable password.", site.name(&src), site.name(&dst));
+                let why = format!(
+                    "{} logged in to {} as {user} over {proto} with a readable password.",
+                    site.name(&src),
+                    site.name(&dst)
+                );
                 (title, why, evidence(format!("user {user}"), None, None))
             },
             ..Sighting::of(&META, fact, flow)

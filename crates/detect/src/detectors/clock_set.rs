@@ -1,7 +1,7 @@
 //! A device's clock set to a wrong time: what is written against packet time, and against what was written before.
 
 use gwcore::time::{HOUR, MINUTE, SECOND};
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, InPacket, Limit, LimitHits, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -136,6 +136,10 @@ fn say(ns: i64) -> String {
 }
 
 impl Detector for ClockSet {
+    fn wants(&self) -> FactKinds {
+        FactKinds::CLOCK_SET | FactKinds::SAMPLE | FactKinds::TIME_BREAK
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (proto, unit, ns, summer) = match &fact.body {
             Body::ClockSet { proto, unit, time, summer } => (*proto, *unit, time.0.saturating_sub(fact.ts.0), *summer),

@@ -1,6 +1,9 @@
 //! A command that the device accepted but that moved nothing, and a command to the state that there is already.
 
-use gwcore::{Addr, AgedTable, Basis, Body, Fact, FlowConst, Limit, LimitHits, Op, OpClass, PointId, Sample, Severity, Table, Ts};
+use gwcore::{
+    Addr, AgedTable, Basis, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Op, OpClass, PointId, Sample, Severity,
+    Table, Ts,
+};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -153,6 +156,10 @@ fn state_key(command: &Key, at: At) -> Key {
 }
 
 impl Detector for CommandEffect {
+    fn wants(&self) -> FactKinds {
+        (FactKinds::SAMPLE | FactKinds::REQUEST | FactKinds::ANSWER).only_if(!self.states.is_empty())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if self.states.is_empty() {
             return;

@@ -1,6 +1,6 @@
 //! A point commanded more often within an hour, or farther in one direction, than its source ever did.
 
-use gwcore::{Basis, Body, Fact, FlowConst, LimitHits, OpClass, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, LimitHits, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -59,6 +59,10 @@ fn beyond(hour: &Hour, p: &Pace, class: OpClass) -> Option<(String, String)> {
 }
 
 impl Detector for CommandPace {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REQUEST.only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Op(op)) = (&self.novelty, &fact.body) else { return };
         let (Some(hour), Some(point)) = (self.watch.note(op, fact, flow), op.point) else { return };
@@ -69,7 +73,15 @@ impl Detector for CommandPace {
         let Some((observed, expected)) = beyond(&hour, p, op.class) else { return };
         let set_point = op.class == OpClass::SetPoint;
         look.see(&Sighting {
-            dedup_key: format!("{}>{}:{}:{}:{}:{}", src.name(), dst.name(), op.proto, point.table, point.unit, point.address),
+            dedup_key: format!(
+                "{}>{}:{}:{}:{}:{}",
+                src.name(),
+                dst.name(),
+                op.proto,
+                point.table,
+                point.unit,
+                point.address
+            ),
             severity: novelty.weigh(Severity::Medium, &dst),
             basis: Basis::Learned,
             attack: if set_point { &["T0836"] } else { &["T0806", "T1692.001"] },
@@ -77,7 +89,8 @@ impl Detector for CommandPace {
             words: &|site| {
                 let (from, to, what) = (site.name(&src), site.name(&dst), site.say_point(&dst, op.proto, point));
                 let title = format!("{from} commands {what} of {to} far more than before");
-                let why = format!("{from} gave {what} of {to} {observed}; in {} it were {expected}.", novelty.learned());
+                let why =
+                    format!("{from} gave {what} of {to} {observed}; in {} it were {expected}.", novelty.learned());
                 let mut e = novelty.evidence(observed.clone(), Some(expected.clone()));
                 e.seen = Some(p.commands);
                 (title, why, e)

@@ -1,7 +1,7 @@
 //! Commands that get no answer although the device answers others, and connections that end right after a command.
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts, Uid};
+use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, OpClass, Severity, Ts, Uid};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -80,7 +80,8 @@ impl CommandsUnanswered {
             words: &|site| {
                 let (a, b) = (site.name(&src), site.name(&dst));
                 let title = format!("Commands from {a} to {b} {what}");
-                let why = format!("{count} commands from {a} to {b} {what} within ten minutes; earlier ones were answered.");
+                let why =
+                    format!("{count} commands from {a} to {b} {what} within ten minutes; earlier ones were answered.");
                 (title, why, evidence(format!("{count} commands {what}"), Some("an answer"), Some(f64::from(SERIES))))
             },
             since: Some(since),
@@ -90,6 +91,10 @@ impl CommandsUnanswered {
 }
 
 impl Detector for CommandsUnanswered {
+    fn wants(&self) -> FactKinds {
+        FactKinds::FLOW_END | FactKinds::REQUEST | FactKinds::ANSWER
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         match &fact.body {
             Body::FlowEnd { state, .. } => {

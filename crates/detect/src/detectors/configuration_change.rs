@@ -1,6 +1,6 @@
 //! Restarts, mode changes, time sets, parameter, file and program transfers, reports switched off: facts worth an entry in the log.
 
-use gwcore::{Body, Fact, FlowConst, OpClass, Severity};
+use gwcore::{Body, Fact, FactKinds, FlowConst, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -43,6 +43,10 @@ fn words(class: OpClass) -> Option<(&'static str, &'static [&'static str])> {
 }
 
 impl Detector for ConfigurationChange {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ASKS
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         let Some((what, attack)) = words(op.class).filter(|_| !op.is_answer) else { return };

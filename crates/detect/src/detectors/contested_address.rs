@@ -1,11 +1,11 @@
 //! One IP address claimed by two MAC addresses.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, InPacket, Limit, LimitHits, Mac, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
-use crate::{Setup, oui};
 use crate::fold::{End, Sighting, evidence};
+use crate::{Setup, oui};
 
 pub(super) static META: Meta = Meta {
     id: "contested-address",
@@ -38,6 +38,10 @@ impl ContestedAddress {
 }
 
 impl Detector for ContestedAddress {
+    fn wants(&self) -> FactKinds {
+        FactKinds::CLAIM
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Claim { addr, mac, source } = fact.body else { return };
         if addr.is_none() || mac.is_none() || mac.is_group() || oui::virtual_router(mac).is_some() || source == "lldp" {

@@ -1,6 +1,6 @@
 //! A command, set point, program or mode change from a source that never commanded this device.
 
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, Op, Severity, Table};
+use gwcore::{Addr, Basis, Body, Fact, FactKinds, FlowConst, InPacket, Op, Severity, Table};
 
 use super::{Detector, Look, Meta};
 use crate::baseline::{Class, Thing, is_command, things};
@@ -74,6 +74,10 @@ impl ControlFromUnusualSource {
 }
 
 impl Detector for ControlFromUnusualSource {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REQUEST
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         if op.is_answer || !is_command(op.class) {
@@ -124,7 +128,8 @@ impl ControlFromUnusualSource {
             None => format!("{from} sent {what} to {to}; in {} nobody did.", novelty.learned()),
         };
         // Where nobody commanded the device, the function is what its clients never asked for.
-        let value = if known.is_some() { novelty.source_in_packet(t) } else { function(novelty.function_in_packet(t, op)) };
+        let value =
+            if known.is_some() { novelty.source_in_packet(t) } else { function(novelty.function_in_packet(t, op)) };
         (title, why, novelty.evidence(what, known).naming(value))
     }
 }

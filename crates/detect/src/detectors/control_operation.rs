@@ -1,6 +1,6 @@
 //! Control commands and set points as they were sent: a fact for the operator's log, not an alarm.
 
-use gwcore::{Body, Fact, FlowConst, Op, OpClass, Severity};
+use gwcore::{Body, Fact, FactKinds, FlowConst, Op, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::fold::{End, Sighting, ends, evidence, words};
@@ -28,6 +28,10 @@ impl ControlOperation {
 }
 
 impl Detector for ControlOperation {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REQUEST
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         if op.is_answer || !matches!(op.class, OpClass::Control | OpClass::SetPoint) {

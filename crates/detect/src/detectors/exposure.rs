@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Severity};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity};
 
 use super::unexpected_port::usual_on;
 use super::{Detector, Look, Meta};
@@ -78,7 +78,8 @@ fn see_open_port(usual: &'static str, fact: &Fact, flow: &FlowConst, look: &mut 
         proto: usual,
         words: &|site| {
             let a = site.name(&dst);
-            let why = format!("{a} sent data to the internet address {} from port {port}, the port of {usual}.", flow.src);
+            let why =
+                format!("{a} sent data to the internet address {} from port {port}, the port of {usual}.", flow.src);
             (format!("{a} answers the internet on port {port}"), why, evidence(format!("port {port}"), None, None))
         },
         ..Sighting::of(&META, fact, flow)
@@ -86,6 +87,10 @@ fn see_open_port(usual: &'static str, fact: &Fact, flow: &FlowConst, look: &mut 
 }
 
 impl Detector for Exposure {
+    fn wants(&self) -> FactKinds {
+        FactKinds::SERVICE | FactKinds::FLOW_END
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if let Body::Service { proto, .. } = fact.body {
             for addr in [flow.src, flow.dst] {
@@ -109,18 +114,27 @@ impl Detector for Exposure {
         }
         let (public, tool) = ([flow.src, flow.dst].into_iter().find(Addr::is_internet), remote(flow.dst_port));
         let (kind, severity, attack, said): (_, _, &[&str], _) = match (public, tool) {
-            (Some(a), _) if utility && [flow.src, flow.dst].iter().any(Addr::is_local) => {
-                ("utility protocol", Severity::Medium, &["T0883"], format!("speaks {service} with the internet address {a}"))
-            }
+            (Some(a), _) if utility && [flow.src, flow.dst].iter().any(Addr::is_local) => (
+                "utility protocol",
+                Severity::Medium,
+                &["T0883"],
+                format!("speaks {service} with the internet address {a}"),
+            ),
             (Some(_), _) if utility => return,
             (Some(a), _) => ("internet", Severity::Info, &["T0883"], format!("talks to the internet address {a}")),
-            (None, Some(tool)) if known(&flow.dst) => ("remote", Severity::Info, &["T0886"], format!("is reached by {tool}")),
+            (None, Some(tool)) if known(&flow.dst) => {
+                ("remote", Severity::Info, &["T0886"], format!("is reached by {tool}"))
+            }
             _ => return,
         };
         let (src, dst) = ends(fact, flow);
         let device = if let Some(public) = public {
             if src.addr == public { dst } else { src }
-        } else if known(&flow.dst) && (kind == "remote" || !known(&flow.src)) { dst } else { src };
+        } else if known(&flow.dst) && (kind == "remote" || !known(&flow.src)) {
+            dst
+        } else {
+            src
+        };
         look.see(&Sighting {
             dedup_key: format!("{}>{}:{kind}:{}", src.name(), dst.name(), tool.unwrap_or_default()),
             severity,

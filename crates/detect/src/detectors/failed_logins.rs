@@ -1,7 +1,7 @@
 //! Many refused log-ins, and log-ins with a maker's default password.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, Body, Fact, FlowConst, LimitHits, Severity};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, LimitHits, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -35,6 +35,10 @@ impl FailedLogins {
 }
 
 impl Detector for FailedLogins {
+    fn wants(&self) -> FactKinds {
+        FactKinds::STATED | FactKinds::LOGIN
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (src, dst) = ends(fact, flow);
         match &fact.body {
@@ -45,7 +49,11 @@ impl Detector for FailedLogins {
                 words: &|site| {
                     let (a, b) = (site.name(&src), site.name(&dst));
                     let why = format!("{a} logged in to {b} as {value} with a password that makers ship.");
-                    (format!("Default password used on {b}"), why, evidence(format!("user {value}"), Some("a password of one's own"), None))
+                    (
+                        format!("Default password used on {b}"),
+                        why,
+                        evidence(format!("user {value}"), Some("a password of one's own"), None),
+                    )
                 },
                 ..Sighting::of(&META, fact, flow)
             }),
@@ -61,7 +69,8 @@ impl Detector for FailedLogins {
                     proto,
                     words: &|site| {
                         let (a, b) = (site.name(&src), site.name(&dst));
-                        let why = format!("{b} refused {count} log-ins of {a} within five minutes, with {users} user names.");
+                        let why =
+                            format!("{b} refused {count} log-ins of {a} within five minutes, with {users} user names.");
                         let e = evidence(format!("{count} refusals"), None, Some(f64::from(REFUSED)));
                         (format!("{b} refuses many log-ins of {a}"), why, e)
                     },

@@ -1,7 +1,7 @@
 //! A known address that opens connections with another device's IP stack, back and forth.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -50,6 +50,10 @@ fn differ(a: Stack, b: Stack) -> bool {
 }
 
 impl Detector for Fingerprint {
+    fn wants(&self) -> FactKinds {
+        FactKinds::CLAIM | FactKinds::FINGERPRINT
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (ttl, window) = match fact.body {
             Body::Claim { addr, mac, source: "arp" | "nd" } => {

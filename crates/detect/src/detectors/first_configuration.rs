@@ -1,7 +1,7 @@
 //! Several configuration or mode operations at once that their source never used on any device.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, LimitHits, OpClass, Severity, Table};
+use gwcore::{Addr, Basis, Body, Fact, FactKinds, FlowConst, LimitHits, OpClass, Severity, Table};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -46,10 +46,17 @@ impl FirstConfiguration {
 
 fn is_configuration(class: OpClass) -> bool {
     use OpClass as C;
-    matches!(class, C::Parameter | C::Restart | C::Mode | C::Clear | C::ReportsOff | C::Download | C::Delete | C::Freeze)
+    matches!(
+        class,
+        C::Parameter | C::Restart | C::Mode | C::Clear | C::ReportsOff | C::Download | C::Delete | C::Freeze
+    )
 }
 
 impl Detector for FirstConfiguration {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REQUEST.only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Op(op)) = (&self.novelty, &fact.body) else { return };
         // What belongs to a transfer but is no transfer by itself, as the closing of its file, counts with it.

@@ -1,7 +1,7 @@
 //! Floods: very many connections to one device in a second, or a stream of packets that it does not answer.
 
 use gwcore::time::SECOND;
-use gwcore::{Addr, Body, Fact, FlowConst, LimitHits, Severity};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, LimitHits, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -46,6 +46,10 @@ fn is_transfer(flow: &FlowConst, state: &str, bytes: [u64; 2]) -> bool {
 }
 
 impl Detector for Flood {
+    fn wants(&self) -> FactKinds {
+        FactKinds::FLOW_START | FactKinds::FLOW_END
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if flow.src.is_none() || flow.dst.is_multicast() || flow.dst_mac.is_group() {
             return;
@@ -56,7 +60,8 @@ impl Detector for Flood {
                 if w.count < STARTS {
                     return;
                 }
-                let observed = format!("{} new conversations in ten seconds from {} sources or more", w.count, w.kinds.len());
+                let observed =
+                    format!("{} new conversations in ten seconds from {} sources or more", w.count, w.kinds.len());
                 ("connections", w.tenth, observed, f64::from(STARTS))
             }
             Body::FlowEnd { packets, bytes, state, start, .. }

@@ -1,7 +1,7 @@
 //! Measurements that stand still though they always moved, or come again exactly as they came before.
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Basis, Body, Fact, FlowConst, LimitHits, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, LimitHits, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -61,6 +61,10 @@ fn judge(a: &Answer, m: &Motion) -> Option<(Severity, String, String)> {
 }
 
 impl Detector for FrozenValues {
+    fn wants(&self) -> FactKinds {
+        FactKinds::SAMPLE.only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Sample(s)) = (&self.novelty, &fact.body) else { return };
         let Some(answer) = self.watch.sample(s, fact, flow) else { return };
@@ -79,7 +83,10 @@ impl Detector for FrozenValues {
             words: &|site| {
                 let (to, from, point) = (site.name(&server), site.name(&client), site.say_point(&server, proto, first));
                 let title = format!("Measurements of {to} do not move as they always did");
-                let why = format!("{to} gave {from} {observed}, from {point} on; in {} it was {expected}.", novelty.learned());
+                let why = format!(
+                    "{to} gave {from} {observed}, from {point} on; in {} it was {expected}.",
+                    novelty.learned()
+                );
                 let mut e = novelty.evidence(observed.clone(), Some(expected.clone()));
                 e.seen = Some(m.polls);
                 (title, why, e)

@@ -1,7 +1,7 @@
 //! One source that tries many functions of a device, or many device addresses behind one connection.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, Body, Fact, FlowConst, LimitHits, Severity};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, LimitHits, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -39,6 +39,10 @@ impl FunctionScan {
 }
 
 impl Detector for FunctionScan {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ASKS
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         if op.is_answer {
@@ -62,7 +66,11 @@ impl Detector for FunctionScan {
             words: &|site| {
                 let (a, b) = (site.name(&src), site.name(&dst));
                 let why = format!("{a} tried {count} different {} {what} on {b} within a minute.", op.proto);
-                (format!("{a} tries many {what} of {b}"), why, evidence(format!("{count} {what} in a minute"), None, Some(threshold as f64)))
+                (
+                    format!("{a} tries many {what} of {b}"),
+                    why,
+                    evidence(format!("{count} {what} in a minute"), None, Some(threshold as f64)),
+                )
             },
             since: Some(since),
             ..Sighting::of(&META, fact, flow)

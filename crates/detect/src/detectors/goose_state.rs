@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::SECOND;
-use gwcore::{Body, Evidence, Fact, FlowConst, InPacket, Limit, LimitHits, Mac, Published, Severity, Ts};
+use gwcore::{Body, Evidence, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, Mac, Published, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::fold::{Sighting, ends, evidence};
@@ -86,7 +86,12 @@ impl Break {
     }
 
     /// With a number of the message in place of which another was expected.
-    fn naming(self, field: &'static str, observed: impl Into<serde_json::Value>, expected: impl Into<serde_json::Value>) -> Break {
+    fn naming(
+        self,
+        field: &'static str,
+        observed: impl Into<serde_json::Value>,
+        expected: impl Into<serde_json::Value>,
+    ) -> Break {
         Break { value: Some(InPacket::new(field, observed, [expected])), ..self }
     }
 }
@@ -148,7 +153,10 @@ impl Line {
         let near = now.since(self.last) <= OVERTAKEN;
         let within = (self.state, self.changed, self.values) == (m.state, m.changed, m.values);
         let before = self.before.is_some_and(|(state, _, changed)| (state, changed) == (m.state, m.changed));
-        self.mac == mac && near && (within || before) && m.sequence <= self.sequence.max(self.before.map_or(0, |b| b.1 + 1))
+        self.mac == mac
+            && near
+            && (within || before)
+            && m.sequence <= self.sequence.max(self.before.map_or(0, |b| b.1 + 1))
     }
 
     fn numbers(&self) -> String {
@@ -308,6 +316,10 @@ impl Block {
 }
 
 impl Detector for GooseState {
+    fn wants(&self) -> FactKinds {
+        FactKinds::PUBLISHED | FactKinds::TICK
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Published(m) = &fact.body else { return };
         let mac = if fact.flow.reversed() { flow.dst_mac } else { flow.src_mac };
@@ -359,7 +371,10 @@ fn tell(
         let who = site.name(&src);
         let mut e = evidence(found.observed.clone(), Some(&found.expected), None);
         e.more.insert("control block".into(), stream.into());
-        let why = format!("The GOOSE publisher {who} ({stream}) {}: {} instead of {}.", found.said, found.observed, found.expected);
+        let why = format!(
+            "The GOOSE publisher {who} ({stream}) {}: {} instead of {}.",
+            found.said, found.observed, found.expected
+        );
         (format!("GOOSE publisher {who} {}", found.said), why, e.naming(found.value.clone().map(|v| v.of(stream))))
     };
     look.see(&Sighting {

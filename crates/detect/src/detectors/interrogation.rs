@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, InPacket, Limit, LimitHits, Op, OpClass, Severity, Ts};
+use gwcore::{
+    Addr, AgedTable, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, Op, OpClass, Severity, Ts,
+};
 
 use super::{Detector, Look, Meta, new_master};
 use crate::baseline::{Class, Thing};
@@ -130,6 +132,10 @@ fn is_interrogation(op: &Op) -> bool {
 }
 
 impl Detector for Interrogation {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ASKS | FactKinds::REPORTED | FactKinds::TIME_BREAK
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (from, to) = ends(fact, flow);
         let (master, device, proto, op) = match &fact.body {

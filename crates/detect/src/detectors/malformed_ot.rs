@@ -1,6 +1,6 @@
 //! Utility-protocol messages that do not follow their standard: damaged, cut, or made by hand.
 
-use gwcore::{Body, Fact, FlowConst, Severity};
+use gwcore::{Body, Fact, FactKinds, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -20,7 +20,15 @@ pub(super) static META: Meta = Meta {
 /// Protocols whose messages reach primary equipment.
 const UTILITY: &[&str] = &["modbus", "dnp3", "iec104", "goose", "s7comm", "cotp"];
 /// Reasons that are about the capture or the order of messages, not about the bytes of one.
-const NOT_MALFORMED: &[&str] = &["lost_position", "gap", "unanswered", "operate_without_select", "answer_without_request", "second_answer", "message_unfinished"];
+const NOT_MALFORMED: &[&str] = &[
+    "lost_position",
+    "gap",
+    "unanswered",
+    "operate_without_select",
+    "answer_without_request",
+    "second_answer",
+    "message_unfinished",
+];
 
 /// Stateless.
 pub(super) struct MalformedOt;
@@ -32,6 +40,10 @@ impl MalformedOt {
 }
 
 impl Detector for MalformedOt {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ANOMALY
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Anomaly { proto, reason } = fact.body else { return };
         if !UTILITY.contains(&proto) || NOT_MALFORMED.contains(&reason) || super::goose_state::is_about_state(reason) {
@@ -46,8 +58,16 @@ impl Detector for MalformedOt {
             src,
             dst,
             words: &|site| {
-                let title = format!("{proto} message from {} breaks the standard: {}", site.name(&src), reason.replace('_', " "));
-                let why = format!("{} sent a {proto} message that breaks the standard ({}).", site.name(&src), reason.replace('_', " "));
+                let title = format!(
+                    "{proto} message from {} breaks the standard: {}",
+                    site.name(&src),
+                    reason.replace('_', " ")
+                );
+                let why = format!(
+                    "{} sent a {proto} message that breaks the standard ({}).",
+                    site.name(&src),
+                    reason.replace('_', " ")
+                );
                 (title, why, evidence(reason.replace('_', " "), None, None))
             },
             ..Sighting::of(&META, fact, flow)

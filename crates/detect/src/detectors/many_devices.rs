@@ -1,6 +1,6 @@
 //! One source that commands more devices within a minute than it ever did.
 
-use gwcore::{Basis, Body, Fact, FlowConst, LimitHits, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, LimitHits, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -37,6 +37,10 @@ impl ManyDevices {
 }
 
 impl Detector for ManyDevices {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REQUEST
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         let Some(minute) = self.watch.note(op, fact, flow).filter(|m| m.devices >= DEVICES) else { return };
@@ -63,8 +67,10 @@ impl Detector for ManyDevices {
                 match learned {
                     Some((novelty, s)) => {
                         let most = format!("at most {} within a minute", s.devices);
-                        let why =
-                            format!("{from} commanded {n} devices within a minute; in {} it were {most}.", novelty.learned());
+                        let why = format!(
+                            "{from} commanded {n} devices within a minute; in {} it were {most}.",
+                            novelty.learned()
+                        );
                         let mut e = novelty.evidence(observed, Some(most));
                         e.seen = Some(s.commands);
                         (title, why, e)

@@ -1,7 +1,7 @@
 //! A device that used to speak all the time and fell silent while the feed went on.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, Basis, Fact, FlowConst, Limit, LimitHits, Severity, Table};
+use gwcore::{Addr, Basis, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity, Table};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -74,6 +74,10 @@ impl MissingDevice {
 }
 
 impl Detector for MissingDevice {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ALL.only_if(!self.expected.is_empty())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, _look: &mut Look<'_>) {
         let Some(addr) = speaker(fact, flow).filter(|a| self.expected.contains_key(a)) else { return };
         if let Some(last) = self.last.get_mut(&addr) {

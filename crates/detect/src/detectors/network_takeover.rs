@@ -1,7 +1,7 @@
 //! Messages by which one device bends the traffic of others: a second DHCP server, an ICMP redirect, another spanning tree root.
 
 use gwcore::time::MINUTE;
-use gwcore::{AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
+use gwcore::{AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -46,6 +46,10 @@ impl NetworkTakeover {
 }
 
 impl Detector for NetworkTakeover {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ROLE | FactKinds::STATED | FactKinds::ANOMALY
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (src, _) = ends(fact, flow);
         let vlan = flow.vlans[0];

@@ -1,7 +1,7 @@
 //! Two devices that never talked in this protocol.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Basis, Body, Fact, FlowConst, Limit, LimitHits, Severity, Table};
+use gwcore::{Addr, AgedTable, Basis, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity, Table};
 
 use super::{Detector, Look, Meta, new_master};
 use crate::Setup;
@@ -59,6 +59,10 @@ impl NewConversation {
 }
 
 impl Detector for NewConversation {
+    fn wants(&self) -> FactKinds {
+        (FactKinds::SERVICE | FactKinds::ASKS | FactKinds::FLOW_END | FactKinds::TICK).only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
         if !matches!(fact.body, Body::Service { .. } | Body::Op(_) | Body::FlowEnd { .. }) {
@@ -121,7 +125,11 @@ fn bulk(novelty: &Novelty, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         _ => return,
     };
     let (from, to) = ends(fact, flow);
-    let (proto, port) = if service.is_empty() { (transport, u32::from(Some(flow.dst_port).filter(|p| *p < DYNAMIC).unwrap_or(0))) } else { (service, 0) };
+    let (proto, port) = if service.is_empty() {
+        (transport, u32::from(Some(flow.dst_port).filter(|p| *p < DYNAMIC).unwrap_or(0)))
+    } else {
+        (service, 0)
+    };
     let t = Thing { class: Class::Conversation, from, to, proto, word: "", n: (port, 0) };
     if !outward || !novelty.is_new(&t) {
         return;
@@ -138,7 +146,10 @@ fn bulk(novelty: &Novelty, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         words: &|site| {
             let (from, to, mb) = (site.name(&from), site.name(&to), sent >> 20);
             let title = format!("{from} sent {mb} MB to the internet");
-            let why = format!("{from} sent {mb} MB to {to} by {proto}, which it never spoke to the internet in {}.", novelty.learned());
+            let why = format!(
+                "{from} sent {mb} MB to {to} by {proto}, which it never spoke to the internet in {}.",
+                novelty.learned()
+            );
             let mut e = novelty.evidence(format!("{sent} bytes sent, {received} received"), None);
             e.threshold = Some(BULK as f64);
             (title, why, e)

@@ -1,6 +1,6 @@
 //! A device that the baseline has never seen: a MAC address on the segment, or an IP address.
 
-use gwcore::{Basis, Body, Fact, FlowConst, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -31,6 +31,10 @@ impl NewDevice {
 }
 
 impl Detector for NewDevice {
+    fn wants(&self) -> FactKinds {
+        (FactKinds::FLOW_START | FactKinds::CLAIM | FactKinds::FLOW_END).only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
         if !matches!(fact.body, Body::FlowStart | Body::Claim { .. } | Body::FlowEnd { .. }) {

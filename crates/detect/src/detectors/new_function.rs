@@ -1,6 +1,6 @@
 //! A function that this client never asked of this device.
 
-use gwcore::{Basis, Body, Fact, FlowConst, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -31,6 +31,10 @@ impl NewFunction {
 }
 
 impl Detector for NewFunction {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ASKS.only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Op(op)) = (&self.novelty, &fact.body) else { return };
         if op.is_answer {

@@ -1,6 +1,6 @@
 //! A master that this outstation never had, in protocols whose asking side has that role.
 
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, Severity, Table};
+use gwcore::{Addr, Basis, Body, Fact, FactKinds, FlowConst, InPacket, Severity, Table};
 
 use super::{Detector, Look, Meta, new_conversation};
 use crate::baseline::{Class, Thing, UTILITY, is_command, things};
@@ -46,6 +46,10 @@ impl NewMaster {
 }
 
 impl Detector for NewMaster {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ASKS
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         things(fact, flow, &mut |t| {
@@ -63,7 +67,8 @@ impl Detector for NewMaster {
                 // A front end that takes over does so in all its protocols: one finding.
                 dedup_key: t.from.name(),
                 tells: Some(&|| {
-                    let key = |proto: &&str| (new_conversation::META.id, new_conversation::dedup_key(&t.from, proto, 0));
+                    let key =
+                        |proto: &&str| (new_conversation::META.id, new_conversation::dedup_key(&t.from, proto, 0));
                     UTILITY.iter().map(key).collect()
                 }),
                 severity: weighed,
@@ -88,7 +93,8 @@ impl Detector for NewMaster {
                         None => {
                             let masters = site.device(&t.to).map(|d| d.masters.iter().cloned().collect::<Vec<_>>());
                             let masters = masters.unwrap_or_default().join(", ");
-                            let why = format!("{from} sent {name} to {to} as a master; its declared masters are {masters}.");
+                            let why =
+                                format!("{from} sent {name} to {to} as a master; its declared masters are {masters}.");
                             let value = InPacket::new(address_field(&t.from), t.from.name(), site.masters(&t.to));
                             (title, why, evidence(from, Some(&masters), None).naming(value))
                         }

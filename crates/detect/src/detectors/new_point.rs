@@ -1,6 +1,6 @@
 //! A point that was never read or reported, and the first command of a known master on a point.
 
-use gwcore::{Basis, Body, Fact, FlowConst, PointId, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, PointId, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -32,6 +32,11 @@ impl NewPoint {
 }
 
 impl Detector for NewPoint {
+    fn wants(&self) -> FactKinds {
+        (FactKinds::REQUEST | FactKinds::SAMPLE | FactKinds::WRITTEN)
+            .only_if(self.points.is_some() || self.controls.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if !matches!(fact.body, Body::Op(_) | Body::Sample(_)) {
             return;
@@ -65,7 +70,15 @@ fn is_known_pair(novelty: &Novelty, t: &Thing, control: bool) -> bool {
     published || !novelty.is_new_as(class, pair, t)
 }
 
-fn see(novelty: &Novelty, t: &Thing, point: PointId, control: bool, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+fn see(
+    novelty: &Novelty,
+    t: &Thing,
+    point: PointId,
+    control: bool,
+    fact: &Fact,
+    flow: &FlowConst,
+    look: &mut Look<'_>,
+) {
     let kind = if control { "command" } else { "value" };
     look.see(&Sighting {
         dedup_key: format!("{}>{}:{}:{}:{kind}", t.from.name(), t.to.name(), t.proto, t.word),

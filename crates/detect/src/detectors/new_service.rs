@@ -1,6 +1,6 @@
 //! A device that serves what it never served.
 
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, Severity, Table};
+use gwcore::{Addr, Basis, Body, Fact, FactKinds, FlowConst, Severity, Table};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -57,6 +57,10 @@ fn networks(b: &Baseline) -> Table<[u8; 3], Vec<(u16, u32)>> {
 }
 
 impl Detector for NewService {
+    fn wants(&self) -> FactKinds {
+        (FactKinds::SERVICE | FactKinds::FLOW_END).only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
         if !matches!(fact.body, Body::Service { .. } | Body::FlowEnd { .. }) {

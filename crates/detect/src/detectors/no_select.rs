@@ -1,6 +1,6 @@
 //! A command without the selection that this source always makes before it.
 
-use gwcore::{Basis, Body, Fact, FlowConst, LimitHits, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, LimitHits, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -38,6 +38,10 @@ impl NoSelect {
 }
 
 impl Detector for NoSelect {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REQUEST.only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Op(op)) = (&self.novelty, &fact.body) else { return };
         let (Some(after), Some(point)) = (self.watch.note(op, fact, flow), op.point) else { return };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gwcore::time::SECOND;
-use gwcore::{AgedTable, Basis, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts};
+use gwcore::{AgedTable, Basis, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -80,6 +80,10 @@ impl Period {
 }
 
 impl Detector for Period {
+    fn wants(&self) -> FactKinds {
+        FactKinds::READ.only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         if self.novelty.is_none() || op.is_answer || op.class != OpClass::Read {

@@ -1,7 +1,7 @@
 //! A series of refused requests: someone asks a device for functions or points that it does not have.
 
 use gwcore::time::MINUTE;
-use gwcore::{AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Ts};
+use gwcore::{AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -59,12 +59,18 @@ impl RefusedCommands {
 }
 
 impl Detector for RefusedCommands {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ANSWER
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         let Some((code, name)) = op.refused else { return };
         let (device, source): (End, End) = ends(fact, flow);
         let what = (op.function, op.point.map_or(0, |p| p.address));
-        let Some((since, count, kinds)) = self.count(((source.addr, device.addr), op.proto), fact.ts, what) else { return };
+        let Some((since, count, kinds)) = self.count(((source.addr, device.addr), op.proto), fact.ts, what) else {
+            return;
+        };
         look.see(&Sighting {
             dedup_key: format!("{}>{}:{}", source.name(), device.name(), op.proto),
             severity: Severity::Medium,

@@ -1,7 +1,7 @@
 //! A point switched or set back and forth, or many points switched in a row, faster than plant is ever operated.
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Op, OpClass, PointId, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Op, OpClass, PointId, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -86,6 +86,10 @@ fn limit(op: &Op, point: &PointId) -> u32 {
 }
 
 impl Detector for RepeatedCommands {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REQUEST
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         let is_control = op.class == OpClass::Control;

@@ -1,6 +1,6 @@
 //! A DNP3 report whose confirmation the outstation had is sent again at once: its sequence number is used up then.
 
-use gwcore::{Body, Fact, FlowConst, Severity};
+use gwcore::{Body, Fact, FactKinds, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -27,6 +27,10 @@ impl ReportAgain {
 }
 
 impl Detector for ReportAgain {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ANOMALY
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Anomaly { proto, reason: "report_again_after_confirmation" } = fact.body else { return };
         let (src, dst) = ends(fact, flow);
@@ -37,7 +41,8 @@ impl Detector for ReportAgain {
             words: &|site| {
                 let (a, b) = (site.name(&src), site.name(&dst));
                 let title = format!("{a} sends a confirmed report again");
-                let why = format!("{a} sent {b} an unsolicited report again within a second after {b} had confirmed it.");
+                let why =
+                    format!("{a} sent {b} an unsolicited report again within a second after {b} had confirmed it.");
                 let observed = "the sequence number of a report that was confirmed".to_owned();
                 (title, why, evidence(observed, Some("the next sequence number"), None))
             },

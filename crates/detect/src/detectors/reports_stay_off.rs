@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::MINUTE;
-use gwcore::{Addr, Body, Fact, FlowConst, InPacket, Limit, LimitHits, OpClass, Severity, Ts};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
+use crate::baseline::has_masters;
 use crate::fold::{Sighting, ends, evidence};
 use crate::novelty::function_in_packet;
 
@@ -57,17 +58,22 @@ fn in_packet(off: &Fact) -> Option<InPacket> {
 }
 
 impl Detector for ReportsStayOff {
+    fn wants(&self) -> FactKinds {
+        FactKinds::FLOW_END | FactKinds::ASKS
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if let Body::FlowEnd { .. } = fact.body {
             // A standby connection is put to rest and closed.
             for (master, device) in [(flow.src, flow.dst), (flow.dst, flow.src)] {
-                let of = self.pairs.range_mut((master, device, "")..).take_while(|(p, _)| (p.0, p.1) == (master, device));
+                let of =
+                    self.pairs.range_mut((master, device, "")..).take_while(|(p, _)| (p.0, p.1) == (master, device));
                 of.for_each(|(_, state)| state.off = None);
             }
             return;
         }
         let Body::Op(op) = &fact.body else { return };
-        if op.is_answer {
+        if op.is_answer || !has_masters(op.proto) {
             return;
         }
         let (src, dst) = ends(fact, flow);

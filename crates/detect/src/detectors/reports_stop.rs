@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, OpClass, Severity, Ts, Uid};
+use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, OpClass, Severity, Ts, Uid};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -163,6 +163,18 @@ fn is_poll(proto: &str, class: OpClass) -> bool {
 }
 
 impl Detector for ReportsStop {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REPORTED
+            | FactKinds::ASKS
+            | FactKinds::ANSWER
+            | FactKinds::ALIVE
+            | FactKinds::SAMPLE
+            | FactKinds::WRITTEN
+            | FactKinds::FLOW_END
+            | FactKinds::TIME_BREAK
+            | FactKinds::TICK
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (src, dst) = ends(fact, flow);
         match &fact.body {

@@ -1,6 +1,6 @@
 //! One side of a conversation that acts as master and as outstation: control sent by an outstation, data sent by a master.
 
-use gwcore::{AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Severity, Uid};
+use gwcore::{AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity, Uid};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -34,7 +34,8 @@ impl RoleContradiction {
         if self.roles.get(&flow.uid).is_none() && self.roles.insert(flow.uid, [0; 2]).is_some() {
             self.hits.hit(Limit::DetectorSources);
         }
-        let Some(side) = self.roles.get_mut(&flow.uid).and_then(|s| s.get_mut(usize::from(fact.flow.reversed()))) else {
+        let Some(side) = self.roles.get_mut(&flow.uid).and_then(|s| s.get_mut(usize::from(fact.flow.reversed())))
+        else {
             return false;
         };
         *side |= role;
@@ -43,6 +44,10 @@ impl RoleContradiction {
 }
 
 impl Detector for RoleContradiction {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ROLE | FactKinds::ANOMALY
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (proto, observed, both) = match fact.body {
             Body::Role("master") => ("", "acts as master after it acted as outstation", self.both(fact, flow, 1)),
@@ -63,7 +68,11 @@ impl Detector for RoleContradiction {
             words: &|site| {
                 let (a, b) = (site.name(&src), site.name(&dst));
                 let why = format!("In one conversation with {b}, {a} {observed}.");
-                (format!("{a} is master and outstation at once"), why, evidence(observed.into(), Some("one role"), None))
+                (
+                    format!("{a} is master and outstation at once"),
+                    why,
+                    evidence(observed.into(), Some("one role"), None),
+                )
             },
             ..Sighting::of(&META, fact, flow)
         });

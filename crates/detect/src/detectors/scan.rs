@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Addr, AgedTable, Body, Fact, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
+use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Mac, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -89,8 +89,11 @@ impl Scan {
             dst,
             words: &|site| {
                 let name = site.name(&src);
-                let why = format!("{name} asked for {asked} addresses of its segment within five minutes; {answered} answered.");
-                let e = evidence(format!("{asked} addresses asked for, {answered} answered"), None, Some(TARGETS as f64));
+                let why = format!(
+                    "{name} asked for {asked} addresses of its segment within five minutes; {answered} answered."
+                );
+                let e =
+                    evidence(format!("{asked} addresses asked for, {answered} answered"), None, Some(TARGETS as f64));
                 (format!("{name} asks for many addresses"), why, e)
             },
             since: Some(since),
@@ -138,6 +141,10 @@ fn counted(n: usize, what: &str) -> String {
 }
 
 impl Detector for Scan {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ASKED | FactKinds::CLAIM | FactKinds::FLOW_END
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         match &fact.body {
             Body::Asked { addr } => return self.asked(*addr, fact, flow, look),
@@ -205,7 +212,11 @@ impl Detector for Scan {
                     counted(ports.len(), "port"),
                     counted(hosts.len(), "host")
                 );
-                let mut e = evidence(format!("{tried} targets without an answer, {answered} answered"), None, Some(TARGETS as f64));
+                let mut e = evidence(
+                    format!("{tried} targets without an answer, {answered} answered"),
+                    None,
+                    Some(TARGETS as f64),
+                );
                 let listed: Vec<String> = ports.iter().take(20).map(u16::to_string).collect();
                 e.more.insert("ports".into(), listed.join(" ").into());
                 (title, why, e)

@@ -1,6 +1,6 @@
 //! A second session of a client with a device, at work beside the one it always has alone, and the commands given in it.
 
-use gwcore::{Basis, Body, Fact, FlowConst, LimitHits, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, LimitHits, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -35,6 +35,16 @@ impl SecondSession {
 }
 
 impl Detector for SecondSession {
+    fn wants(&self) -> FactKinds {
+        (FactKinds::FLOW_END
+            | FactKinds::ALIVE
+            | FactKinds::ASKS
+            | FactKinds::ANSWER
+            | FactKinds::SAMPLE
+            | FactKinds::WRITTEN)
+            .only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
         if let Body::FlowEnd { .. } = fact.body {

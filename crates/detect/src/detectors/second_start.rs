@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Addr, Body, Fact, FlowConst, InPacket, Limit, LimitHits, OpClass, Severity, Ts};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta, new_master};
 use crate::Setup;
@@ -49,6 +49,10 @@ impl SecondStart {
 }
 
 impl Detector for SecondStart {
+    fn wants(&self) -> FactKinds {
+        FactKinds::ASKS | FactKinds::SAMPLE
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (starts, stops, heard) = match &fact.body {
             Body::Op(op) if op.proto == "iec104" && !op.is_answer => {

@@ -1,7 +1,7 @@
 //! Another source of time: a PTP grandmaster beside the one at work, an NTP server beside another, a clock that jumps.
 
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{AgedTable, Body, Fact, FlowConst, InPacket, Limit, LimitHits, Severity, Ts};
+use gwcore::{AgedTable, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -67,7 +67,10 @@ impl TimeSource {
             attack: &["T0830"],
             proto: "ptp",
             words: &|site| {
-                let why = format!("{} names {value} as the source of time, where {expected} was named before: {said}.", site.name(&src));
+                let why = format!(
+                    "{} names {value} as the source of time, where {expected} was named before: {said}.",
+                    site.name(&src)
+                );
                 let identity = |v: &str| v.split(' ').next().unwrap_or_default().to_owned();
                 let named = InPacket::new("ptp.grandmaster", identity(value), [identity(&expected)]);
                 (format!("{value}: {said}"), why, evidence(value.to_owned(), Some(&expected), None).naming(named))
@@ -99,7 +102,11 @@ impl TimeSource {
                 let a = site.name(&src);
                 let seconds = fact.ts.since(at) / SECOND;
                 let why = format!("The time that {a} gives out moved by {step:.3} s within {seconds} s.");
-                (format!("The clock of {a} jumped"), why, evidence(format!("{step:.3} s"), Some("less than a second"), Some(JUMP)))
+                (
+                    format!("The clock of {a} jumped"),
+                    why,
+                    evidence(format!("{step:.3} s"), Some("less than a second"), Some(JUMP)),
+                )
             },
             since: Some(at),
             ..Sighting::of(&META, fact, flow)
@@ -108,6 +115,10 @@ impl TimeSource {
 }
 
 impl Detector for TimeSource {
+    fn wants(&self) -> FactKinds {
+        FactKinds::STATED | FactKinds::SAMPLE
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         match &fact.body {
             Body::Stated { proto: "ptp", field: "grandmaster", value } => self.grandmaster(fact, flow, value, look),

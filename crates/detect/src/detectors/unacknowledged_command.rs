@@ -1,6 +1,6 @@
 //! DNP3 commands that ask for no answer: sent to all outstations at once, or directly without acknowledgement.
 
-use gwcore::{Body, Fact, FlowConst, InPacket, OpClass, Severity};
+use gwcore::{Body, Fact, FactKinds, FlowConst, InPacket, OpClass, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -42,6 +42,10 @@ fn to_all(class: OpClass) -> Option<Severity> {
 }
 
 impl Detector for UnacknowledgedCommand {
+    fn wants(&self) -> FactKinds {
+        FactKinds::BROADCAST | FactKinds::ASKS
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (severity, said, function, name) = match &fact.body {
             Body::Broadcast { proto: "dnp3", class, function, name } => {

@@ -1,6 +1,6 @@
 //! A utility protocol on a port that is not its own.
 
-use gwcore::{Body, Fact, FlowConst, Severity};
+use gwcore::{Body, Fact, FactKinds, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -45,6 +45,10 @@ pub(super) fn usual_on(port: u16) -> Option<&'static str> {
 }
 
 impl Detector for UnexpectedPort {
+    fn wants(&self) -> FactKinds {
+        FactKinds::SERVICE
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Service { proto, server_is_responder } = fact.body else { return };
         let Some(ports) = expected(proto) else { return };

@@ -1,6 +1,6 @@
 //! A command outside the hours of the day in which its source commands.
 
-use gwcore::{Basis, Body, Fact, FlowConst, Severity};
+use gwcore::{Basis, Body, Fact, FactKinds, FlowConst, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
@@ -45,6 +45,10 @@ fn is_unusual(hours: &[u32; 24], days: u32, hour: usize) -> bool {
 }
 
 impl Detector for UnusualHour {
+    fn wants(&self) -> FactKinds {
+        FactKinds::REQUEST.only_if(self.novelty.is_some())
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Op(op)) = (&self.novelty, &fact.body) else { return };
         if !moves(op) {
@@ -65,7 +69,8 @@ impl Detector for UnusualHour {
             proto: op.proto,
             words: &|site| {
                 let (from, to, name) = (site.name(&src), site.name(&dst), words(op.name));
-                let known: Vec<String> = (0..24).filter(|h| s.hours.get(*h).is_some_and(|n| *n > 0)).map(|h| h.to_string()).collect();
+                let known: Vec<String> =
+                    (0..24).filter(|h| s.hours.get(*h).is_some_and(|n| *n > 0)).map(|h| h.to_string()).collect();
                 let expected = format!("hours {} UTC", known.join(", "));
                 let title = format!("{from} commands at an hour at which it never did");
                 let why = format!(

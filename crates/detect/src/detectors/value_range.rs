@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gwcore::{Addr, Basis, Body, Fact, FlowConst, InPacket, PointId, Sample, Severity};
+use gwcore::{Addr, Basis, Body, Fact, FactKinds, FlowConst, InPacket, PointId, Sample, Severity};
 
 use super::{Detector, Look, Meta};
 use crate::baseline::{Baseline, Class, Key, Kind, Series, Value, float, is_register, who};
@@ -63,12 +63,17 @@ struct Outside {
 }
 
 impl Detector for ValueRange {
+    fn wants(&self) -> FactKinds {
+        FactKinds::SAMPLE | FactKinds::WRITTEN
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Sample(s) = fact.body else { return };
         let (sender, receiver) = ends(fact, flow);
         let (client, server) = if s.write { (sender, receiver) } else { (receiver, sender) };
         if let Some(expected) = self.declared(&s, &server) {
-            let outside = Outside { value: s.value, at: s.point, expected, kind: Kind::Measurement, seen: 0, far: true };
+            let outside =
+                Outside { value: s.value, at: s.point, expected, kind: Kind::Measurement, seen: 0, far: true };
             return see(&s, (client, server), &outside, None, fact, flow, look);
         }
         let novelty = if s.write { &self.controls } else { &self.points };
@@ -207,7 +212,9 @@ fn see(
             };
             let why = match (novelty, o.kind) {
                 (None, _) => format!("{what}; its declared limits are {}.", o.expected),
-                (_, Kind::State) if o.expected.contains(", ") => format!("{what}; before, it was one of {}.", o.expected),
+                (_, Kind::State) if o.expected.contains(", ") => {
+                    format!("{what}; before, it was one of {}.", o.expected)
+                }
                 (_, Kind::State) => format!("{what}; before, it was always {}.", o.expected),
                 _ => format!("{what}; before, it lay within {}.", o.expected),
             };

@@ -2,7 +2,7 @@
 
 use capture::{Frame, LinkType};
 use flow::{Conn, ConnPart, Flow, Handler, Options, Shard, Side};
-use gwcore::{Limits, Ts};
+use gwcore::{Limits, Mac, Ts};
 use packet::{Decoder, Outcome, Packet};
 use testkit::Session;
 
@@ -71,6 +71,9 @@ impl Handler for Told {
     }
     fn anomaly(&mut self, _: &mut Flow<App>, side: Side, reason: &'static str, detail: &str) {
         self.events.push(format!("{side:?} {reason}: {detail}"));
+    }
+    fn altered(&mut self, _: &mut Flow<App>, side: Side, by: Mac, detail: &str) {
+        self.events.push(format!("{side:?} altered by {by}: {detail}"));
     }
     fn part(&mut self, f: &mut Flow<App>, r: ConnPart<'_>) {
         self.events.push(format!(

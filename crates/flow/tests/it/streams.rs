@@ -256,7 +256,7 @@ fn what_is_altered_on_its_way_is_two_sessions() {
     assert_eq!([text(0, 0), text(0, 1)], ["read 1;read 2;", "value 1;value 2;"]);
     assert_eq!([text(1, 0), text(1, 1)], ["read 2;", "value 999;value 2;"]);
     let said: Vec<_> = told.events.iter().filter(|e| e.contains("altered") || e.contains("conflict")).collect();
-    assert_eq!(said, ["Resp altered_in_transit: offset 6: was 313b, then 3939"]);
+    assert_eq!(said, ["Resp altered by 02:00:00:00:00:09: offset 6: was 313b, then 3939"]);
     // A router's two sides, or one that alters nothing yet, are one session.
     let told = between([8, 9], &[asks(b"read 1;"), answers(b"value 1;", b"value 1;")].concat());
     assert_eq!((told.streams.len(), &told.streams[0]), (1, &[b"read 1;".to_vec(), b"value 1;".to_vec()]));

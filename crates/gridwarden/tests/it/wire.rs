@@ -417,4 +417,8 @@ fn what_is_on_the_wire_is_found_and_what_nearly_is_is_not() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Who stands between is the source, by the one address that is known of him; the last frame is the altered one.
+    let last = cases.iter().find(|c| c.0 == "altered").unwrap().1.len();
+    let altered = found["altered"].iter().find(|a| a["detector"] == "altered-in-transit").unwrap();
+    assert_eq!((&altered["src"]["mac"], &altered["packets"][0]["frame"]), (&"02:00:00:00:00:09".into(), &last.into()));
 }
