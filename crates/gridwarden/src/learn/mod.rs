@@ -49,6 +49,13 @@ pub fn run(args: &Learn) -> anyhow::Result<u8> {
         (look.learned, look.hits) = job.learn(&parts, windows.collect())?;
     }
     let mut notes = job.notes(&look, &span);
+    if parts.iter().all(|(from, to)| to.since(*from) < parts::DAY) {
+        notes.push(
+            "halves of less than a day judge each other: what is done once a day, or at one time of day, counts as new, so the figure of the \
+             replay may be too high; three days give a better one"
+                .to_owned(),
+        );
+    }
     let mut whole = before.clone().unwrap_or_default();
     let twice = whole.hours_shared(&look.learned);
     if twice > 0 {
