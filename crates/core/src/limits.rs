@@ -89,6 +89,8 @@ limits! {
     Points = 65_536, "points_per_shard", false;
     /// Devices in the inventory; new ones beyond it are counted, not listed.
     Devices = 131_072, "devices", false;
+    /// Internet addresses whose names are kept for the inventory; that of the one first named longest ago is forgotten.
+    InternetNames = 16_384, "internet_names", false;
     /// Open findings; new ones beyond it are counted per detector.
     Findings = 65_536, "findings", false;
     /// Sources a windowed detector follows at once; the least active is forgotten.

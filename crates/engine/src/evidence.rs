@@ -47,7 +47,8 @@ fn from_stp(data: &[u8], cx: &mut Cx<'_>) {
 
 fn from_lldp(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
     let Some(lldp) = lldp::parse(data) else { return cx.anomaly("lldp", "malformed", b"") };
-    let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned().into_boxed_str();
+    // Some switches send the zero byte that ends their text too.
+    let text = |b: &[u8]| Box::from(String::from_utf8_lossy(b).trim_end_matches('\0'));
     if let Some(name) = lldp.system_name {
         cx.fact(Body::Name { addr: Addr::NONE, mac: p.link.src, name: text(name), source: "lldp" });
     }

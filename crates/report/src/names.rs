@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use detect::Device;
+use detect::{Device, Named};
 
 /// Devices by id, and to whom a name or address that several bear belongs: to the device with the fewest addresses, since who stands in
 /// for others bears theirs beside its own; among equals to who was seen first.
@@ -35,15 +35,20 @@ impl<'a> Names<'a> {
         self.first.get(text).is_none_or(|id| *id == d.id)
     }
 
+    /// Whether a name is its own, or one that others gave to several, as to servers that share their load.
+    fn bears(&self, d: &Device, named: &Named) -> bool {
+        self.owns(d, &named.name) || (!named.is_own_word() && d.contested.is_empty())
+    }
+
     /// Its own name, if it bears one.
     pub(crate) fn name(&self, d: &'a Device) -> Option<&'a str> {
-        d.names.iter().map(|n| n.name.as_str()).find(|n| self.owns(d, n))
+        d.names.iter().find(|n| self.bears(d, n)).map(|n| n.name.as_str())
     }
 
     /// Names and addresses it bears that belong to another device.
     pub(crate) fn claims(&self, d: &'a Device) -> Vec<&'a str> {
-        let all = d.names.iter().map(|n| n.name.as_str()).chain(d.ips.iter().map(String::as_str));
-        all.filter(|text| !self.owns(d, text)).collect()
+        let names = d.names.iter().filter(|n| !self.bears(d, n)).map(|n| n.name.as_str());
+        names.chain(d.ips.iter().map(String::as_str).filter(|ip| !self.owns(d, ip))).collect()
     }
 
     /// Its own address: IP, else MAC, else its id.
@@ -71,7 +76,8 @@ mod tests {
     fn a_name_and_an_address_belong_to_who_has_least_besides() {
         let intruder = device("d1", &["10.0.0.9", "10.0.0.77"], "00:00:00:00:00:77", Some("front-end"), "2026-01-01");
         let front = device("d2", &["10.0.0.9"], "00:00:00:00:00:09", Some("front-end"), "2026-01-02");
-        let all = [intruder, front];
+        let mut all = [intruder, front];
+        all.iter_mut().for_each(|d| d.contested = vec!["10.0.0.9".into()]);
         let names = Names::new(&all);
         assert_eq!([names.of("d1"), names.of("d2")], ["10.0.0.77", "front-end (10.0.0.9)"].map(String::from));
         assert_eq!(names.claims(&all[0]), ["front-end", "10.0.0.9"]);
@@ -82,5 +88,13 @@ mod tests {
         let first = device("d2", &["10.0.0.9"], "00:00:00:00:00:09", None, "2026-01-01");
         let all = [later, first];
         assert_eq!(["d1", "d2"].map(|id| Names::new(&all).of(id)), ["00:00:00:00:00:77", "10.0.0.9"].map(String::from));
+    }
+
+    #[test]
+    fn a_name_that_others_gave_to_several_is_claimed_by_none() {
+        let all = ["d1", "d2"].map(|id| device(id, &[&format!("10.0.0.{}", &id[1..])], "", Some("www"), "2026-01-01"));
+        let names = Names::new(&all);
+        assert_eq!(["d1", "d2"].map(|id| names.of(id)), ["www (10.0.0.1)", "www (10.0.0.2)"].map(String::from));
+        assert!(all.iter().all(|d| names.claims(d).is_empty()));
     }
 }

@@ -1,6 +1,6 @@
 //! What the inventory shows: devices, how their entries came to be one, and where each stands in the plant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gwcore::{Addr, Mac};
 use serde::Serialize;
@@ -17,7 +17,7 @@ pub struct Device {
     /// Vendor by the first MAC's OUI.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor: Option<&'static str>,
-    /// Names with their source.
+    /// Names with their source, the one that says it best first.
     pub names: Vec<Named>,
     /// Its MAC is one that a group of routers shares: `vrrp`, `hsrp` ….
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,8 +74,25 @@ pub struct Change {
 pub struct Named {
     /// The name.
     pub name: String,
-    /// `dhcp`, `dns`, `lldp` ….
+    /// `lldp`, `dhcp`, `mdns`, `llmnr`: its own word; `dns`, `tls`, `http`: that of others.
     pub source: &'static str,
+}
+
+impl Named {
+    /// The sources of names, the one that says it best first.
+    const SOURCES: &[&str] = &["lldp", "dhcp", "mdns", "llmnr", "dns", "tls", "http"];
+
+    /// Best source first, then by name.
+    pub(super) fn in_order(names: BTreeSet<Named>) -> Vec<Named> {
+        let mut names: Vec<Named> = names.into_iter().collect();
+        names.sort_by_key(|n| Named::SOURCES.iter().position(|s| *s == n.source).unwrap_or(Named::SOURCES.len()));
+        names
+    }
+
+    /// Whether the device says so itself; what others call it may be the name of several, as of servers that share their load.
+    pub fn is_own_word(&self) -> bool {
+        !matches!(self.source, "dns" | "tls" | "http")
+    }
 }
 
 /// All devices.

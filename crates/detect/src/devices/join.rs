@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gwcore::{Addr, Mac, Ts, ids};
 
-use super::{Change, Device, Devices, Endpoint, Inventory, Seen, role};
+use super::{Change, Device, Devices, Endpoint, Inventory, Named, Seen, role};
 use crate::oui;
 
 /// IP addresses behind one MAC beyond which it is a router: a host with services of its own in containers has fewer.
@@ -109,6 +109,7 @@ impl Devices {
             *part = (*part).min(seen.first);
             all.join(seen);
             if !end.addr.is_none() {
+                all.names.extend(self.told.of(end.addr).cloned());
                 ips.insert(end.addr);
             }
         }
@@ -140,7 +141,7 @@ impl Devices {
             ips: ips.iter().map(Addr::to_string).collect(),
             vendor: oui::vendor(mac).filter(|_| virtual_mac.is_none()),
             virtual_mac,
-            names: all.names.iter().cloned().collect(),
+            names: Named::in_order(std::mem::take(&mut all.names)),
             level: role::level(&roles, &all, outside),
             roles: roles.into_iter().collect(),
             services: all.services.into_iter().collect(),

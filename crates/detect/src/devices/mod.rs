@@ -6,6 +6,7 @@
 
 mod inventory;
 mod join;
+mod names;
 mod role;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,7 @@ struct Endpoint {
 pub struct Devices {
     seen: Table<Endpoint, Seen>,
     claims: Table<Addr, BTreeSet<Mac>>,
+    told: names::ToldNames,
     limit: usize,
     /// Limits hit.
     pub hits: LimitHits,
@@ -57,6 +59,7 @@ impl Devices {
         Devices {
             seen: Table::default(),
             claims: Table::default(),
+            told: names::ToldNames::new(limits),
             // A device on the segment is seen by its MAC alone and by its MAC with an address.
             limit: limits.get(Limit::Devices).saturating_mul(2),
             hits: LimitHits::default(),
@@ -114,15 +117,19 @@ impl Devices {
                     self.touch(sender, fact.ts, flow, |s| add(&mut s.engineering, deed));
                 }
             }
-            Body::Name { addr, mac, name, source } => {
-                let end = Endpoint { mac: *mac, addr: *addr };
-                if !addr.is_none() && mac.is_none() {
-                    self.name_known(*addr, fact.ts, name, source);
-                } else {
-                    self.touch(end, fact.ts, flow, |s| {
-                        add(&mut s.names, Named { name: name.to_string(), source });
-                    });
+            // Who answers for itself bears the name, not whoever else has the address.
+            Body::Name { addr, name, source, .. } if matches!(*source, "mdns" | "llmnr") => {
+                if let Some(seen) = self.seen.get_mut(&Endpoint { mac: sender.mac, addr: *addr }) {
+                    add(&mut seen.names, Named { name: name.to_string(), source });
                 }
+            }
+            Body::Name { addr, mac, name, source } if mac.is_none() => {
+                self.told.tell(*addr, name, source, &mut self.hits);
+            }
+            Body::Name { addr, mac, name, source } => {
+                self.touch(Endpoint { mac: *mac, addr: *addr }, fact.ts, flow, |s| {
+                    add(&mut s.names, Named { name: name.to_string(), source });
+                });
             }
             Body::Identity { field, value, source } => self.touch(sender, fact.ts, flow, |s| {
                 if s.identity.len() < VALUES {
@@ -136,19 +143,6 @@ impl Devices {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// A name told by others counts only for an address that speaks itself: names of the whole internet are no inventory.
-    fn name_known(&mut self, addr: Addr, _ts: Ts, name: &str, source: &'static str) {
-        let mut ends: Vec<Endpoint> = Vec::new();
-        if let Some(macs) = self.claims.get(&addr) {
-            ends.extend(macs.iter().map(|m| Endpoint { mac: *m, addr }));
-        }
-        for end in ends {
-            if let Some(seen) = self.seen.get_mut(&end) {
-                add(&mut seen.names, Named { name: name.to_owned(), source });
-            }
         }
     }
 

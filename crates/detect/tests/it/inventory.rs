@@ -140,3 +140,40 @@ fn who_speaks_to_itself_is_no_gateway() {
     let reason = at(&inventory(&s), 1).level.clone().map(|l| l.reason);
     assert_eq!(reason.as_deref(), Some("is a gateway: answers 0 masters and polls one device"));
 }
+
+fn name(addr: u8, name: &str, source: &'static str) -> Body {
+    Body::Name { addr: ip(addr), mac: Mac::NONE, name: name.into(), source }
+}
+
+fn names(d: &Device) -> Vec<&str> {
+    d.names.iter().map(|n| n.name.as_str()).collect()
+}
+
+#[test]
+fn a_name_told_before_or_after_its_bearer_speaks_is_his() {
+    let mut s = Story::default();
+    s.tell(0, (3, 1), 53, name(7, "RTU7.Example.", "dns")).tell(1, (3, 1), 53, name(9, "silent.example", "dns"));
+    s.tell(2, (1, 7), 502, Body::FlowStart).tell(2, (7, 1), 502, Body::FlowStart);
+    s.tell(3, (1, 7), 443, name(7, "a.example", "tls")).tell(3, (1, 7), 443, name(7, "rtu7.example", "tls"));
+    s.flows.iter_mut().for_each(|f| (f.src_mac, f.dst_mac) = (Mac::NONE, Mac::NONE));
+    let found = inventory(&s);
+    // By what says it best, then by name; told twice is told twice.
+    assert_eq!(names(at(&found, 7)), ["rtu7.example", "a.example", "rtu7.example"]);
+    assert!(found.devices.iter().all(|d| !names(d).contains(&"silent.example")));
+}
+
+#[test]
+fn who_takes_an_address_and_names_himself_names_nobody_else() {
+    let mut s = Story::default();
+    s.tell(0, (9, 1), 0, claim(9, mac(9))).tell(0, (9, 1), 502, Body::FlowStart);
+    s.tell(1, (9, 1), 0, claim(9, mac(66))).tell(1, (9, 1), 5353, Body::FlowStart).tell(
+        1,
+        (9, 1),
+        5353,
+        name(9, "intruder", "mdns"),
+    );
+    s.flows.iter_mut().skip(2).for_each(|f| f.src_mac = mac(66));
+    let found = inventory(&s);
+    let named = |m: Mac| names(found.devices.iter().find(|d| d.macs == [m.to_string()]).unwrap());
+    assert_eq!((named(mac(9)), named(mac(66))), (vec![], vec!["intruder"]));
+}

@@ -178,7 +178,6 @@ impl Dns {
         if variant == "dns" && !std::mem::replace(&mut self.role_said, true) {
             cx.fact(Body::Role("dns_server"));
         }
-        let source = if variant == "mdns" { "mdns" } else { "dns" };
         let [answers, _, additionals] = &message.sections;
         let sections: &[&Section] = if variant == "mdns" { &[answers, additionals] } else { &[answers] };
         let mut left = NAMES;
@@ -186,7 +185,7 @@ impl Dns {
             let names = section.names.slices();
             for (index, addr) in section.addresses.iter().take(left) {
                 let name = names.get(*index).map_or(Default::default(), |n| String::from_utf8_lossy(n));
-                cx.fact(Body::Name { addr: *addr, mac: Mac::NONE, name: name.into(), source });
+                cx.fact(Body::Name { addr: *addr, mac: Mac::NONE, name: name.into(), source: variant });
             }
             left = left.saturating_sub(section.addresses.len());
         }
