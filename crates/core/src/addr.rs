@@ -109,6 +109,12 @@ impl Mac {
         self.0[0] & 1 == 1
     }
 
+    /// The local bit: no maker gave it, but the device or its owner did (IEEE 802 §8.2).
+    #[inline]
+    pub fn is_locally_administered(&self) -> bool {
+        self.0[0] & 2 == 2
+    }
+
     /// In 16 bytes, so that conversations without IP share the key type of those with it.
     pub fn padded(&self) -> Addr {
         let [a, b, c, d, e, f] = self.0;

@@ -70,6 +70,7 @@ pub(crate) trait Detector: Send {
 mod altered_in_transit;
 mod answer_contradiction;
 mod beacon;
+mod borrowed_name;
 mod cleartext_password;
 mod clock_set;
 mod command_effect;
@@ -146,6 +147,7 @@ detectors! {
     unacknowledged_command::UnacknowledgedCommand,
     network_takeover::NetworkTakeover,
     fingerprint::Fingerprint,
+    borrowed_name::BorrowedName,
     exposure::Exposure,
     failed_logins::FailedLogins,
     function_scan::FunctionScan,

@@ -12,6 +12,9 @@ const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const START: i64 = 1_700_000_000 * SECOND;
 
+/// A MAC address that a maker gave.
+const NIC: [u8; 6] = [0, 0, 0, 0, 0, 7];
+
 /// Frames with their times.
 type Frames = Vec<(i64, Vec<u8>)>;
 
@@ -121,6 +124,15 @@ fn dhcp(at: i64, server: u8) -> (i64, Vec<u8>) {
     m.extend([0x63, 0x82, 0x53, 0x63, 53, 1, 5, 54, 4, 10, 0, 0, server, 255]);
     let stack = Stack::new().eth([2, 0, 0, 0, 0, server], [255; 6]).ipv4([10, 0, 0, server], [255, 255, 255, 255]);
     (START + at, stack.udp(67, 68).payload(&m).bytes())
+}
+
+/// A multicast answer of a host for its own address (RFC 6762).
+fn mdns(at: i64, mac: [u8; 6], ip: [u8; 4], name: &str) -> (i64, Vec<u8>) {
+    let host = [&[name.len() as u8], name.as_bytes(), b"\x05local\0"].concat();
+    let message =
+        [&[0, 0, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0][..], &host, &[0, 1, 0x80, 1, 0, 0, 0, 120, 0, 4], &ip].concat();
+    let stack = Stack::new().eth(mac, [1, 0, 0x5e, 0, 0, 0xfb]).ipv4(ip, [224, 0, 0, 251]);
+    (START + at, stack.udp(5353, 5353).payload(&message).bytes())
 }
 
 /// A configuration BPDU that names a root (IEEE 802.1D §9.3.1).
@@ -338,6 +350,15 @@ fn network() -> Vec<Case> {
         other.open().client(&modbus(1, 1, &[3, 0, 0, 0, 1])).server(&modbus(1, 1, &[3, 2, 0, 7])).close();
         [s.frames, other.frames].concat()
     };
+    // Two devices that introduce themselves, the first of which may have served Modbus before.
+    let bearers = |mac: [u8; 6], serves: bool, ip: [u8; 4], name: &str| -> Frames {
+        let (mut s, server) = (Session::new(START, 502), [0, 0, 0, 0, 0, 2]);
+        s.server.mac = server;
+        s.open().client(&modbus(1, 1, &[3, 0, 0, 0, 1])).server(&modbus(1, 1, &[3, 2, 0, 7])).close();
+        let std::net::IpAddr::V4(at) = s.server.ip else { panic!("IPv4") };
+        let frames = if serves { s.frames } else { Vec::new() };
+        [frames, vec![mdns(MINUTE, server, at.octets(), "hmi"), mdns(2 * MINUTE, mac, ip, name)]].concat()
+    };
     // An answer through somebody who was captured on both his sides: as the device sent it, then as it arrived.
     let between = |arrived: u8| {
         let mut s = Session::new(START, 502);
@@ -353,6 +374,11 @@ fn network() -> Vec<Case> {
         ("altered", between(9), Some(("altered-in-transit", "high", "T0830"))),
         ("passed on", between(7), None),
         ("two macs", claims(&[1, 2, 1]), Some(("contested-address", "medium", "T0830"))),
+        ("borrowed name", bearers(NIC, true, [10, 0, 0, 1], "hmi"), Some(("borrowed-name", "medium", "T0849"))),
+        ("borrowed, nobody serves", bearers(NIC, false, [10, 0, 0, 1], "hmi"), Some(("borrowed-name", "low", "T0849"))),
+        ("telephones", bearers([2, 0, 0, 0, 0, 7], false, [10, 0, 0, 1], "hmi"), None),
+        ("two networks", bearers(NIC, true, [10, 0, 1, 1], "hmi"), None),
+        ("names of their own", bearers(NIC, true, [10, 0, 0, 1], "hmi2"), None),
         ("another mac", claims(&[1, 1, 2, 2]), None),
         ("late dhcp server", vec![dhcp(0, 1), dhcp(11 * MINUTE, 2)], Some(("network-takeover", "medium", "T0830"))),
         ("one dhcp server", vec![dhcp(0, 1), dhcp(11 * MINUTE, 1)], None),
