@@ -2,12 +2,14 @@
 //! addresses and values, services, blocks. It has no public specification; codes are those that Wireshark and libnodave agree on.
 //!
 //! Limits: `Limit::Pending` requests of together as many bytes as usual ones wait for 30 s; `Limit::Repeats` shapes of reads are
-//! remembered for the summary. User data is named but not taken apart, nor are other syntaxes of variables than `S7ANY`.
+//! remembered for the summary. Of user data, which is named, only what a controller says of itself is taken apart; of variables only those of
+//! syntax `S7ANY`.
 
 mod facts;
 mod item;
 mod message;
 mod record;
+mod szl;
 mod table;
 
 use std::collections::VecDeque;
@@ -26,7 +28,7 @@ pub(crate) fn left_raw() -> impl Iterator<Item = (&'static str, &'static str)> {
     [
         ("item syntaxes other than 16", "symbolic, by data block, of drives and numerical controls"),
         ("kinds of elements 15 and unknown ones", "date and time"),
-        ("user data", "what its subfunctions carry: system status lists, blocks, forces, cyclic data"),
+        ("user data", "what its subfunctions carry but the identification of modules: further system status lists, blocks, forces, cyclic data"),
     ]
     .into_iter()
 }
@@ -51,6 +53,7 @@ pub struct S7 {
     bytes: usize,
     repeats: Repeats,
     roles: [bool; 2],
+    lists: Option<Box<szl::Parts>>,
 }
 
 impl Parser for S7 {
@@ -84,7 +87,12 @@ impl Parser for S7 {
         }
         match message.role {
             Role::Request => self.request(&message, data, cx),
-            Role::Answer => self.answer(&message, cx),
+            Role::Answer => {
+                if message.user.is_some() {
+                    self.lists.get_or_insert_default().answer(&message, cx);
+                }
+                self.answer(&message, cx);
+            }
             Role::Notice => emit(cx.mark(), &message, &[], &[], Pair::default(), cx),
         }
         Step::Done

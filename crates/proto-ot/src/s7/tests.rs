@@ -244,3 +244,63 @@ fn requests_that_wait_are_limited() {
     };
     assert_eq!([written(100), written(2_500)], [12, 17], "eight requests, or as many bytes as eight usual ones");
 }
+
+/// A part of an answer to the reading of a list.
+fn list_part(unit: u8, more: bool, bytes: &[u8]) -> Vec<u8> {
+    let length = (bytes.len() as u16).to_be_bytes();
+    let data = [&[0xff, 9, length[0], length[1]], bytes].concat();
+    packet(7, 1, &[0, 1, 0x12, 8, 0x12, 0x84, 1, 2, unit, more.into(), 0, 0], &data)
+}
+
+fn identity(packets: &[Vec<u8>]) -> Vec<String> {
+    let mut b = bench();
+    b.client(&packet(7, 1, &[0, 1, 0x12, 4, 0x11, 0x44, 1, 0], &[0xff, 9, 0, 4, 0, 0x1c, 0, 0]));
+    packets.iter().for_each(|p| {
+        b.server(p);
+    });
+    let told = |f: &gwcore::Fact| match &f.body {
+        Body::Identity { field, value, .. } => Some(format!("{field} {value}")),
+        _ => None,
+    };
+    b.facts().iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_controller_says_who_it_is() {
+    let padded = |text: &str, octets: usize, with: u8| {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(octets, with);
+        bytes
+    };
+    let order = padded("6ES7 151-8AB01-0AB0", 20, b' ');
+    let none = vec![b' '; 20];
+    let modules = [
+        &[0, 0x11, 0, 0, 0, 28, 0, 3, 0, 1][..],
+        &order,
+        &[0, 0xc0, 0, 3, 0, 1],
+        &[0, 6],
+        &order,
+        &[0, 0xc0, 0, 3, 0, 1],
+        &[0, 7],
+        &none,
+        &[0, 0xc0, b'V', 3, 2, 6],
+    ]
+    .concat();
+    assert_eq!(identity(&[list_part(0, false, &modules)]), ["model 6ES7 151-8AB01-0AB0", "firmware V3.2.6"]);
+    let record = |index: u8, text: &str| [&[0, index][..], &padded(text, 32, 0)].concat();
+    let records = [record(1, "Pump house"), record(3, ""), record(5, "S C-X0000000001"), record(9, "\0*")].concat();
+    let components = [&[0, 0x1c, 0, 0, 0, 34, 0, 4][..], &records].concat();
+    let said = ["station Pump house", "serial S C-X0000000001"];
+    assert_eq!(identity(&[list_part(0, false, &components)]), said);
+    // In parts, and what is no part of it between.
+    let (a, b) = components.split_at(70);
+    assert_eq!(identity(&[list_part(6, true, a), list_part(6, false, b)]), said);
+    assert_eq!(identity(&[list_part(6, true, a), list_part(7, false, b)]), [""; 0]);
+    // Cut, refused, of another list, and longer than any.
+    assert_eq!(identity(&[list_part(0, false, a)]), ["station Pump house"]);
+    assert_eq!(identity(&[packet(7, 1, &[0, 1, 0x12, 8, 0x12, 0x84, 1, 2, 0, 0, 0, 0], &[10, 0, 0, 0])]), [""; 0]);
+    assert_eq!(identity(&[list_part(0, false, &[0, 0x24, 0, 0, 0, 2, 0, 1, 0, 1])]), [""; 0]);
+    assert_eq!(identity(&[list_part(0, false, &[0, 0x1c, 0, 0, 0, 0, 0, 1, 0, 1])]), [""; 0]);
+    let many: Vec<_> = (0..100).map(|_| list_part(6, true, &components)).collect();
+    assert_eq!(identity(&many), [""; 0]);
+}

@@ -73,6 +73,21 @@ fn ip(v: &View<'_>, d: &Device) -> Option<std::net::IpAddr> {
     v.names.address(d).parse().ok()
 }
 
+/// What a device says it is, once each: maker, model and release before the rest.
+fn says(d: &Device) -> String {
+    const FIRST: &[&str] = &["vendor", "model", "product", "firmware", "version", "serial"];
+    let rank = |field: &str| FIRST.iter().position(|f| field.rsplit('.').next() == Some(*f)).unwrap_or(FIRST.len());
+    let mut all: Vec<(&String, &String)> = d.identity.iter().collect();
+    all.sort_by_key(|(field, _)| rank(field));
+    let mut said: Vec<&str> = Vec::new();
+    for (_, value) in all {
+        if !said.contains(&value.as_str()) {
+            said.push(value);
+        }
+    }
+    said.join(", ")
+}
+
 fn device(page: &mut String, v: &View<'_>, d: &Device, alarms: u64) {
     let claims = v.names.claims(d);
     let own: Vec<&str> = d.ips.iter().map(String::as_str).filter(|ip| !claims.contains(ip)).collect();
@@ -86,7 +101,7 @@ fn device(page: &mut String, v: &View<'_>, d: &Device, alarms: u64) {
         false => format!("<br><small>claims too: {}</small>", e(&cut(&some(&claims), 120))),
     };
     let level = d.level.as_ref().map(|l| format!("<br><small>level {}: {}</small>", l.level, e(&l.reason)));
-    let says = cut(&d.identity.values().cloned().collect::<Vec<_>>().join(", "), 80);
+    let says = cut(&says(d), 80);
     let _ = write!(
         page,
         "<tr{}><td>{name}{}{also}</td><td><span class=\"m\">{}</span><br><small>{}</small></td><td>{}{}</td><td>{}<br><small>{}</small></td><td class=\"t\">{}</td><td class=\"n\">{}</td></tr>",
