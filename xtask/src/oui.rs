@@ -1,19 +1,23 @@
-//! `cargo xtask oui`: packs the IEEE's table of address blocks, as Debian's `ieee-data` ships it, into the detect crate.
+//! `cargo xtask oui`: packs the IEEE's tables of address blocks, as Debian's `ieee-data` ships it, into the detect crate.
 
 use std::io::Write;
 
 use anyhow::Context;
 
-const SOURCE: &str = "/usr/share/ieee-data/oui.csv";
+const SOURCES: &[&str] = &["oui.csv", "mam.csv", "oui36.csv", "iab.csv"];
 const PACKED: &str = "crates/detect/data/oui.tsv.gz";
 
-/// Reads the CSV, writes lines `AABBCC<tab>Vendor`, sorted, one per block, gzip without a time stamp.
+/// Reads the CSVs, writes lines `AABBCC<tab>Vendor` (7 or 9 digits for the smaller blocks), sorted, one per block, gzip without a time stamp.
 pub fn pack() -> anyhow::Result<()> {
-    let csv = std::fs::read_to_string(SOURCE)
-        .with_context(|| format!("cannot read `{SOURCE}`: install the package ieee-data"))?;
-    let mut lines: Vec<String> = csv.lines().skip(1).filter_map(line).collect();
+    let mut lines: Vec<String> = Vec::new();
+    for name in SOURCES {
+        let path = format!("/usr/share/ieee-data/{name}");
+        let csv = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read `{path}`: install the package ieee-data"))?;
+        lines.extend(csv.lines().skip(1).filter_map(line));
+    }
     lines.sort();
-    lines.dedup_by(|a, b| a.get(..6) == b.get(..6));
+    lines.dedup_by(|a, b| a.split_once('\t').map(|l| l.0) == b.split_once('\t').map(|l| l.0));
     let mut gz = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::best());
     lines.iter().try_for_each(|l| writeln!(gz, "{l}"))?;
     std::fs::create_dir_all("crates/detect/data")?;
@@ -21,10 +25,17 @@ pub fn pack() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `MA-L,AABBCC,"Name, Inc",address` to the packed line; quotes doubled inside quotes as in RFC 4180.
+/// `MA-L,AABBCC,"Name, Inc",address` to the packed line; quotes doubled inside quotes as in RFC 4180. Blocks that the registry keeps to divide
+/// them among smaller ones have no maker.
 fn line(csv: &str) -> Option<String> {
-    let rest = csv.strip_prefix("MA-L,")?;
-    let (block, rest) = rest.split_at_checked(6)?;
+    let (registry, rest) = csv.split_once(',')?;
+    let digits = match registry {
+        "MA-L" => 6,
+        "MA-M" => 7,
+        "MA-S" | "IAB" => 9,
+        _ => return None,
+    };
+    let (block, rest) = rest.split_at_checked(digits)?;
     let rest = rest.strip_prefix(',')?;
     let name = match rest.strip_prefix('"') {
         Some(quoted) => {
@@ -42,5 +53,7 @@ fn line(csv: &str) -> Option<String> {
         None => rest.split(',').next()?.to_owned(),
     };
     let name = name.trim().replace('\t', " ");
-    block.bytes().all(|b| b.is_ascii_hexdigit()).then(|| format!("{}\t{name}", block.to_ascii_uppercase()))
+    let has_maker = !matches!(name.as_str(), "IEEE Registration Authority" | "Private");
+    (has_maker && block.bytes().all(|b| b.is_ascii_hexdigit()))
+        .then(|| format!("{}\t{name}", block.to_ascii_uppercase()))
 }
