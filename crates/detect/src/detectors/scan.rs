@@ -16,7 +16,7 @@ pub(super) static META: Meta = Meta {
     innocent: "An inventory or vulnerability scanner, a management system that looks for devices, a client whose server is down.",
     call: "the owner of the source address",
     attack: &["T0846.001", "T0846"],
-    needs: "connection attempts in both directions; ARP on the captured segment",
+    needs: "connection attempts or echo requests in both directions; ARP on the captured segment",
     severity: Severity::Medium,
 };
 
@@ -118,6 +118,11 @@ fn unanswered(state: &str, packets: [u64; 2], bytes: [u64; 2]) -> bool {
     matches!(state, "S0" | "REJ") && bytes[1] == 0 || cut && packets[1] <= 1 && bytes == [0, 0]
 }
 
+/// Whether a flow is an echo request, by its type (RFC 792, RFC 4443 §4.1).
+fn is_echo(flow: &FlowConst) -> bool {
+    matches!((flow.ip_proto, flow.src_port), (1, 8) | (58, 128))
+}
+
 /// Whether all that was seen is one side ending or keeping up a session, as idle ones do that are older than the capture. A probe that
 /// looks so goes to one host: whoever leaves a browser ends sessions with many.
 fn may_be_old(state: &str, packets: [u64; 2]) -> bool {
@@ -152,12 +157,15 @@ impl Detector for Scan {
             _ => {}
         }
         let Body::FlowEnd { state, start, packets, bytes, .. } = &fact.body else { return };
-        if flow.src.is_none() || flow.dst.is_multicast() || !matches!(flow.ip_proto, 6 | 17) || packets[0] == 0 {
+        let is_echo = is_echo(flow);
+        let is_attempt = matches!(flow.ip_proto, 6 | 17) || is_echo;
+        if flow.src.is_none() || flow.dst.is_multicast() || !is_attempt || packets[0] == 0 {
             return;
         }
         let is_deaf = *state == "OTH" && flow.ip_proto == 6 && bytes[0] > 0 && packets[1] == 0;
         let stale = self.sources.get(&flow.src).is_none_or(|w| start.since(w.since) > WINDOW);
-        if !unanswered(state, *packets, *bytes) {
+        let unanswered = if is_echo { packets[1] == 0 } else { unanswered(state, *packets, *bytes) };
+        if !unanswered {
             if let (Some(w), false) = (self.sources.get_mut(&flow.src), stale) {
                 if is_deaf {
                     w.deaf += 1;
@@ -175,7 +183,7 @@ impl Detector for Scan {
             }
         }
         let Some(w) = self.sources.get_mut(&flow.src) else { return };
-        if may_be_old(state, *packets) && w.hosts.iter().any(|h| *h != flow.dst) {
+        if !is_echo && may_be_old(state, *packets) && w.hosts.iter().any(|h| *h != flow.dst) {
             return;
         }
         if w.tried.len() < KEPT && w.tried.insert((flow.dst, flow.dst_port)) {
@@ -200,16 +208,20 @@ impl Detector for Scan {
             dedup_key: format!("{}:{}", src.name(), if vertical { "ports" } else { "hosts" }),
             severity: Severity::Medium,
             attack: if vertical { &["T0846.001"] } else { &["T0846.001", "T0846"] },
-            proto: if flow.ip_proto == 6 { "tcp" } else { "udp" },
+            proto: match flow.ip_proto {
+                6 => "tcp",
+                17 => "udp",
+                _ => "icmp",
+            },
             src,
             dst,
             words: &|site| {
                 let of = if vertical { "ports" } else { "hosts" };
                 let title = format!("{} tries many {of}", site.name(&src));
+                let what = if is_echo { "echo requests".to_owned() } else { counted(ports.len(), "port") };
                 let why = format!(
-                    "{} tried {} on {} within five minutes; {tried} of these did not answer.",
+                    "{} tried {what} on {} within five minutes; {tried} of these did not answer.",
                     site.name(&src),
-                    counted(ports.len(), "port"),
                     counted(hosts.len(), "host")
                 );
                 let mut e = evidence(
@@ -217,8 +229,10 @@ impl Detector for Scan {
                     None,
                     Some(TARGETS as f64),
                 );
-                let listed: Vec<String> = ports.iter().take(20).map(u16::to_string).collect();
-                e.more.insert("ports".into(), listed.join(" ").into());
+                if !is_echo {
+                    let listed: Vec<String> = ports.iter().take(20).map(u16::to_string).collect();
+                    e.more.insert("ports".into(), listed.join(" ").into());
+                }
                 (title, why, e)
             },
             since: Some(since),

@@ -108,6 +108,34 @@ fn http(user: &str, status: &str, n: i64) -> Frames {
     all
 }
 
+/// Short sessions with a service, a step apart.
+fn logins(port: u16, n: i64, step: i64) -> Frames {
+    let mut all = Frames::new();
+    for i in 0..n {
+        let mut s = session(i * step, 1, port);
+        s.server(b"SSH-2.0-rtu\r\n").client(b"SSH-2.0-guess\r\n").server(&[7; 900]).client(&[8; 900]).close();
+        all.extend(s.frames);
+    }
+    all
+}
+
+/// Echo requests to so many hosts, with or without their answers (RFC 792).
+fn echoes(n: u8, answered: bool) -> Frames {
+    let echo = |from: [u8; 4], to: [u8; 4], kind: u8| {
+        let stack = Stack::new().eth([2, 0, 0, 0, 0, from[3]], [2, 0, 0, 0, 0, to[3]]).ipv4(from, to);
+        stack.icmp(kind, 0).payload(&[0, 1, 0, 0]).bytes()
+    };
+    let mut all = Frames::new();
+    for i in 0..n {
+        let (at, host) = (START + i64::from(i) * SECOND, [10, 0, 0, 100 + i]);
+        all.push((at, echo([10, 0, 0, 1], host, 8)));
+        if answered {
+            all.push((at + 1_000_000, echo(host, [10, 0, 0, 1], 0)));
+        }
+    }
+    all
+}
+
 fn arp(at: i64, mac: u8, ip: u8, asks: u8) -> (i64, Vec<u8>) {
     let sender_mac = [2, 0, 0, 0, 0, mac];
     let arp = Arp { op: 1, sender_mac, sender_ip: [10, 0, 0, ip], target_mac: [0; 6], target_ip: [10, 0, 0, asks] };
@@ -398,6 +426,12 @@ fn network() -> Vec<Case> {
         ("own password", http("YWRtaW46WHE3IXBsMg==", "200 OK", 1), None),
         ("ten refusals", http("YTpi", "401 Unauthorized", 10), Some(("failed-logins", "medium", "T0859"))),
         ("nine refusals", http("YTpi", "401 Unauthorized", 9), None),
+        ("guesses", logins(22, 20, 10 * SECOND), Some(("failed-logins", "medium", "T0859"))),
+        ("too few guesses", logins(22, 19, 10 * SECOND), None),
+        ("logs in each minute", logins(22, 40, MINUTE), None),
+        ("no log-in service", logins(8_022, 40, SECOND), None),
+        ("echo requests", echoes(20, false), Some(("scan", "medium", "T0846.001"))),
+        ("echo answers", echoes(20, true), None),
         ("steady beat", beat(13, 0), Some(("beacon", "medium", "T0869"))),
         ("restless", beat(30, 10 * SECOND), None),
         ("from the internet", utility([198, 51, 100, 7], 502), Some(("exposure", "medium", "T0883"))),
