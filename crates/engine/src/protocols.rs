@@ -15,6 +15,7 @@ proto::protocols! {
         Ptp: proto_ot::ptp::Ptp,
         Tls: proto_it::tls::Tls,
         Http: proto_it::http::Http,
+        Ftp: proto_it::ftp::Ftp,
         Dhcp: proto_it::dhcp::Dhcp,
         Dns: proto_it::dns::Dns,
         Ntp: proto_it::ntp::Ntp,

@@ -3,8 +3,10 @@
 
 pub mod dhcp;
 pub mod dns;
+pub mod ftp;
 pub mod http;
 pub mod ntp;
+mod passwords;
 pub mod tls;
 
 use gwcore::{Columns, Kind};
@@ -14,6 +16,7 @@ pub fn kinds() -> Vec<&'static Kind> {
     vec![
         dhcp::DhcpColumns::kind(),
         dns::DnsColumns::kind(),
+        ftp::FtpColumns::kind(),
         http::HttpColumns::kind(),
         ntp::NtpColumns::kind(),
         tls::TlsColumns::kind(),

@@ -262,7 +262,11 @@ impl<P: ParserSet> App<P> {
 
     /// The protocol that certainly begins with the bytes just come, or with those before them that left it open.
     fn late(&mut self, dir: Dir, head: &[u8], before: usize, cx: &Cx<'_>) -> Option<usize> {
-        let known = [0, 1].iter().any(|i| self.sides[*i].best.is_some_and(|b| b.1 >= Probe::Maybe));
+        let known = [Dir::Orig, Dir::Resp].into_iter().any(|d| match self.sides[d.index()].best {
+            Some((_, Probe::Certain)) => true,
+            Some((index, Probe::Maybe)) => self.may_be(index, d.flip(), cx),
+            _ => false,
+        });
         if known || (before == 0 && self.sides[dir.flip().index()].buffer.is_empty()) {
             return None;
         }
@@ -284,8 +288,8 @@ impl<P: ParserSet> App<P> {
         let certain = [a, b].into_iter().flatten().find(|c| c.1 == Probe::Certain);
         let agreed = match (a, b) {
             (Some((i, Probe::Maybe)), Some((j, Probe::Maybe))) if i == j => a,
-            (Some((_, Probe::Maybe)), _) if last => a,
-            (_, Some((_, Probe::Maybe))) if last => b,
+            (Some((i, Probe::Maybe)), _) if last && self.may_be(i, Dir::Resp, cx) => a,
+            (_, Some((i, Probe::Maybe))) if last && self.may_be(i, Dir::Orig, cx) => b,
             _ => None,
         };
         if let Some((index, _)) = certain.or(agreed) {
@@ -299,6 +303,14 @@ impl<P: ParserSet> App<P> {
             }
             self.give_up();
         }
+    }
+
+    /// Whether what a side said, if anything, does not contradict a protocol.
+    fn may_be(&self, index: usize, dir: Dir, cx: &Cx<'_>) -> bool {
+        let head = &self.sides[dir.index()].buffer;
+        let head = head.get(..cx.limits.get(Limit::ProbeBytes).max(64)).unwrap_or(head);
+        let hint = self.hint(dir, cx);
+        head.is_empty() || contained(|| P::probe(index, head, &hint)).unwrap_or(Probe::No) > Probe::No
     }
 
     fn start(&mut self, index: usize, cx: &mut Cx<'_>) {

@@ -16,7 +16,7 @@ pub(super) static META: Meta = Meta {
     innocent: "A script with an old password or one that logs in again and again, a device still in commissioning.",
     call: "the owner of the source, then the owner of the device",
     attack: &["T0859", "T1694.001"],
-    needs: "the log-in in clear text with its outcome; for SSH, Telnet, FTP, RDP, VNC and the r-commands their sessions",
+    needs: "the log-in in clear text with its outcome; of SSH, Telnet, RDP, VNC and the r-commands, and of FTP that is not read, the sessions",
     severity: Severity::Medium,
 };
 
@@ -99,7 +99,7 @@ impl Detector for FailedLogins {
                     ..Sighting::of(&META, fact, flow)
                 });
             }
-            Body::FlowEnd { state: "SF" | "S2" | "S3" | "RSTO" | "RSTR", bytes, start, .. } => {
+            Body::FlowEnd { state: "SF" | "S2" | "S3" | "RSTO" | "RSTR", bytes, start, service: "", .. } => {
                 let Some(service) = login_service(flow.dst_port).filter(|_| flow.ip_proto == 6) else { return };
                 let is_short = bytes.iter().all(|n| (1..OCTETS).contains(n)) && fact.ts.since(*start) <= LONGEST;
                 if !is_short {

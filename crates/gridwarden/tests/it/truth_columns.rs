@@ -15,6 +15,8 @@ pub struct Protocol {
     pub primary: &'static [&'static str],
     /// Words of those columns that are compared, where not all are: messages of other types have no record.
     pub only: &'static [&'static str],
+    /// Truth rows that are not compared.
+    pub skips: fn(&csv::Row) -> bool,
     /// The messages of our row, each with the frame that tshark shows it in.
     pub parts: fn(Value) -> Vec<(u64, Value)>,
     /// For each column the words of a message; none where tshark shows nothing.
@@ -24,7 +26,7 @@ pub struct Protocol {
 impl Protocol {
     /// Messages of this protocol in a truth row.
     pub fn messages_in(&self, row: &csv::Row) -> u64 {
-        if !self.labels.iter().any(|l| row["protocol"].starts_with(l)) {
+        if !self.labels.iter().any(|l| row["protocol"].starts_with(l)) || (self.skips)(row) {
             return 0;
         }
         let counted = |column: &&str| cells(row, column).0.iter().filter(|w| self.counts(column, w)).count();
@@ -35,6 +37,11 @@ impl Protocol {
     pub fn counts(&self, column: &str, word: &str) -> bool {
         self.only.is_empty() || !self.primary.contains(&column) || self.only.contains(&word)
     }
+}
+
+/// All rows are compared.
+pub fn none(_: &csv::Row) -> bool {
+    false
 }
 
 /// A row that is one message.
@@ -105,6 +112,7 @@ pub const OT: &[Protocol] = &[
         kind: "modbus",
         primary: &["modbus.func_code"],
         only: &[],
+        skips: none,
         parts: one,
         columns: &[
             ("modbus.func_code", |v| num(v, "function_code")),
@@ -129,6 +137,7 @@ pub const OT: &[Protocol] = &[
         kind: "dnp3",
         primary: &["dnp3.src"],
         only: &[],
+        skips: none,
         parts: one,
         columns: &[
             ("dnp3.src", |v| num(v, "link_src")),
@@ -149,6 +158,7 @@ pub const OT: &[Protocol] = &[
         kind: "iec104",
         primary: &["iec60870_104.type"],
         only: &[],
+        skips: none,
         parts: one,
         columns: &[
             ("iec60870_104.type", |v| {
@@ -174,6 +184,7 @@ pub const OT: &[Protocol] = &[
         kind: "goose",
         primary: &["goose.stNum"],
         only: &[],
+        skips: none,
         parts: one,
         columns: &[
             ("goose.stNum", |v| num(v, "st_num")),
@@ -193,6 +204,7 @@ pub const OT: &[Protocol] = &[
         kind: "s7comm",
         primary: &["s7comm.header.rosctr"],
         only: &[],
+        skips: none,
         parts: one,
         columns: &[
             ("s7comm.header.rosctr", |v| num(v, "rosctr")),
@@ -213,6 +225,7 @@ pub const OT: &[Protocol] = &[
         kind: "ptp",
         primary: &["ptp.v2.messagetype"],
         only: &[],
+        skips: none,
         parts: one,
         columns: &[
             ("ptp.v2.messagetype", |v| {

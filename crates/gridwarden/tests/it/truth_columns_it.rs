@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::truth_columns::{Protocol, hex, num, one, text};
+use crate::csv;
+use crate::truth_columns::{Protocol, hex, none, num, one, text};
 
 /// A message of an exchange: the row with the name of the part.
 fn part(row: &Value, name: &str, frames: &[&str]) -> Option<(u64, Value)> {
@@ -80,6 +81,33 @@ fn tls_parts(row: Value) -> Vec<(u64, Value)> {
     .collect()
 }
 
+/// tshark shows the code of a reply in every frame that has a line of it with the code.
+fn ftp_parts(row: Value) -> Vec<(u64, Value)> {
+    let frames = row["reply_frame"].as_u64().zip(row["reply_end_frame"].as_u64());
+    let reply = part(&row, "reply", &["reply_frame"]).into_iter().flat_map(|(_, message)| {
+        frames.into_iter().flat_map(|(a, b)| a..=b).map(move |frame| (frame, message.clone()))
+    });
+    [part(&row, "request", &["request_frame"]), part(&row, "preliminary", &["preliminary_frame"])]
+        .into_iter()
+        .flatten()
+        .chain(reply)
+        .collect()
+}
+
+/// Passwords are not kept. A word longer than any command is none: tshark goes by the port.
+fn ftp_skips(row: &csv::Row) -> bool {
+    let command = row.get("ftp.request.command").map(String::as_str).unwrap_or_default();
+    command == "PASS" || command.len() > 8
+}
+
+fn ftp_code(v: &Value) -> Vec<String> {
+    match v["part"].as_str() {
+        Some("reply") => num(v, "reply_code"),
+        Some("preliminary") => num(v, "preliminary_code"),
+        _ => Vec::new(),
+    }
+}
+
 /// The address of the header, and again where the client identifier is one (RFC 2132 section 9.14).
 fn dhcp_macs(v: &Value) -> Vec<String> {
     let id = v["client_id"].as_str().and_then(|id| id.strip_prefix("01")).filter(|id| id.len() == 12);
@@ -95,6 +123,7 @@ pub const IT: &[Protocol] = &[
         kind: "dns",
         primary: &["dns.id"],
         only: &[],
+        skips: none,
         parts: dns_parts,
         columns: &[
             ("dns.id", |v| hex(v, "trans_id", 4)),
@@ -111,6 +140,7 @@ pub const IT: &[Protocol] = &[
         kind: "http",
         primary: &["http.request.method", "http.response.code"],
         only: &[],
+        skips: none,
         parts: http_parts,
         columns: &[
             ("http.request.method", |v| only(v, "request", |v| text(v, "method"))),
@@ -130,6 +160,7 @@ pub const IT: &[Protocol] = &[
         kind: "tls",
         primary: &["tls.handshake.type"],
         only: &["1", "2"],
+        skips: none,
         parts: tls_parts,
         columns: &[
             ("tls.handshake.type", |v| {
@@ -157,8 +188,23 @@ pub const IT: &[Protocol] = &[
         primary: &["tls.handshake.type"],
         // CLIENT-HELLO and SERVER-HELLO of SSL 2, which numbers its messages otherwise.
         only: &["1", "4"],
+        skips: none,
         parts: tls_parts,
         columns: &[("tls.handshake.type", |v| vec![if is(v, "client") { "1" } else { "4" }.to_owned()])],
+    },
+    Protocol {
+        name: "ftp",
+        labels: &["FTP"],
+        kind: "ftp",
+        primary: &["ftp.request.command", "ftp.response.code"],
+        only: &[],
+        skips: ftp_skips,
+        parts: ftp_parts,
+        columns: &[
+            ("ftp.request.command", |v| only(v, "request", |v| text(v, "command"))),
+            ("ftp.request.arg", |v| only(v, "request", |v| text(v, "arg"))),
+            ("ftp.response.code", ftp_code),
+        ],
     },
     Protocol {
         name: "dhcp",
@@ -166,6 +212,7 @@ pub const IT: &[Protocol] = &[
         kind: "dhcp",
         primary: &["dhcp.ip.your"],
         only: &[],
+        skips: none,
         parts: one,
         columns: &[
             ("dhcp.option.dhcp", |v| num(v, "msg_type_code")),
@@ -180,6 +227,7 @@ pub const IT: &[Protocol] = &[
         kind: "ntp",
         primary: &["ntp.flags.vn"],
         only: &[],
+        skips: none,
         parts: one,
         columns: &[
             ("ntp.flags.vn", |v| num(v, "version")),

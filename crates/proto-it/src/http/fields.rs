@@ -4,7 +4,7 @@ use gwcore::Limit;
 
 use super::body::Coding;
 use super::parse::{Fields, content_length};
-use super::table::{DEFAULT_PASSWORDS, PROXY_FIELDS, SECRET_KEYS};
+use super::table::{PROXY_FIELDS, SECRET_KEYS};
 
 /// Where a message's body ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,9 +180,7 @@ pub fn basic_user(value: &[u8]) -> Option<Box<[u8]>> {
 
 /// Whether user and password are a pair that makers ship.
 pub fn has_default_password(value: &[u8]) -> bool {
-    let pair =
-        |(u, p): (Vec<u8>, Vec<u8>)| DEFAULT_PASSWORDS.iter().any(|d| (d.0.as_bytes(), d.1.as_bytes()) == (&u, &p));
-    basic(value).is_some_and(pair)
+    basic(value).is_some_and(|(user, password)| crate::passwords::is_default(&user, &password))
 }
 
 fn base64(text: &[u8]) -> Option<Vec<u8>> {

@@ -44,23 +44,3 @@ pub const SECRET_KEYS: &[&str] =
 
 /// Form keys that name a user.
 pub const USER_KEYS: &[&str] = &["username", "user", "login", "email", "userid", "user_name", "uname", "log", "usr"];
-
-/// User and password as makers of network and control devices ship them, from their public manuals.
-pub const DEFAULT_PASSWORDS: &[(&str, &str)] = &[
-    ("admin", ""),
-    ("admin", "admin"),
-    ("admin", "1234"),
-    ("admin", "12345"),
-    ("admin", "password"),
-    ("admin", "private"),
-    ("administrator", "administrator"),
-    ("Administrator", "password"),
-    ("engineer", "engineer"),
-    ("guest", "guest"),
-    ("operator", "operator"),
-    ("root", ""),
-    ("root", "root"),
-    ("service", "service"),
-    ("user", "user"),
-    ("USER", "USER"),
-];

@@ -6,6 +6,7 @@ mod dhcp;
 mod dnp3;
 mod dns;
 mod flow;
+mod ftp;
 mod head;
 mod http;
 mod modbus;
@@ -56,6 +57,7 @@ pub static EVENTS: &[&Event] = &[
     &dns::REQUEST,
     &dns::RESPONSE,
     &flow::EVENT,
+    &ftp::EVENT,
     &http::EVENT,
     &modbus::EVENT,
     &ntp::EVENT,

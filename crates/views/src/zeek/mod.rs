@@ -4,6 +4,7 @@ mod conn;
 mod dhcp;
 mod dnp3;
 mod dns;
+mod ftp;
 mod http;
 mod modbus;
 mod modbus_detailed;
@@ -39,6 +40,7 @@ pub static LOGS: &[&Log] = &[
     &dnp3::CONTROL,
     &dnp3::OBJECTS,
     &dns::LOG,
+    &ftp::LOG,
     &http::LOG,
     &modbus::LOG,
     &modbus_detailed::LOG,
