@@ -264,7 +264,8 @@ impl<P: ParserSet> App<P> {
     fn late(&mut self, dir: Dir, head: &[u8], before: usize, cx: &Cx<'_>) -> Option<usize> {
         let known = [Dir::Orig, Dir::Resp].into_iter().any(|d| match self.sides[d.index()].best {
             Some((_, Probe::Certain)) => true,
-            Some((index, Probe::Maybe)) => self.may_be(index, d.flip(), cx),
+            Some((index, Probe::Maybe)) if d == dir => self.may_be(index, d.flip(), self.head(d.flip()), cx),
+            Some((index, Probe::Maybe)) => self.may_be(index, dir, head, cx),
             _ => false,
         });
         if known || (before == 0 && self.sides[dir.flip().index()].buffer.is_empty()) {
@@ -288,8 +289,8 @@ impl<P: ParserSet> App<P> {
         let certain = [a, b].into_iter().flatten().find(|c| c.1 == Probe::Certain);
         let agreed = match (a, b) {
             (Some((i, Probe::Maybe)), Some((j, Probe::Maybe))) if i == j => a,
-            (Some((i, Probe::Maybe)), _) if last && self.may_be(i, Dir::Resp, cx) => a,
-            (_, Some((i, Probe::Maybe))) if last && self.may_be(i, Dir::Orig, cx) => b,
+            (Some((i, Probe::Maybe)), _) if last && self.may_be(i, Dir::Resp, self.head(Dir::Resp), cx) => a,
+            (_, Some((i, Probe::Maybe))) if last && self.may_be(i, Dir::Orig, self.head(Dir::Orig), cx) => b,
             _ => None,
         };
         if let Some((index, _)) = certain.or(agreed) {
@@ -305,11 +306,15 @@ impl<P: ParserSet> App<P> {
         }
     }
 
+    /// What a side said so far.
+    fn head(&self, dir: Dir) -> &[u8] {
+        &self.sides[dir.index()].buffer
+    }
+
     /// Whether what a side said, if anything, does not contradict a protocol.
-    fn may_be(&self, index: usize, dir: Dir, cx: &Cx<'_>) -> bool {
-        let head = &self.sides[dir.index()].buffer;
-        let head = head.get(..cx.limits.get(Limit::ProbeBytes).max(64)).unwrap_or(head);
-        let hint = self.hint(dir, cx);
+    fn may_be(&self, index: usize, dir: Dir, head: &[u8], cx: &Cx<'_>) -> bool {
+        let (hint, room) = (self.hint(dir, cx), cx.limits.get(Limit::ProbeBytes).max(64));
+        let head = head.get(..room).unwrap_or(head);
         head.is_empty() || contained(|| P::probe(index, head, &hint)).unwrap_or(Probe::No) > Probe::No
     }
 

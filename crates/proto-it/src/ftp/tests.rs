@@ -200,3 +200,18 @@ fn other_protocols_of_lines_are_left_alone() {
     assert_eq!(rows(6667, b"USER a 0 * :b\r\nNICK a\r\n", b":irc NOTICE\r\n"), (0, 0));
     assert_eq!(rows(2121, b"USER a\r\nPASS b\r\n", b"220 ftp ready\r\n331 ?\r\n230 in\r\n").0, 3);
 }
+
+mod with_http {
+    proto::protocols! {
+        /// What may begin late beside FTP.
+        pub enum Set { Http: crate::http::Http, Ftp: crate::ftp::Ftp, }
+    }
+}
+
+#[test]
+fn a_greeting_that_the_client_contradicts_hides_nothing_that_follows() {
+    let mut b = Bench::<with_http::Set>::new(Carrier::Stream, 25);
+    b.server(b"220 ftp.example ESMTP\r\n").client(b"EHLO a\r\n").server(b"250 ok\r\n");
+    b.client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").close();
+    assert_eq!(b.service(), "http");
+}
