@@ -208,6 +208,8 @@ pub enum Body {
         /// Whether the flow's responder serves.
         server_is_responder: bool,
     },
+    /// Both sides of a stream have said enough for its protocol to be none of those known; its end tells the rest.
+    Unread,
     /// A device name seen for an address.
     Name {
         /// Address; none when only the MAC is known.

@@ -75,6 +75,8 @@ kinds! {
     LOGIN = 25,
     /// `Body::Altered`.
     ALTERED = 26,
+    /// `Body::Unread`.
+    UNREAD = 27,
 }
 
 impl FactKinds {
@@ -138,6 +140,7 @@ impl Body {
             Body::Fingerprint { .. } => FactKinds::FINGERPRINT,
             Body::Login { .. } => FactKinds::LOGIN,
             Body::Altered { .. } => FactKinds::ALTERED,
+            Body::Unread => FactKinds::UNREAD,
         }
     }
 }

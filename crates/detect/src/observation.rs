@@ -86,6 +86,7 @@ impl Observation {
                     self.loss(from, fact.ts);
                 }
             }
+            Body::Unread => {}
             Body::Gap { .. } => self.pair(flow, |p, _| p.gap = Some(fact.ts)),
             Body::FlowEnd { packets, start, .. } => self.pair(flow, |p, low| {
                 // A conversation that ends says who was heard while it lasted.

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gwcore::{Body, Limit};
 
-use crate::{Carrier, Cx, Dir, Hint, ParserSet, Probe, Step};
+use crate::{Carrier, Cx, Dir, Hint, Mark, ParserSet, Probe, Step};
 
 /// Whether the protocol of a flow is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,6 +301,9 @@ impl<P: ParserSet> App<P> {
         {
             if self.sides.iter().any(|s| s.buffer.len() >= room) {
                 cx.hit(Limit::ProbeBytes);
+            }
+            if self.sides.iter().all(|s| !s.buffer.is_empty()) {
+                cx.fact_at(Mark { dir: Dir::Orig, ..cx.mark() }, Body::Unread);
             }
             self.give_up();
         }

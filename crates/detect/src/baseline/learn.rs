@@ -73,7 +73,8 @@ impl Learner {
             }
             return;
         }
-        if self.is_excluded(fact, flow) {
+        // What its end teaches is not learned twice.
+        if matches!(fact.body, Body::Unread) || self.is_excluded(fact, flow) {
             return;
         }
         things(fact, flow, &mut |thing| {
@@ -220,8 +221,10 @@ impl Learner {
 
 /// The sender of a fact that one frame gave, if it is a device of the site.
 pub(crate) fn speaker(fact: &Fact, flow: &FlowConst) -> Option<Addr> {
-    let is_told_beside =
-        matches!(fact.body, Body::FlowEnd { .. } | Body::Gap { .. } | Body::Anomaly { .. } | Body::Asked { .. });
+    let is_told_beside = matches!(
+        fact.body,
+        Body::FlowEnd { .. } | Body::Unread | Body::Gap { .. } | Body::Anomaly { .. } | Body::Asked { .. }
+    );
     if fact.frame == 0 || is_told_beside {
         return None;
     }

@@ -78,6 +78,10 @@ pub(crate) fn things(fact: &Fact, flow: &FlowConst, give: &mut dyn FnMut(Thing))
                 unknown_protocol(flow, (sender, receiver), (state, *packets, *bytes), give);
             }
         }
+        // Who serves is told by the ports of a usual connection; of another its end tells.
+        Body::Unread if flow.src_port > flow.dst_port => {
+            unknown_protocol(flow, (sender, receiver), ("", [1, 1], [1, 1]), give);
+        }
         Body::Service { proto, server_is_responder } => {
             let (orig, resp) = if fact.flow.reversed() { (receiver, sender) } else { (sender, receiver) };
             let (from, to) = if *server_is_responder { (orig, resp) } else { (resp, orig) };

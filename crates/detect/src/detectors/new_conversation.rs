@@ -60,12 +60,13 @@ impl NewConversation {
 
 impl Detector for NewConversation {
     fn wants(&self) -> FactKinds {
-        (FactKinds::SERVICE | FactKinds::ASKS | FactKinds::FLOW_END | FactKinds::TICK).only_if(self.novelty.is_some())
+        (FactKinds::SERVICE | FactKinds::UNREAD | FactKinds::ASKS | FactKinds::FLOW_END | FactKinds::TICK)
+            .only_if(self.novelty.is_some())
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
-        if !matches!(fact.body, Body::Service { .. } | Body::Op(_) | Body::FlowEnd { .. }) {
+        if !matches!(fact.body, Body::Service { .. } | Body::Unread | Body::Op(_) | Body::FlowEnd { .. }) {
             return;
         }
         bulk(novelty, fact, flow, look);

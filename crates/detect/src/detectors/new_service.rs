@@ -58,12 +58,12 @@ fn networks(b: &Baseline) -> Table<[u8; 3], Vec<(u16, u32)>> {
 
 impl Detector for NewService {
     fn wants(&self) -> FactKinds {
-        (FactKinds::SERVICE | FactKinds::FLOW_END).only_if(self.novelty.is_some())
+        (FactKinds::SERVICE | FactKinds::UNREAD | FactKinds::FLOW_END).only_if(self.novelty.is_some())
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
-        if !matches!(fact.body, Body::Service { .. } | Body::FlowEnd { .. }) {
+        if !matches!(fact.body, Body::Service { .. } | Body::Unread | Body::FlowEnd { .. }) {
             return;
         }
         things(fact, flow, &mut |t| {

@@ -232,6 +232,22 @@ fn a_new_conversation_in_a_utility_protocol_is_medium_another_low() {
 }
 
 #[test]
+fn what_is_not_read_is_told_before_it_ends() {
+    let end = |start| Body::FlowEnd { state: "SF", packets: [9, 9], bytes: [9_000, 9_000], start, service: "" };
+    let got = after(|s, at| {
+        s.tell(at, (HMI, RTU), 4_444, Body::FlowStart).tell(at + SECOND, (HMI, RTU), 4_444, Body::Unread);
+    });
+    assert_eq!(got, [("new-service", Severity::Low)]);
+    // Its end adds nothing, and what learned the end is quiet.
+    let got = after(|s, at| {
+        s.tell(at, (HMI, RTU), 4_444, Body::Unread).tell(at + SECOND, (HMI, RTU), 4_444, end(START.plus(at)));
+    });
+    assert_eq!(got, [("new-service", Severity::Low)]);
+    // Who serves is not plain from these ports.
+    assert_eq!(after(|s, at| _ = s.tell(at, (HMI, RTU), 60_000, Body::Unread)), []);
+}
+
+#[test]
 fn dnp3_between_strangers_to_each_other_is_told_once_a_request_or_a_minute_says_who_asks() {
     let got = after(|s, at| {
         s.service(at, (MASTER, PLC), 20_000, "dnp3");

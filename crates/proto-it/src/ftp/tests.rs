@@ -215,3 +215,13 @@ fn a_greeting_that_the_client_contradicts_hides_nothing_that_follows() {
     b.client(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").close();
     assert_eq!(b.service(), "http");
 }
+
+#[test]
+fn what_nobody_reads_is_told_once_both_sides_spoke() {
+    let told = |server: &[u8]| {
+        let mut b = Bench::<with_http::Set>::new(Carrier::Stream, 4_444);
+        b.server(server).client(&[7; 4_000]).client(&[7; 4_000]).close();
+        b.facts().iter().filter(|f| matches!(f.body, Body::Unread)).count()
+    };
+    assert_eq!((told(&[9; 100]), told(b"")), (1, 0));
+}
