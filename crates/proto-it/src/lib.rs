@@ -7,6 +7,7 @@ pub mod ftp;
 pub mod http;
 pub mod ntp;
 mod passwords;
+mod text;
 pub mod tls;
 
 use gwcore::{Columns, Kind};

@@ -21,6 +21,13 @@ pub fn left_raw() -> Vec<(&'static str, String, &'static str)> {
     dnp3.chain(iec104).chain(modbus).chain(s7comm).collect()
 }
 
+/// What a device says of itself, as facts have it.
+fn fact_text(text: &[u8]) -> Box<str> {
+    let mut shown = Vec::new();
+    gwcore::column::push_text(&mut shown, text);
+    String::from_utf8_lossy(&shown).into()
+}
+
 /// Every record kind of this crate.
 pub fn kinds() -> Vec<&'static Kind> {
     vec![

@@ -1,7 +1,7 @@
 //! How devices are called in a report: by the site's name, else by the name they bear, else by address; never by a name or address that
 //! belongs to another device.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use detect::{Device, Named};
 
@@ -10,6 +10,8 @@ use detect::{Device, Named};
 pub(crate) struct Names<'a> {
     devices: BTreeMap<&'a str, &'a Device>,
     first: BTreeMap<&'a str, &'a str>,
+    /// Names that several devices give themselves.
+    disputed: BTreeSet<&'a str>,
 }
 
 impl<'a> Names<'a> {
@@ -17,13 +19,15 @@ impl<'a> Names<'a> {
         let mut order: Vec<&Device> = devices.iter().collect();
         let rank = |d: &Device| (d.ips.len().max(1), d.first_seen.clone(), d.id.clone());
         order.sort_by_cached_key(|d| rank(d));
-        let mut first = BTreeMap::new();
+        let (mut first, mut said, mut disputed) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         for d in order {
+            let own: BTreeSet<&str> = d.names.iter().filter(|n| n.is_own_word()).map(|n| n.name.as_str()).collect();
+            disputed.extend(own.into_iter().filter(|name| !said.insert(*name)));
             for text in d.names.iter().map(|n| n.name.as_str()).chain(d.ips.iter().map(String::as_str)) {
                 first.entry(text).or_insert(d.id.as_str());
             }
         }
-        Names { devices: devices.iter().map(|d| (d.id.as_str(), d)).collect(), first }
+        Names { devices: devices.iter().map(|d| (d.id.as_str(), d)).collect(), first, disputed }
     }
 
     /// The device with an id.
@@ -35,9 +39,14 @@ impl<'a> Names<'a> {
         self.first.get(text).is_none_or(|id| *id == d.id)
     }
 
-    /// Whether a name is its own, or one that others gave to several, as to servers that share their load.
+    /// Whether a name is its own, or one that others gave to several, as to servers that share their load. Of a device that another stands
+    /// in for nobody knows which of the two spoke: what both call themselves names neither.
     fn bears(&self, d: &Device, named: &Named) -> bool {
-        self.owns(d, &named.name) || (!named.is_own_word() && d.contested.is_empty())
+        match (named.is_own_word(), d.contested.is_empty()) {
+            (false, true) => true,
+            (true, false) if self.disputed.contains(named.name.as_str()) => false,
+            _ => self.owns(d, &named.name),
+        }
     }
 
     /// Its own name, if it bears one.
@@ -47,7 +56,8 @@ impl<'a> Names<'a> {
 
     /// Names and addresses it bears that belong to another device.
     pub(crate) fn claims(&self, d: &'a Device) -> Vec<&'a str> {
-        let names = d.names.iter().filter(|n| !self.bears(d, n)).map(|n| n.name.as_str());
+        let is_claim = |n: &&Named| !self.bears(d, n) && !self.disputed.contains(n.name.as_str());
+        let names = d.names.iter().filter(is_claim).map(|n| n.name.as_str());
         names.chain(d.ips.iter().map(String::as_str).filter(|ip| !self.owns(d, ip))).collect()
     }
 
@@ -95,6 +105,19 @@ mod tests {
         let all = ["d1", "d2"].map(|id| device(id, &[&format!("10.0.0.{}", &id[1..])], "", Some("www"), "2026-01-01"));
         let names = Names::new(&all);
         assert_eq!(["d1", "d2"].map(|id| names.of(id)), ["www (10.0.0.1)", "www (10.0.0.2)"].map(String::from));
+        assert!(all.iter().all(|d| names.claims(d).is_empty()));
+    }
+
+    #[test]
+    fn what_a_device_and_its_impostor_call_themselves_names_neither() {
+        let mut all =
+            ["d1", "d2"].map(|id| device(id, &[&format!("10.0.0.{}", &id[1..])], "", Some("hmi"), "2026-01-01"));
+        all.iter_mut().flat_map(|d| &mut d.names).for_each(|n| n.source = "mdns");
+        // One computer with two network cards.
+        assert_eq!(Names::new(&all).of("d1"), "hmi (10.0.0.1)");
+        all.iter_mut().for_each(|d| d.contested = vec!["10.0.0.1".into()]);
+        let names = Names::new(&all);
+        assert_eq!(["d1", "d2"].map(|id| names.of(id)), ["10.0.0.1", "10.0.0.2"].map(String::from));
         assert!(all.iter().all(|d| names.claims(d).is_empty()));
     }
 }

@@ -90,8 +90,10 @@ impl Detector for FailedLogins {
                     proto,
                     words: &|site| {
                         let (a, b) = (site.name(&src), site.name(&dst));
-                        let why =
-                            format!("{b} refused {count} log-ins of {a} within five minutes, with {users} user names.");
+                        let why = format!(
+                            "{b} refused {count} log-ins of {a} within five minutes, with {users} user name{}.",
+                            if users == 1 { "" } else { "s" }
+                        );
                         let e = evidence(format!("{count} refusals"), None, Some(f64::from(REFUSED)));
                         (format!("{b} refuses many log-ins of {a}"), why, e)
                     },

@@ -15,12 +15,11 @@ use gwcore::{Addr, Body, Limit, Span};
 use proto::{Carrier, Cx, Dir, Hint, Mark, Parser, Probe, Step};
 
 use crate::passwords;
+use crate::text::{fact_text, keep};
 pub use record::{FtpColumns, FtpRow};
 
 const NAME: &str = "ftp";
 const PORT: u16 = 21;
-/// Longest text of a fact.
-const FACT_BYTES: usize = 256;
 /// Users without a password of their own (RFC 1635).
 const ANONYMOUS: &[&[u8]] = &[b"anonymous", b"ftp"];
 
@@ -332,13 +331,4 @@ fn write(
 
 fn names_ftp(text: &[u8]) -> bool {
     text.windows(3).any(|w| w.eq_ignore_ascii_case(b"ftp"))
-}
-
-/// An owned copy of a text, one byte longer than a text cell at most, so that the cell still shows that it was cut.
-fn keep(text: &[u8]) -> Box<[u8]> {
-    text.get(..=Limit::TextBytes.default_value()).unwrap_or(text).into()
-}
-
-fn fact_text(text: &[u8]) -> Box<str> {
-    String::from_utf8_lossy(text.get(..FACT_BYTES).unwrap_or(text)).into()
 }

@@ -5,6 +5,7 @@ use gwcore::Limit;
 use super::body::Coding;
 use super::parse::{Fields, content_length};
 use super::table::{PROXY_FIELDS, SECRET_KEYS};
+use crate::text::keep;
 
 /// Where a message's body ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,11 +110,6 @@ pub fn proxied(fields: &Fields<'_>) -> Texts {
         }
     }
     texts
-}
-
-/// An owned copy of a text, one byte longer than a text cell at most, so that the cell still shows that it was cut.
-pub fn keep(text: &[u8]) -> Box<[u8]> {
-    text.get(..=Limit::TextBytes.default_value()).unwrap_or(text).into()
 }
 
 /// A copy of a URI without its passwords: those before `@` in the authority and those of query keys that name one.

@@ -4,10 +4,11 @@ use gwcore::Limit;
 use proto::{Cx, Mark, Parser};
 
 use super::body::{BodyReader, BodySummary};
-use super::fields::{Framing, basic_user, coding, framing, has_default_password, keep, keep_uri, names, proxied};
+use super::fields::{Framing, basic_user, coding, framing, has_default_password, keep_uri, names, proxied};
 use super::parse::{Fields, StartLine, fields, head_end, is_version, line, line_from, request_line, status_line};
 use super::state::{Request, Response};
 use super::{Http, Phase, Progress, head_limit};
+use crate::text::keep;
 
 /// What a head's fields are cut from, or why not.
 enum Head<'a> {

@@ -9,6 +9,7 @@ use proto::{Cx, Dir, Mark};
 use super::body::BodySummary;
 use super::fields::Texts;
 use super::record::HttpRecord;
+use crate::text::fact_text;
 
 /// A request as far as it is kept.
 #[derive(Debug, Default)]
@@ -85,9 +86,6 @@ pub struct Exchanges {
     user_agent: Box<[u8]>,
     server: Box<[u8]>,
 }
-
-/// Bytes of a name or an identity handed on as a fact.
-const FACT_BYTES: usize = 256;
 
 impl Exchanges {
     /// The exchange of a number, unless it was written already.
@@ -167,20 +165,20 @@ impl Exchanges {
         if let Some(host) = request.host.as_ref().filter(|h| direct && **h != self.host) {
             let name = without_port(host);
             if !name.is_empty() && std::str::from_utf8(name).is_ok_and(|n| n.parse::<IpAddr>().is_err()) {
-                let (addr, name) = (server_addr(cx, client), fact_text(name).into());
+                let (addr, name) = (server_addr(cx, client), fact_text(name));
                 cx.fact(Body::Name { addr, mac: gwcore::Mac::default(), name, source: "http" });
             }
             self.host = host.clone();
         }
         if let Some(agent) = request.user_agent.as_ref().filter(|a| **a != self.user_agent) {
-            cx.fact(Body::Identity { field: "software", value: fact_text(agent).into(), source: "http" });
+            cx.fact(Body::Identity { field: "software", value: fact_text(agent), source: "http" });
             self.user_agent = agent.clone();
         }
     }
 
     fn fact_of_server(&mut self, response: &Response, mark: Mark, cx: &mut Cx<'_>) {
         if let Some(server) = response.server.as_ref().filter(|s| **s != self.server && !s.is_empty()) {
-            cx.fact_at(mark, Body::Identity { field: "software", value: fact_text(server).into(), source: "http" });
+            cx.fact_at(mark, Body::Identity { field: "software", value: fact_text(server), source: "http" });
             self.server = server.clone();
         }
     }
@@ -204,10 +202,6 @@ pub fn without_port(host: &[u8]) -> &[u8] {
     host.split(|b| *b == b':').next().unwrap_or_default()
 }
 
-fn fact_text(text: &[u8]) -> String {
-    String::from_utf8_lossy(text.get(..FACT_BYTES).unwrap_or(text)).into_owned()
-}
-
 /// Log-ins by Basic authentication and by forms; accepted where the status code says so.
 fn facts_of_login(exchange: &Exchange, cx: &mut Cx<'_>) {
     let Some((request, mark)) = &exchange.request.head else { return };
@@ -218,14 +212,14 @@ fn facts_of_login(exchange: &Exchange, cx: &mut Cx<'_>) {
             Some(200..=399) => Some(true),
             _ => None,
         };
-        cx.fact_at(*mark, Body::Login { proto: "http", user: fact_text(user).into(), cleartext: true, accepted });
+        cx.fact_at(*mark, Body::Login { proto: "http", user: fact_text(user), cleartext: true, accepted });
         if request.has_default_password && accepted != Some(false) {
-            let value = fact_text(user).into();
+            let value = fact_text(user);
             cx.fact_at(*mark, Body::Stated { proto: "http", field: "default_password", value });
         }
     }
     if let Some(user) = request.is_form.then(|| super::fields::form_user(&exchange.request.body.head)).flatten() {
-        let user = fact_text(&user).into();
+        let user = fact_text(&user);
         cx.fact_at(*mark, Body::Login { proto: "http", user, cleartext: true, accepted: None });
     }
 }

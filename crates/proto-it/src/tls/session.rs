@@ -11,6 +11,7 @@ use super::fingerprint::{hex, ja3, ja3s, ja4};
 use super::parse::{self, ClientHello, ServerHello};
 use super::record::TlsRecord;
 use super::table;
+use crate::text::{fact_text, keep};
 
 /// What is kept of a ClientHello.
 #[derive(Debug)]
@@ -68,17 +69,6 @@ pub struct Session {
 const MAX_CHAIN: usize = 16;
 /// Protocols and versions kept of a ClientHello.
 const MAX_LIST: usize = 64;
-/// Bytes of a name handed on as a fact.
-const FACT_BYTES: usize = 256;
-
-/// Copies text, one byte longer than a cell at most.
-fn keep(text: &[u8]) -> Vec<u8> {
-    text.get(..=gwcore::Limit::TextBytes.default_value()).unwrap_or(text).to_vec()
-}
-
-fn fact_text(text: &[u8]) -> Box<str> {
-    String::from_utf8_lossy(text.get(..FACT_BYTES).unwrap_or(text)).into()
-}
 
 impl Session {
     /// The hello of an SSL 2 server.
@@ -164,8 +154,8 @@ impl Tls {
             mark: cx.mark(),
             version: hello.version,
             session_id: hello.session_id.to_vec(),
-            server_name: hello.server_name.map(keep),
-            alpns: hello.alpns.iter().take(MAX_LIST).map(|a| keep(a)).collect(),
+            server_name: hello.server_name.map(|n| keep(n).into_vec()),
+            alpns: hello.alpns.iter().take(MAX_LIST).map(|a| keep(a).into_vec()).collect(),
             versions,
             prints,
         });
@@ -195,7 +185,7 @@ impl Tls {
             version,
             cipher: table::cipher(u32::from(hello.cipher)),
             group: hello.group,
-            alpn: hello.alpn.map(keep),
+            alpn: hello.alpn.map(|a| keep(a).into_vec()),
             ja3s: Some(ja3s(hello)),
         });
     }

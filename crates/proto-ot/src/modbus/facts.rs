@@ -116,9 +116,6 @@ fn identity(device: Device<'_>, cx: &mut Cx<'_>) {
             4 => "product",
             _ => continue,
         };
-        let mut text = Vec::new();
-        gwcore::column::push_text(&mut text, value);
-        let value = String::from_utf8_lossy(&text).into();
-        cx.fact(Body::Identity { field, value, source: PROTO });
+        cx.fact(Body::Identity { field, value: crate::fact_text(value), source: PROTO });
     }
 }

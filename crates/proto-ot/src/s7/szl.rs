@@ -112,8 +112,5 @@ fn tell(field: &'static str, value: &[u8], cx: &mut Cx<'_>) {
     if value.is_empty() {
         return;
     }
-    let mut text = Vec::new();
-    gwcore::column::push_text(&mut text, value);
-    let value = String::from_utf8_lossy(&text).into();
-    cx.fact(Body::Identity { field, value, source: NAME });
+    cx.fact(Body::Identity { field, value: crate::fact_text(value), source: NAME });
 }
