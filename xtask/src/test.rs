@@ -42,7 +42,7 @@ pub fn run(ci: bool) -> anyhow::Result<()> {
     docs::run(true)?;
     for show in SHOWS {
         if corpus_is_there() {
-            sh::run(show, "env", &["GRIDWARDEN_SMALL=1", "bash", show])?;
+            sh::run(show, "env", &["GRIDWARDEN_SMALL=1", "GRIDWARDEN_BUILT=1", "bash", show])?;
         }
     }
     for line in &unchecked {
