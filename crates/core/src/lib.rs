@@ -19,7 +19,7 @@ pub use common::{COMMON, Ends};
 pub use fact::{Body, Fact, Op, OpClass, PointId, Published, Sample, say_point};
 pub use fact_kinds::FactKinds;
 pub use finding::{Basis, Episode, Evidence, Finding, InPacket, PacketRef, Party, Severity};
-pub use ids::{AgedTable, Table, Uid};
+pub use ids::{AgedTable, Table, TableState, Uid};
 pub use limits::{Limit, LimitHits, Limits};
 pub use out::{AnyRows, FlowConst, FlowRef, Key, Names, Out, Rows, Sink, Stamp};
 pub use schema::{Columns, Field, Grain, Kind, Record};

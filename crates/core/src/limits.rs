@@ -91,8 +91,10 @@ limits! {
     Devices = 131_072, "devices", false;
     /// Internet addresses whose names are kept for the inventory; that of the one first named longest ago is forgotten.
     InternetNames = 16_384, "internet_names", false;
-    /// Open findings; new ones beyond it are counted per detector.
+    /// Open findings; beyond it those that were silent the longest are closed (count of closings).
     Findings = 65_536, "findings", false;
+    /// Closed findings that a run keeps which writes them at its end; beyond it new ones are counted, not listed.
+    FindingsKept = 262_144, "findings_kept", false;
     /// Sources a windowed detector follows at once; the least active is forgotten.
     DetectorSources = 65_536, "detector_sources", false;
     /// Polls whose answers are compared with their earlier ones; the one begun longest ago is forgotten.

@@ -87,6 +87,8 @@ pub trait AnyRows: Send {
     fn columns(&self) -> Vec<&dyn Column>;
     /// Appends a row of another of the same kind, its flow index moved by `flow_base`.
     fn append_from(&mut self, other: &dyn AnyRows, row: usize, flow_base: u32);
+    /// The stamp of the last row, to change.
+    fn last_stamp_mut(&mut self) -> Option<&mut Stamp>;
     /// An empty one of the same kind.
     fn fresh(&self) -> Box<dyn AnyRows>;
     /// Forgets all rows.
@@ -117,6 +119,9 @@ impl<C: Columns> AnyRows for Rows<C> {
         stamp.flow.0 = stamp.flow.0.saturating_add(flow_base.saturating_mul(2));
         self.stamps.push(stamp);
         self.columns.append_from(&other.columns, row);
+    }
+    fn last_stamp_mut(&mut self) -> Option<&mut Stamp> {
+        self.stamps.last_mut()
     }
     fn fresh(&self) -> Box<dyn AnyRows> {
         Box::<Self>::default()
@@ -167,6 +172,15 @@ impl Out {
             self.kinds.resize_with(slot + 1, || None);
         }
         self.kinds[slot].get_or_insert_with(|| from.fresh()).append_from(from, row, flow_base);
+    }
+
+    /// Appends a row that was made elsewhere, at another step.
+    pub fn append_row_at(&mut self, from: &dyn AnyRows, row: usize, flow_base: u32, step: u64) {
+        self.append_row(from, row, flow_base);
+        let rows = self.kinds.get_mut(from.kind().slot()).and_then(Option::as_mut);
+        if let Some(stamp) = rows.and_then(|r| r.last_stamp_mut()) {
+            stamp.key.step = step;
+        }
     }
 
     /// The rows by kind, in order of the kinds' names; kinds without rows are left out.

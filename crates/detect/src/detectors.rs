@@ -7,7 +7,7 @@ use gwcore::{Body, Fact, FactKinds, Finding, FlowConst, LimitHits, Severity, Ts}
 
 use crate::fold::{Folder, Sighting};
 use crate::observation::Observation;
-use crate::{Inventory, Setup};
+use crate::{Baseline, Change, Inventory, Setup};
 
 /// What is fixed about a detector; its file's opening comment is its manual page.
 #[derive(Debug)]
@@ -49,9 +49,11 @@ impl Look<'_> {
 
 /// A detector sees every fact that it wants once, in the order of the input. Ticks are facts too: nothing depends on batches.
 pub(crate) trait Detector: Send {
-    /// The kinds of facts that may tell it anything, asked once: none where what it needs, as a baseline, is not there. Who does not want
-    /// ticks has neither `tick` nor `minute` called.
+    /// The kinds of facts that may tell it anything, asked at the start and after `learned`: none where what it needs, as a baseline, is not
+    /// there. Who does not want ticks has neither `tick` nor `minute` called.
     fn wants(&self) -> FactKinds;
+    /// `setup` holds another baseline than before; who rests on one takes it over and keeps what does not follow from the old one.
+    fn learned(&mut self, _setup: &Setup) {}
     /// One fact and the flow it belongs to.
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>);
     /// A second of packet time began; after a pause of the whole feed there is one call, not one a second.
@@ -185,6 +187,7 @@ pub struct Detectors {
     folder: Folder,
     seen: Observation,
     now: Ts,
+    setup: Setup,
 }
 
 impl Detectors {
@@ -194,19 +197,17 @@ impl Detectors {
         let mut active = all(setup);
         active.retain(|(m, _)| (only.is_empty() || named(only, m)) && !named(without, m));
         let active: Vec<Box<dyn Detector>> = active.into_iter().map(|(_, d)| d).collect();
-        let mut wanted: [Vec<usize>; FactKinds::COUNT] = Default::default();
-        for (place, detector) in active.iter().enumerate() {
-            for kind in detector.wants().members() {
-                wanted[kind].push(place);
-            }
-        }
-        Detectors {
-            active,
-            wanted,
-            folder: Folder::new(setup),
-            seen: Observation::new(&setup.limits),
-            now: Ts(i64::MIN),
-        }
+        let wanted = wanted(&active);
+        let (folder, seen) = (Folder::new(setup), Observation::new(&setup.limits));
+        Detectors { active, wanted, folder, seen, now: Ts(i64::MIN), setup: setup.clone() }
+    }
+
+    /// Takes over another baseline while the run goes on. What is open stays open; detectors keep what does not follow from the old one.
+    pub fn learned(&mut self, baseline: &Arc<Baseline>) {
+        self.setup.baseline = Some(Arc::clone(baseline));
+        let setup = &self.setup;
+        self.active.iter_mut().for_each(|d| d.learned(setup));
+        self.wanted = wanted(&self.active);
     }
 
     /// Takes the facts of a batch; `files` names a file by its index.
@@ -223,6 +224,9 @@ impl Detectors {
             let is_minute = self.now.0.div_euclid(MINUTE) > before.0.div_euclid(MINUTE);
             let mut look = Look { now: self.now, seen: &self.seen, folder: &mut self.folder, files };
             let is_tick = matches!(fact.body, Body::Tick { .. });
+            if is_tick && is_minute {
+                look.folder.sweep(look.now);
+            }
             for place in self.wanted.get(fact.body.kind().index()).into_iter().flatten() {
                 let Some(detector) = self.active.get_mut(*place) else { continue };
                 detector.fact(fact, flow, &mut look);
@@ -236,11 +240,28 @@ impl Detectors {
         }
     }
 
-    /// The last revision of every finding, by (`ts`, `id`).
+    /// What became of findings since the last call; a run that never asks gets all of them from [`Detectors::finish`]. Parties are named
+    /// by the inventory as it stands ([`crate::Devices::inventory`]). After each batch, or as often as findings are to leave.
+    pub fn changes(&mut self, inventory: &Inventory) -> Vec<Change> {
+        self.folder.changes(inventory, self.now)
+    }
+
+    /// The input of a run that asks for changes is over: what still waits for evidence is judged, and everything closes.
+    pub fn end(&mut self, inventory: &Inventory, files: &dyn Fn(u32) -> Arc<str>) -> Vec<Change> {
+        self.judge(files);
+        self.folder.close_all();
+        self.folder.changes(inventory, self.now)
+    }
+
+    /// The last revision of every finding that was not told as closed, by (`ts`, `id`).
     pub fn finish(&mut self, inventory: &Inventory, files: &dyn Fn(u32) -> Arc<str>) -> Vec<Finding> {
+        self.judge(files);
+        self.folder.finish(inventory)
+    }
+
+    fn judge(&mut self, files: &dyn Fn(u32) -> Arc<str>) {
         let mut look = Look { now: self.now, seen: &self.seen, folder: &mut self.folder, files };
         self.active.iter_mut().for_each(|d| d.finish(&mut look));
-        self.folder.finish(inventory)
     }
 
     /// Limits hit.
@@ -250,4 +271,15 @@ impl Detectors {
         self.active.iter().for_each(|d| hits.add(&d.hits()));
         hits
     }
+}
+
+/// By number of a kind of fact: places of those that want it.
+fn wanted(active: &[Box<dyn Detector>]) -> [Vec<usize>; FactKinds::COUNT] {
+    let mut wanted: [Vec<usize>; FactKinds::COUNT] = Default::default();
+    for (place, detector) in active.iter().enumerate() {
+        for kind in detector.wants().members() {
+            wanted[kind].push(place);
+        }
+    }
+    wanted
 }

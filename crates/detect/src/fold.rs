@@ -1,4 +1,4 @@
-//! Folding: observations of the same thing become one finding with episodes, counted exactly, bounded in what is kept.
+//! Folding: observations of the same thing become one finding with episodes, counted exactly; it closes after an hour of silence.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use gwcore::{
     Ts,
 };
 
+use crate::change::{Change, Told};
 use crate::maintenance::lowered;
 use crate::{Inventory, Setup, Site};
 
@@ -15,6 +16,11 @@ use crate::{Inventory, Setup, Site};
 const EPISODE_SILENCE: i64 = 5 * MINUTE;
 /// Silence after which a repeat is a new finding.
 const FINDING_SILENCE: i64 = HOUR;
+/// A fact may be this much older than the packet time at which it is told, as the end of a TCP connection that timed out is: a finding stays
+/// open for so much longer.
+const LATE: i64 = 5 * MINUTE;
+/// Where the table of open findings is full, this part of it is closed at once, so that room is made seldom.
+const ROOM: usize = 16;
 /// Longest a finding takes in repeats.
 const FINDING_SPAN: i64 = 24 * HOUR;
 /// Episodes, packets and conversations kept.
@@ -120,15 +126,26 @@ struct Open {
     finding: Finding,
     src: End,
     dst: End,
+    /// Its place among all findings that ever opened.
+    born: u64,
+    /// Packet time at which it was last seen; the facts themselves may be older.
+    touched: Ts,
+    /// What was told of it so far, where changes are asked for.
+    told: Option<Told>,
 }
 
-/// All findings, open and closed.
+/// All findings that are open, and those that have closed since they were last asked for.
 pub(crate) struct Folder {
     open: Table<(&'static str, String), Open>,
     closed: Vec<Open>,
+    /// Findings that ever opened.
+    born: u64,
     /// Sources that a detector has told of, by the device they did something to, and since when.
     crowds: Table<(&'static str, Addr), (Vec<Addr>, Ts)>,
+    /// Open findings at most.
     limit: usize,
+    /// Findings at most where all are kept until the end.
+    kept: usize,
     setup: Setup,
     pub(crate) hits: LimitHits,
 }
@@ -138,8 +155,10 @@ impl Folder {
         Folder {
             open: Table::default(),
             closed: Vec::new(),
+            born: 0,
             crowds: Table::default(),
             limit: setup.limits.get(Limit::Findings),
+            kept: setup.limits.get(Limit::FindingsKept),
             setup: setup.clone(),
             hits: LimitHits::default(),
         }
@@ -210,16 +229,26 @@ impl Folder {
         if self.open.get(&key).is_some_and(|open| over(&open.finding)) {
             self.closed.extend(self.open.remove(&key));
         }
-        if !self.open.contains_key(&key) && self.open.len() + self.closed.len() >= self.limit {
-            return self.hits.hit(Limit::Findings);
+        if !self.open.contains_key(&key) {
+            if self.closed.len() >= self.kept {
+                return self.hits.hit(Limit::FindingsKept);
+            }
+            if self.open.len() >= self.limit {
+                self.make_room();
+            }
         }
         let severity = if self.is_told(s) { s.severity.min(Severity::Low) } else { s.severity };
         if !self.open.contains_key(&key) {
             self.tell(s);
         }
         let site = &self.setup.site;
-        let begin = || Open { finding: begin(s, now, site), src: s.src, dst: s.dst };
+        let born = &mut self.born;
+        let begin = || {
+            *born += 1;
+            Open { finding: begin(s, now, site), src: s.src, dst: s.dst, born: *born, touched: now.max(ts), told: None }
+        };
         let open = self.open.entry(key).or_insert_with(begin);
+        open.touched = open.touched.max(now).max(ts);
         let window = self.setup.maintenance.covers(ts, |named| {
             [&s.src, &s.dst].iter().any(|end| end.is_called(named) || site.device(end).is_some_and(|d| d.name == named))
         });
@@ -251,20 +280,74 @@ impl Folder {
         }
     }
 
-    /// Every finding by (`ts`, `id`), its parties named by the inventory.
+    /// Closes what has been silent for too long at `now`, and forgets crowds of a day that is over.
+    pub(crate) fn sweep(&mut self, now: Ts) {
+        self.close(|open| now.since(open.touched) > FINDING_SILENCE + LATE);
+        self.crowds.retain(|_, (_, since)| now.since(*since) <= FINDING_SPAN + LATE);
+    }
+
+    /// Closes those that have been silent the longest.
+    fn make_room(&mut self) {
+        let mut silent: Vec<(Ts, u64)> = self.open.values().map(|o| (o.touched, o.born)).collect();
+        silent.sort_unstable();
+        let Some(last) = silent.get((self.limit / ROOM).min(silent.len() - 1)).copied() else { return };
+        self.close(|open| (open.touched, open.born) <= last);
+        self.hits.hit(Limit::Findings);
+    }
+
+    fn close(&mut self, is_over: impl Fn(&Open) -> bool) {
+        let from = self.closed.len();
+        self.closed.extend(self.open.extract_if(|_, open| is_over(open)).map(|(_, open)| open));
+        // A table has no order.
+        if let Some(new) = self.closed.get_mut(from..) {
+            new.sort_by_key(|o| o.born);
+        }
+    }
+
+    /// What became of findings since the last call: those that closed first, then the open ones in the order in which they opened. A
+    /// finding that goes on is told again when it grew graver, else once in ten seconds of packet time.
+    pub(crate) fn changes(&mut self, inventory: &Inventory, now: Ts) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let site = &self.setup.site;
+        for open in std::mem::take(&mut self.closed) {
+            let mut finding = open.named(inventory, site);
+            if open.told.is_none() {
+                changes.push(Change::Opened(finding.clone()));
+            }
+            finding.rev = finding.rev.saturating_add(1);
+            changes.push(Change::Closed(finding));
+        }
+        let mut due: Vec<&mut Open> =
+            self.open.values_mut().filter(|o| Told::is_due(o.told, &o.finding, now)).collect();
+        due.sort_by_key(|o| o.born);
+        for open in due {
+            let finding = open.named(inventory, site);
+            let told = open.told.replace(Told::of(&finding, now));
+            changes.push(if told.is_none() { Change::Opened(finding) } else { Change::Grew(finding) });
+        }
+        changes
+    }
+
+    /// Closes everything.
+    pub(crate) fn close_all(&mut self) {
+        self.close(|_| true);
+    }
+
+    /// The last revision of every finding that was not told as closed, by (`ts`, `id`), its parties named by the inventory.
     pub(crate) fn finish(&mut self, inventory: &Inventory) -> Vec<Finding> {
         let mut all = std::mem::take(&mut self.closed);
         all.extend(std::mem::take(&mut self.open).into_values());
-        let mut findings: Vec<Finding> = all
-            .into_iter()
-            .map(|mut open| {
-                open.finding.src = party(&open.src, inventory, &self.setup.site);
-                open.finding.dst = party(&open.dst, inventory, &self.setup.site);
-                open.finding
-            })
-            .collect();
+        let mut findings: Vec<Finding> = all.into_iter().map(|o| o.named(inventory, &self.setup.site)).collect();
         findings.sort_by(|a, b| (a.ts, &a.id).cmp(&(b.ts, &b.id)));
         findings
+    }
+}
+
+impl Open {
+    /// The finding, its parties named by the inventory.
+    fn named(&self, inventory: &Inventory, site: &Site) -> Finding {
+        let (src, dst) = (party(&self.src, inventory, site), party(&self.dst, inventory, site));
+        Finding { src, dst, ..self.finding.clone() }
     }
 }
 

@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod baseline;
+mod change;
 mod csv;
 mod detectors;
 mod devices;
@@ -21,8 +22,9 @@ pub use baseline::{
     Baseline, Class, Error as BaselineError, FORMAT_VERSION, Known, KnownClass, KnownDevice, KnownPoint, Learner, Pair,
     Period, Source, Worth,
 };
+pub use change::{Change, DeviceChange};
 pub use detectors::{Detectors, META, Meta};
-pub use devices::{Change, Device, Devices, Inventory, Level, Named};
+pub use devices::{AssetChange, Device, Devices, Inventory, Level, Named};
 pub use fold::CROWD_KEY;
 pub use maintenance::{Maintenance, Window};
 pub use setup::Setup;

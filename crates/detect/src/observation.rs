@@ -50,6 +50,8 @@ struct Pair {
 /// Keeps account of feed and pairs of devices.
 pub(crate) struct Observation {
     first: Option<Ts>,
+    /// The last tick, and the last one before which there were frames: a live interface ticks without traffic too.
+    now: Option<Ts>,
     last_tick: Option<Ts>,
     /// Usual pause between ticks, nanoseconds: a slow mean.
     pause: i64,
@@ -64,6 +66,7 @@ impl Observation {
         let pairs = AgedTable::new(Limit::DetectorSources, limits.get(Limit::DetectorSources));
         Observation {
             first: None,
+            now: None,
             last_tick: None,
             pause: SECOND,
             silences: Default::default(),
@@ -76,10 +79,10 @@ impl Observation {
     /// Takes note of a fact, before any detector sees it.
     pub(crate) fn fact(&mut self, fact: &Fact, flow: &FlowConst) {
         match fact.body {
-            Body::Tick { .. } => self.tick(fact.ts),
+            Body::Tick { frames } => self.tick(fact.ts, frames),
             Body::TimeBreak { .. } => {
                 self.silence(fact.ts, fact.ts);
-                self.last_tick = Some(fact.ts);
+                (self.now, self.last_tick) = (Some(fact.ts), Some(fact.ts));
             }
             Body::Loss { from, lost, seen } => {
                 if lost.saturating_mul(FEW) > seen {
@@ -108,11 +111,15 @@ impl Observation {
         }
     }
 
-    fn tick(&mut self, now: Ts) {
+    fn tick(&mut self, now: Ts, frames: u64) {
         self.first.get_or_insert(now);
+        self.now = Some(now);
+        if frames == 0 && self.last_tick.is_some() {
+            return;
+        }
         if let Some(last) = self.last_tick {
             let pause = now.since(last);
-            if pause > SILENT.max(self.pause.saturating_mul(UNUSUAL)) {
+            if pause > self.unusual() {
                 self.silence(last, now);
             }
             // One long pause moves the mean by less than a fifth; a slow feed is known after a few dozen.
@@ -120,6 +127,16 @@ impl Observation {
             self.pause = self.pause.saturating_add(told.saturating_sub(self.pause) / 16).max(1);
         }
         self.last_tick = Some(now);
+    }
+
+    /// A longer pause than this is silence.
+    fn unusual(&self) -> i64 {
+        SILENT.max(self.pause.saturating_mul(UNUSUAL))
+    }
+
+    /// Whether the feed is silent at the moment.
+    fn is_silent(&self) -> bool {
+        self.now.zip(self.last_tick).is_some_and(|(now, last)| now.since(last) > self.unusual())
     }
 
     fn silence(&mut self, from: Ts, to: Ts) {
@@ -159,7 +176,7 @@ impl Observation {
     /// Whether the feed fell silent in a stretch of time, or shortly before it, or lost frames in it; or packet time has not come to its end,
     /// since the first frames after a long pause come before the tick that tells of it.
     pub(crate) fn was_silent(&self, from: Ts, to: Ts) -> bool {
-        self.last_tick.is_some_and(|t| to > t.plus(AHEAD))
+        self.last_tick.is_some_and(|t| to > t.plus(AHEAD) || to >= t && self.is_silent())
             || self.silences.iter().any(|(a, b)| *a <= to && b.plus(RECOVERY) >= from)
             || self.losses.iter().any(|(a, b)| *a <= to && *b >= from)
     }
@@ -214,6 +231,22 @@ mod tests {
         let ahead = |to: i64| o.was_silent(Ts(99 * SECOND), Ts(to * SECOND));
         assert!(!ahead(159) && ahead(160), "the first frames after a pause come before its tick");
         assert!(!silent(30), "a feed that speaks twice a minute");
+    }
+
+    #[test]
+    fn ticks_without_frames_are_silence_until_frames_are_counted_again() {
+        let mut o = Observation::new(&Limits::default());
+        (0..100).for_each(|s| tell(&mut o, s, false, Body::Tick { frames: 3 }));
+        let silent = |o: &Observation, at: i64| o.was_silent(Ts(at * SECOND), Ts(at * SECOND));
+        (100..110).for_each(|s| tell(&mut o, s, false, Body::Tick { frames: 0 }));
+        assert!(!silent(&o, 109), "ten times the usual pause");
+        tell(&mut o, 110, false, Body::Tick { frames: 0 });
+        assert!(silent(&o, 110) && silent(&o, 99) && !silent(&o, 98));
+        // A frame comes: the tick before it counts none yet.
+        tell(&mut o, 160, false, Body::Tick { frames: 0 });
+        assert!(silent(&o, 160));
+        (161..=300).for_each(|s| tell(&mut o, s, false, Body::Tick { frames: 3 }));
+        assert!(silent(&o, 162) && silent(&o, 221) && !silent(&o, 222) && !silent(&o, 300));
     }
 
     #[test]

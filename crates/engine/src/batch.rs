@@ -4,6 +4,8 @@ use capture::Loss;
 use gwcore::Ts;
 use packet::{Anomalies, Packet};
 
+use crate::input::Ingested;
+
 /// One thing to do. Nearly all are packets, so the size of that variant is what a batch is made of; a box each would cost more.
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum Item {
@@ -17,6 +19,8 @@ pub(crate) enum Item {
     Back { step: u64, now: Ts, back: i64 },
     /// The capture lost frames.
     Loss { step: u64, loss: Loss },
+    /// Rows and facts that come from no packet.
+    Record { step: u64, record: Box<Ingested> },
     /// The input is over.
     Finish { step: u64, now: Ts },
 }
@@ -30,6 +34,7 @@ impl Item {
             | Item::Tick { step, .. }
             | Item::Back { step, .. }
             | Item::Loss { step, .. }
+            | Item::Record { step, .. }
             | Item::Finish { step, .. } => *step,
         }
     }

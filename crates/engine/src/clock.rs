@@ -84,6 +84,17 @@ impl Clock {
         Moved::Back { before: now, after: ts }
     }
 
+    /// Takes note of the time that a live interface tells. It needs no confirmation to go on; back it goes as frames do.
+    pub fn tick(&mut self, ts: Ts) -> Moved {
+        match self.now {
+            Some(now) if ts > now => {
+                self.strays = 0;
+                self.forward(ts)
+            }
+            _ => self.frame(ts),
+        }
+    }
+
     fn forward(&mut self, ts: Ts) -> Moved {
         self.now = Some(ts);
         let second = ts.0.div_euclid(SECOND);

@@ -9,14 +9,19 @@ mod batch;
 mod bridge;
 mod clock;
 mod evidence;
+mod input;
 mod merge;
 mod pipeline;
 mod points;
 mod protocols;
+pub mod script;
 mod strays;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use clock::{Clock, Moved};
-pub use pipeline::{Counts, FileCounts, Options, Seen, Source, Stage, analyze};
+pub use input::{Ingested, Input, Source, Stop, Tick};
+pub use pipeline::{Counts, FileCounts, Options, Seen, Stage, analyze};
 pub use points::Points;
 pub use protocols::{AnyParser, kinds};

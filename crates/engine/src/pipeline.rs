@@ -4,51 +4,16 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use capture::{Frame, Loss};
-use gwcore::time::MINUTE;
+use gwcore::time::{MINUTE, SECOND};
 use gwcore::{FlowConst, FlowRef, Key, LimitHits, Limits, Out, Span, Stamp, Ts};
 use packet::{Anomalies, Decoder, Outcome};
 
 use crate::batch::{Batch, Item};
 use crate::clock::{Clock, Moved, TimeBreak};
+use crate::input::{Ingested, Input, Source, Stop, Tick};
 use crate::merge::{Part, merge};
 use crate::strays::particulars;
 use crate::worker::Worker;
-
-/// Where frames come from, in order.
-pub trait Source {
-    /// The next frame; none at the end.
-    fn next(&mut self) -> Option<Frame<'_>>;
-    /// Names of the interfaces met so far.
-    fn interfaces(&self) -> &[String];
-    /// Losses that the input told of since the last call.
-    fn losses(&mut self) -> Vec<Loss> {
-        Vec::new()
-    }
-}
-
-impl Source for capture::Merge {
-    fn next(&mut self) -> Option<Frame<'_>> {
-        capture::Merge::next(self)
-    }
-    fn interfaces(&self) -> &[String] {
-        capture::Merge::interfaces(self)
-    }
-    fn losses(&mut self) -> Vec<Loss> {
-        capture::Merge::losses(self)
-    }
-}
-
-impl Source for capture::Single {
-    fn next(&mut self) -> Option<Frame<'_>> {
-        capture::Single::next(self)
-    }
-    fn interfaces(&self) -> &[String] {
-        capture::Single::interfaces(self)
-    }
-    fn losses(&mut self) -> Vec<Loss> {
-        capture::Single::losses(self)
-    }
-}
 
 /// What is known of the input so far.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +22,10 @@ pub struct Seen<'a> {
     pub interfaces: &'a [String],
     /// Bytes of frames read.
     pub bytes: u64,
+    /// Packet time reached.
+    pub now: Ts,
+    /// What live interfaces told since the batch before.
+    pub ticks: &'a [Tick],
 }
 
 /// What takes the ordered rows and facts of each batch.
@@ -80,6 +49,17 @@ pub struct Options {
     pub packet: packet::Options,
     /// How flows are kept.
     pub flow: flow::Options,
+    /// Packet time in a batch at most, in nanoseconds: [`Options::FILES`] or [`Options::LIVE`].
+    pub batch_time: i64,
+    /// Ends the run early.
+    pub stop: Stop,
+}
+
+impl Options {
+    /// For files: what a batch costs whatever it holds (a call a kind and column) is then little beside its rows.
+    pub const FILES: i64 = MINUTE;
+    /// For live interfaces: a batch is handed on, and waited for, at least once a second of packet time.
+    pub const LIVE: i64 = SECOND;
 }
 
 /// Frames by what became of them: for each file `frames` = `decoded` + the sum of `reasons`.
@@ -141,12 +121,10 @@ const BATCH_FRAMES: usize = 4_096;
 /// Facts, with as many rows, that the ordered stage gets at once: a frame may cause 2,048 of them, so frames alone bound nothing. Several
 /// workers share them, and hand on a part of their batch when they have theirs.
 const BATCH_FACTS: usize = 1 << 18;
-/// Packet time in a batch at most. What a batch costs whatever it holds (a call a kind and column) is then little beside its rows.
-const BATCH_TIME: i64 = MINUTE;
 /// Bytes of payload in a batch at most: bounds what is copied for other threads.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Runs the whole input through the pipeline.
+/// Runs the input through the pipeline, until it ends or is asked to stop.
 pub fn analyze(source: &mut dyn Source, options: &Options, stage: &mut dyn Stage) -> std::io::Result<Counts> {
     let threads = options.threads.clamp(1, 32);
     let new_worker = |i| Worker::new(i, threads, &options.limits, &options.flow, options.full);
@@ -229,6 +207,10 @@ trait Lane {
     fn every(&mut self, make: &dyn Fn() -> Item);
     /// The batch is over with step `end`. Hands what is complete to `sink`: everything when there is no end.
     fn flush(&mut self, end: Option<u64>, sink: Sinking<'_>) -> std::io::Result<()>;
+    /// Waits for all that was flushed and hands it to `sink`.
+    fn drain(&mut self, sink: Sinking<'_>) -> std::io::Result<()>;
+    /// Rows and facts that come from no packet.
+    fn record(&mut self, step: u64, record: Box<Ingested>);
     fn panics(&self) -> u64;
     /// Whether the batch holds as many bytes or facts as it may.
     fn is_full(&self) -> bool;
@@ -252,8 +234,14 @@ impl Lane for Inline {
             Item::Back { step, now, back } => self.worker.back(step, now, back, &mut self.out),
             Item::Loss { step, loss } => self.worker.lost(step, &loss, &mut self.out),
             Item::Finish { step, now } => self.worker.finish(step, now, &mut self.out),
-            Item::Packet { .. } | Item::Stray { .. } => {}
+            Item::Packet { .. } | Item::Stray { .. } | Item::Record { .. } => {}
         }
+    }
+    fn record(&mut self, step: u64, record: Box<Ingested>) {
+        record.append_to(step, &mut self.out);
+    }
+    fn drain(&mut self, _: Sinking<'_>) -> std::io::Result<()> {
+        Ok(())
     }
     fn flush(&mut self, _end: Option<u64>, sink: Sinking<'_>) -> std::io::Result<()> {
         sink(&mut self.out, u64::MAX)?;
@@ -339,6 +327,17 @@ impl Lane for Lanes {
     fn every(&mut self, make: &dyn Fn() -> Item) {
         self.filling.iter_mut().for_each(|b| b.items.push(make()));
     }
+    fn record(&mut self, step: u64, record: Box<Ingested>) {
+        if let Some(batch) = self.filling.first_mut() {
+            batch.items.push(Item::Record { step, record });
+        }
+    }
+    fn drain(&mut self, sink: Sinking<'_>) -> std::io::Result<()> {
+        while self.in_flight > 0 {
+            self.receive(sink)?;
+        }
+        Ok(())
+    }
     fn flush(&mut self, end: Option<u64>, sink: Sinking<'_>) -> std::io::Result<()> {
         self.send(end.unwrap_or(u64::MAX));
         while self.in_flight >= if end.is_none() { 1 } else { IN_FLIGHT } {
@@ -360,67 +359,178 @@ fn run(
     stage: &mut dyn Stage,
     lane: &mut dyn Lane,
 ) -> std::io::Result<Counts> {
-    let mut decoder = Decoder::new(&options.limits, options.packet, gwcore::ids::hash_seed());
-    let mut clock = Clock::default();
-    let mut counts = Counts::default();
-    let mut hits = LimitHits::default();
-    let mut breaks: VecDeque<Break> = VecDeque::new();
-    let (mut in_batch, mut batch_start, mut last_seq) = (0usize, Ts::default(), 0u64);
-    let mut since_tick = 0u64;
-    while let Some(frame) = source.next() {
-        last_seq = frame.seq;
-        let step = frame.seq.saturating_mul(2);
-        match clock.frame(frame.ts) {
-            Moved::No => {}
-            Moved::Tick(now) => {
-                let frames = std::mem::take(&mut since_tick);
-                lane.every(&|| Item::Tick { step, now, frames });
+    let mut line = Line::new(options);
+    while !options.stop.is_asked() {
+        let Some(input) = source.next() else { break };
+        let is_idle = matches!(input, Input::Idle);
+        match input {
+            Input::Frame(frame) => {
+                let step = line.frame(frame, lane);
+                // What is known to be missing is told at the place of the next frame, before anything is concluded there.
+                source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step: step + 2, loss }));
             }
-            Moved::Back { before, after } => {
-                counts.time_breaks += 1;
-                breaks.push_back(Break { step, before, after, file: frame.file });
-                lane.every(&|| Item::Back { step, now: after, back: before.since(after) });
-            }
+            Input::Tick(tick) => line.tick(tick, lane),
+            Input::Loss(loss) => line.loss(loss, lane),
+            Input::Record(record) => line.record(record, lane),
+            Input::Idle => {}
         }
-        since_tick += 1;
-        let decoded = decoder.decode(&frame);
-        counts.frame(&frame, &decoded.outcome);
+        let is_time = line.clock.now().since(line.batch_start) >= options.batch_time;
+        if line.in_batch >= BATCH_FRAMES || lane.is_full() || is_time || is_idle && line.in_batch > 0 {
+            line.flush(source, stage, lane)?;
+        }
+        // Live, nobody waits for the next batch to see this one.
+        if is_idle || is_time && options.batch_time <= Options::LIVE {
+            lane.drain(&mut |out, upto| line.hand(out, upto, source, stage))?;
+        }
+    }
+    line.finish(source, stage, lane)
+}
+
+/// State of the line between source and workers.
+struct Line {
+    decoder: Decoder,
+    clock: Clock,
+    counts: Counts,
+    hits: LimitHits,
+    breaks: VecDeque<Break>,
+    /// Frames, ticks, and rows and facts of records in the batch.
+    in_batch: usize,
+    batch_start: Ts,
+    /// Place in the input of what comes next.
+    next: u64,
+    /// Places taken by what is no frame.
+    others: u64,
+    since_tick: u64,
+    ticks: Vec<Tick>,
+}
+
+impl Line {
+    fn new(options: &Options) -> Line {
+        Line {
+            decoder: Decoder::new(&options.limits, options.packet, gwcore::ids::hash_seed()),
+            clock: Clock::default(),
+            counts: Counts::default(),
+            hits: LimitHits::default(),
+            breaks: VecDeque::new(),
+            in_batch: 0,
+            batch_start: Ts::default(),
+            next: 0,
+            others: 0,
+            since_tick: 0,
+            ticks: Vec::new(),
+        }
+    }
+
+    /// One frame; returns its step.
+    fn frame(&mut self, mut frame: Frame<'_>, lane: &mut dyn Lane) -> u64 {
+        frame.seq = frame.seq.saturating_add(self.others);
+        self.next = frame.seq.saturating_add(1);
+        let step = frame.seq.saturating_mul(2);
+        let moved = self.clock.frame(frame.ts);
+        self.moved(moved, step, frame.file, lane);
+        self.since_tick += 1;
+        let decoded = self.decoder.decode(&frame);
+        self.counts.frame(&frame, &decoded.outcome);
         if matches!(decoded.outcome, Outcome::Packet) {
-            counts.twins += u64::from(decoded.packet.twin);
+            self.counts.twins += u64::from(decoded.packet.twin);
             let shard = flow::shard_of(&decoded.packet, decoded.payload);
             lane.packet(&decoded.packet, decoded.payload, shard, &decoded.anomalies);
         } else if matches!(decoded.outcome, Outcome::Fragment) {
             decoded.anomalies.iter().for_each(|reason| lane.stray(step + 1, &decoded.packet, (reason, "")));
         }
-        incomplete(decoder.incomplete(), step + 1, lane);
-        // What is known to be missing is told at the place of the next frame, before anything is concluded there.
-        source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step: step + 2, loss }));
-        in_batch += 1;
-        if in_batch >= BATCH_FRAMES || lane.is_full() || clock.now().since(batch_start) >= BATCH_TIME {
-            in_batch = 0;
-            batch_start = clock.now();
-            lane.flush(Some(step + 1), &mut |out, upto| {
-                time_breaks(&mut breaks, upto, out);
-                hits.add(&out.hits);
-                stage.batch(out, Seen { interfaces: source.interfaces(), bytes: counts.bytes })
-            })?;
+        incomplete(self.decoder.incomplete(), step + 1, lane);
+        self.in_batch += 1;
+        step
+    }
+
+    /// What the time of an input did to packet time.
+    fn moved(&mut self, moved: Moved, step: u64, file: u32, lane: &mut dyn Lane) {
+        match moved {
+            Moved::No => {}
+            Moved::Tick(now) => {
+                let frames = std::mem::take(&mut self.since_tick);
+                lane.every(&|| Item::Tick { step, now, frames });
+            }
+            Moved::Back { before, after } => {
+                self.counts.time_breaks += 1;
+                self.breaks.push_back(Break { step, before, after, file });
+                lane.every(&|| Item::Back { step, now: after, back: before.since(after) });
+            }
         }
     }
-    let (step, now) = (last_seq.saturating_mul(2).saturating_add(2), clock.end());
-    source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step, loss }));
-    lane.every(&|| Item::Tick { step, now, frames: since_tick });
-    incomplete(decoder.finish(), step + 1, lane);
-    lane.every(&|| Item::Finish { step: step + 2, now });
-    lane.flush(None, &mut |out, upto| {
-        time_breaks(&mut breaks, upto, out);
-        hits.add(&out.hits);
-        stage.batch(out, Seen { interfaces: source.interfaces(), bytes: counts.bytes })
-    })?;
-    stage.finish(Key { step: step + 4, ..Key::default() }, now, source.interfaces())?;
-    counts.hits.add(&hits);
-    counts.hits.add(decoder.limit_hits());
-    counts.panics = lane.panics();
-    Ok(counts)
+
+    /// A place in the input of its own for what is no frame; returns its step.
+    fn place(&mut self) -> u64 {
+        let step = self.next.saturating_mul(2);
+        (self.next, self.others) = (self.next.saturating_add(1), self.others + 1);
+        self.in_batch += 1;
+        step
+    }
+
+    /// The step of what came last.
+    fn last(&self) -> u64 {
+        self.next.saturating_sub(1).saturating_mul(2)
+    }
+
+    fn tick(&mut self, tick: Tick, lane: &mut dyn Lane) {
+        let step = self.place();
+        if tick.drops > 0 {
+            let loss = Loss { from: tick.since, to: tick.now, lost: tick.drops, seen: tick.frames };
+            lane.every(&|| Item::Loss { step, loss });
+        }
+        let moved = self.clock.tick(tick.now);
+        self.moved(moved, step, 0, lane);
+        self.ticks.push(tick);
+    }
+
+    fn loss(&mut self, loss: Loss, lane: &mut dyn Lane) {
+        let step = self.place();
+        lane.every(&|| Item::Loss { step, loss });
+    }
+
+    fn record(&mut self, record: Box<Ingested>, lane: &mut dyn Lane) {
+        let step = self.place();
+        let moved = self.clock.frame(record.ts);
+        let file = record.out.flows.first().map_or(0, |f| f.file);
+        self.moved(moved, step, file, lane);
+        self.in_batch += record.len();
+        lane.record(step + 1, record);
+    }
+
+    fn flush(&mut self, source: &dyn Source, stage: &mut dyn Stage, lane: &mut dyn Lane) -> std::io::Result<()> {
+        (self.in_batch, self.batch_start) = (0, self.clock.now());
+        let end = self.last().saturating_add(1);
+        lane.flush(Some(end), &mut |out, upto| self.hand(out, upto, source, stage))
+    }
+
+    /// Hands what is complete up to a step to the ordered stage.
+    fn hand(&mut self, out: &mut Out, upto: u64, source: &dyn Source, stage: &mut dyn Stage) -> std::io::Result<()> {
+        time_breaks(&mut self.breaks, upto, out);
+        self.hits.add(&out.hits);
+        let ticks = std::mem::take(&mut self.ticks);
+        let (interfaces, bytes, now) = (source.interfaces(), self.counts.bytes, self.clock.now());
+        stage.batch(out, Seen { interfaces, bytes, now, ticks: &ticks })
+    }
+
+    fn finish(
+        mut self,
+        source: &mut dyn Source,
+        stage: &mut dyn Stage,
+        lane: &mut dyn Lane,
+    ) -> std::io::Result<Counts> {
+        let (step, now) = (self.last().saturating_add(2), self.clock.end());
+        source.losses().into_iter().for_each(|loss| lane.every(&|| Item::Loss { step, loss }));
+        let frames = self.since_tick;
+        lane.every(&|| Item::Tick { step, now, frames });
+        incomplete(self.decoder.finish(), step + 1, lane);
+        lane.every(&|| Item::Finish { step: step + 2, now });
+        lane.flush(None, &mut |out, upto| self.hand(out, upto, source, stage))?;
+        stage.finish(Key { step: step + 4, ..Key::default() }, now, source.interfaces())?;
+        self.counts.hits.add(&self.hits);
+        self.counts.hits.add(self.decoder.limit_hits());
+        self.counts.panics = lane.panics();
+        Ok(self.counts)
+    }
 }
 
 /// Tells of datagrams that did not become whole, after all else that the frame led to.
@@ -466,7 +576,7 @@ mod tests {
     }
 
     impl Source for Given {
-        fn next(&mut self) -> Option<Frame<'_>> {
+        fn next(&mut self) -> Option<Input<'_>> {
             let (ts, data) = self.frames.get(self.next)?;
             self.next += 1;
             let n = self.next as u64;
@@ -475,7 +585,7 @@ mod tests {
             }
             let wire_len = data.len() as u32;
             let (seq, link) = (n - 1, LinkType::ETHERNET);
-            Some(Frame { seq, ts: Ts(*ts), file: 0, number: n, interface: 0, link, wire_len, data })
+            Some(Input::Frame(Frame { seq, ts: Ts(*ts), file: 0, number: n, interface: 0, link, wire_len, data }))
         }
         fn interfaces(&self) -> &[String] {
             &[]
@@ -532,7 +642,9 @@ mod tests {
 
     fn run_on(threads: usize, frames: Vec<(i64, Vec<u8>)>) -> (All, Counts) {
         let (packet, flow) = (packet::Options::default(), flow::Options::default());
-        let options = Options { threads, limits: Limits::default(), full: true, packet, flow };
+        let limits = Limits::default();
+        let (batch_time, stop) = (Options::FILES, Stop::default());
+        let options = Options { threads, limits, full: true, packet, flow, batch_time, stop };
         let mut all = All::default();
         let counts = analyze(&mut Given { frames, next: 0, lost: Vec::new() }, &options, &mut all).unwrap();
         (all, counts)

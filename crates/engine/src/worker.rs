@@ -53,6 +53,7 @@ impl Worker {
             Item::Tick { step, now, frames } => self.tick(*step, *now, *frames, out),
             Item::Back { step, now, back } => self.back(*step, *now, *back, out),
             Item::Loss { step, loss } => self.lost(*step, loss, out),
+            Item::Record { step, record } => record.append_to(*step, out),
             Item::Finish { step, now } => self.finish(*step, *now, out),
         }
     }

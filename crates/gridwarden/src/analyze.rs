@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use capture::{FileReport, Inputs, Merge, Single, Status};
-use detect::{Change, Device, Setup};
-use engine::{Counts, Options};
+use detect::{AssetChange, Device, Setup};
+use engine::{Counts, Options, Stop};
 use gwcore::{Finding, Limits, Names, Severity, Sink};
 use report::{FileSummary, Overview, Summary, Watch};
 
@@ -49,7 +49,7 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
 #[derive(Default)]
 struct World {
     devices: Vec<(Option<String>, Device)>,
-    changes: Vec<(Option<String>, Change)>,
+    changes: Vec<(Option<String>, AssetChange)>,
     findings: Vec<(Option<String>, Finding)>,
     counts: Vec<Counts>,
     reports: Vec<FileReport>,
@@ -137,7 +137,8 @@ pub fn engine_options(threads: usize, checksums: Checksums, full: bool, limits: 
         checksums: if checksums == Checksums::None { packet::Checksums::Ignore } else { packet::Checksums::Verify },
         ..packet::Options::default()
     };
-    Options { threads, limits: limits.clone(), full, packet, flow }
+    let (batch_time, stop) = (Options::FILES, Stop::default());
+    Options { threads, limits: limits.clone(), full, packet, flow, batch_time, stop }
 }
 
 fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {

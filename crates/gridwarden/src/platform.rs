@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use detect::{Detectors, Devices, Inventory, Named, Setup, Site};
+use detect::{Detectors, Devices, Inventory, Setup, Site};
 use engine::{Points, Seen, Stage};
 use gwcore::{Body, Finding, Key, LimitHits, Names, Out, Sink, Ts};
 use report::{Overview, Watch};
@@ -61,7 +61,7 @@ impl<'a> Platform<'a> {
     /// What this world found.
     pub fn result(mut self, span: Option<(Ts, Ts)>) -> (Inventory, Vec<Finding>, Option<Overview>) {
         let mut inventory = self.devices.finish();
-        declare(&mut inventory, &self.site);
+        inventory.declare(&self.site);
         let files = self.shared_files;
         let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
         let findings = self.detectors.finish(&inventory, &name);
@@ -81,25 +81,6 @@ impl<'a> Platform<'a> {
         }
         let names = Names { files: self.files, interfaces };
         self.sinks.iter_mut().try_for_each(|s| s.rows(out, names))
-    }
-}
-
-/// Gives devices the names that the site declares. Of several that claim a declared address, the one with the fewest addresses has the name,
-/// among equals the first one seen: who stands in for others bears theirs beside its own.
-fn declare(inventory: &mut Inventory, site: &Site) {
-    let mut order: Vec<usize> = (0..inventory.devices.len()).collect();
-    order.sort_by_cached_key(|i| {
-        inventory.devices.get(*i).map(|d| (d.ips.len().max(1), d.first_seen.clone(), d.id.clone()))
-    });
-    let mut taken: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
-    for i in order {
-        let Some(device) = inventory.devices.get_mut(i) else { continue };
-        let own = |a: &&String| !taken.contains(*a);
-        let name = site.declared(device.ips.iter().filter(own).chain(&device.macs).map(String::as_str));
-        if let Some(name) = name.map(|d| d.name.clone()) {
-            device.names.insert(0, Named { name, source: "site" });
-        }
-        taken.extend(device.ips.iter().cloned());
     }
 }
 

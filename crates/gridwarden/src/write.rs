@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use detect::{Change, Device};
+use detect::{AssetChange, Device};
 use gwcore::Finding;
 use report::{Origin, Overview, Summary};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub fn assets(dir: &Path, devices: &[(Option<String>, Device)]) -> anyhow::Resul
 }
 
 /// `asset-changes.ndjson`: which devices became one, which one became several.
-pub fn changes(dir: &Path, changes: &[(Option<String>, Change)]) -> anyhow::Result<()> {
+pub fn changes(dir: &Path, changes: &[(Option<String>, AssetChange)]) -> anyhow::Result<()> {
     lines(&dir.join("asset-changes.ndjson"), changes)
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use capture::{Frame, Inputs, LinkType, Single};
-use engine::{AnyParser, Counts, Seen, Source, Stage};
+use engine::{AnyParser, Counts, Seen, Source, Stage, Stop};
 use gwcore::{Key, Limits, Out, Ts};
 use proto::testing::{Bench, text};
 use proto::{Carrier, Dir};
@@ -130,13 +130,13 @@ struct Frames<'a> {
 }
 
 impl Source for Frames<'_> {
-    fn next(&mut self) -> Option<Frame<'_>> {
+    fn next(&mut self) -> Option<engine::Input<'_>> {
         let (_, data) = self.input.parts.get(self.at)?;
         self.at += 1;
         let seq = self.at as u64;
         let ts = Ts(1_700_000_000_000_000_000 + self.at as i64 * gwcore::time::MILLI);
         let (link, wire_len) = (LinkType(self.input.port), u32::try_from(data.len()).unwrap_or(u32::MAX));
-        Some(Frame { seq, ts, file: 0, number: seq, interface: 0, link, wire_len, data })
+        Some(engine::Input::Frame(Frame { seq, ts, file: 0, number: seq, interface: 0, link, wire_len, data }))
     }
 
     fn interfaces(&self) -> &[String] {
@@ -187,6 +187,8 @@ fn pipeline(source: &mut dyn Source, limits: Limits, checked: bool) -> (Vec<Stri
         full: true,
         packet: packet::Options { checksums: sums, ..packet::Options::default() },
         flow: flow::Options { checksums: believed, ..flow::Options::default() },
+        batch_time: engine::Options::FILES,
+        stop: Stop::default(),
     };
     let mut sink = Sink::default();
     let counts = engine::analyze(source, &options, &mut sink).unwrap_or_default();

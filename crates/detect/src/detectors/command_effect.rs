@@ -160,6 +160,10 @@ impl Detector for CommandEffect {
         (FactKinds::SAMPLE | FactKinds::REQUEST | FactKinds::ANSWER).only_if(!self.states.is_empty())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if self.states.is_empty() {
             return;

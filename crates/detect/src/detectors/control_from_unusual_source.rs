@@ -78,6 +78,10 @@ impl Detector for ControlFromUnusualSource {
         FactKinds::REQUEST
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         if op.is_answer || !is_command(op.class) {

@@ -57,6 +57,10 @@ impl Detector for FirstConfiguration {
         FactKinds::REQUEST.only_if(self.novelty.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Op(op)) = (&self.novelty, &fact.body) else { return };
         // What belongs to a transfer but is no transfer by itself, as the closing of its file, counts with it.

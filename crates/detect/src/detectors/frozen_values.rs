@@ -65,6 +65,10 @@ impl Detector for FrozenValues {
         FactKinds::SAMPLE.only_if(self.novelty.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Sample(s)) = (&self.novelty, &fact.body) else { return };
         let Some(answer) = self.watch.sample(s, fact, flow) else { return };

@@ -136,6 +136,10 @@ impl Detector for Interrogation {
         FactKinds::ASKS | FactKinds::REPORTED | FactKinds::TIME_BREAK
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        self.novelty = Novelty::new(setup, Class::Master);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (from, to) = ends(fact, flow);
         let (master, device, proto, op) = match &fact.body {

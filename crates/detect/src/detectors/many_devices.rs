@@ -41,6 +41,10 @@ impl Detector for ManyDevices {
         FactKinds::REQUEST
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         let Some(minute) = self.watch.note(op, fact, flow).filter(|m| m.devices >= DEVICES) else { return };

@@ -78,6 +78,11 @@ impl Detector for MissingDevice {
         FactKinds::ALL.only_if(!self.expected.is_empty())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        let fresh = Self::new(setup);
+        (self.novelty, self.expected) = (fresh.novelty, fresh.expected);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, _look: &mut Look<'_>) {
         let Some(addr) = speaker(fact, flow).filter(|a| self.expected.contains_key(a)) else { return };
         if let Some(last) = self.last.get_mut(&addr) {

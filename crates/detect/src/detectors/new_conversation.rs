@@ -64,6 +64,11 @@ impl Detector for NewConversation {
             .only_if(self.novelty.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        let fresh = Self::new(setup);
+        (self.novelty, self.masters) = (fresh.novelty, fresh.masters);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
         if !matches!(fact.body, Body::Service { .. } | Body::Unread | Body::Op(_) | Body::FlowEnd { .. }) {

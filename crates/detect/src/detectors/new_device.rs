@@ -35,6 +35,10 @@ impl Detector for NewDevice {
         (FactKinds::FLOW_START | FactKinds::CLAIM | FactKinds::FLOW_END).only_if(self.novelty.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
         if !matches!(fact.body, Body::FlowStart | Body::Claim { .. } | Body::FlowEnd { .. }) {

@@ -50,6 +50,10 @@ impl Detector for NewMaster {
         FactKinds::ASKS
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         things(fact, flow, &mut |t| {

@@ -37,6 +37,10 @@ impl Detector for NewPoint {
             .only_if(self.points.is_some() || self.controls.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if !matches!(fact.body, Body::Op(_) | Body::Sample(_)) {
             return;

@@ -61,6 +61,10 @@ impl Detector for NewService {
         (FactKinds::SERVICE | FactKinds::UNREAD | FactKinds::FLOW_END).only_if(self.novelty.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
         if !matches!(fact.body, Body::Service { .. } | Body::Unread | Body::FlowEnd { .. }) {

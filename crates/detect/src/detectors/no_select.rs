@@ -42,6 +42,10 @@ impl Detector for NoSelect {
         FactKinds::REQUEST.only_if(self.novelty.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (Some(novelty), Body::Op(op)) = (&self.novelty, &fact.body) else { return };
         let (Some(after), Some(point)) = (self.watch.note(op, fact, flow), op.point) else { return };

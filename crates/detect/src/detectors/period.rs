@@ -84,6 +84,10 @@ impl Detector for Period {
         FactKinds::READ.only_if(self.novelty.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
         if self.novelty.is_none() || op.is_answer || op.class != OpClass::Read {

@@ -45,6 +45,10 @@ impl Detector for SecondSession {
             .only_if(self.novelty.is_some())
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Some(novelty) = &self.novelty else { return };
         if let Body::FlowEnd { .. } = fact.body {

@@ -67,6 +67,10 @@ impl Detector for ValueRange {
         FactKinds::SAMPLE | FactKinds::WRITTEN
     }
 
+    fn learned(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Sample(s) = fact.body else { return };
         let (sender, receiver) = ends(fact, flow);

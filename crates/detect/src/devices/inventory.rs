@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use gwcore::{Addr, Mac};
 use serde::Serialize;
 
+use crate::Site;
+
 /// A device as `assets.ndjson` shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Device {
@@ -58,7 +60,7 @@ pub struct Level {
 
 /// Two entries that became one, or one that became several; the older id stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct AssetChange {
     /// `merged` or `split`.
     pub kind: &'static str,
     /// The id that stays.
@@ -101,7 +103,7 @@ pub struct Inventory {
     /// In the order of ids.
     pub devices: Vec<Device>,
     /// Merges and splits, in the order of the kept ids.
-    pub changes: Vec<Change>,
+    pub changes: Vec<AssetChange>,
     pub(super) index: BTreeMap<(Mac, Addr), String>,
 }
 
@@ -110,6 +112,25 @@ impl Inventory {
     pub fn id(&self, mac: Mac, addr: Addr) -> Option<&str> {
         let found = self.index.get(&(mac, addr)).or_else(|| self.index.get(&(mac, Addr::NONE)));
         found.map(String::as_str)
+    }
+
+    /// Gives devices the names that the site declares. Of several that claim a declared address, the one with the fewest addresses has the
+    /// name, among equals the first one seen: who stands in for others bears theirs beside its own.
+    pub fn declare(&mut self, site: &Site) {
+        let mut order: Vec<usize> = (0..self.devices.len()).collect();
+        order.sort_by_cached_key(|i| {
+            self.devices.get(*i).map(|d| (d.ips.len().max(1), d.first_seen.clone(), d.id.clone()))
+        });
+        let mut taken: BTreeSet<String> = BTreeSet::new();
+        for i in order {
+            let Some(device) = self.devices.get_mut(i) else { continue };
+            let own = |a: &&String| !taken.contains(*a);
+            let name = site.declared(device.ips.iter().filter(own).chain(&device.macs).map(String::as_str));
+            if let Some(name) = name.map(|d| d.name.clone()) {
+                device.names.insert(0, Named { name, source: "site" });
+            }
+            taken.extend(device.ips.iter().cloned());
+        }
     }
 
     /// The device with this id.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gwcore::{Addr, Mac, Ts, ids};
 
-use super::{Change, Device, Devices, Endpoint, Inventory, Named, Seen, role};
+use super::{AssetChange, Device, Devices, Endpoint, Inventory, Named, Seen, role};
 use crate::oui;
 
 /// IP addresses behind one MAC beyond which it is a router: a host with services of its own in containers has fewer.
@@ -64,7 +64,7 @@ impl Devices {
     }
 
     /// The first address of a MAC was taken for its own until a second one came: it splits off, unless it was proven.
-    fn splits(&self, groups: &BTreeMap<DeviceKey, Vec<Endpoint>>) -> Vec<Change> {
+    fn splits(&self, groups: &BTreeMap<DeviceKey, Vec<Endpoint>>) -> Vec<AssetChange> {
         let mut behind: BTreeMap<Mac, (Ts, Addr)> = BTreeMap::new();
         for end in groups.iter().filter(|(key, _)| key.0.is_none()).flat_map(|(_, ends)| ends) {
             if let (Some(seen), false) = (self.seen.get(end), end.mac.is_none()) {
@@ -74,7 +74,7 @@ impl Devices {
         }
         let change = |(mac, (_, addr)): (Mac, (Ts, Addr))| {
             let reason = format!("{mac} stands in front of other addresses, and nothing proves that {addr} is its own");
-            Change { kind: "split", kept: id((mac, Addr::NONE)), other: id((Mac::NONE, addr)), reason }
+            AssetChange { kind: "split", kept: id((mac, Addr::NONE)), other: id((Mac::NONE, addr)), reason }
         };
         behind.into_iter().map(change).collect()
     }
@@ -98,7 +98,7 @@ impl Devices {
         absorbed: Option<DeviceKey>,
         ends: &[Endpoint],
         front: Option<&Front>,
-        changes: &mut Vec<Change>,
+        changes: &mut Vec<AssetChange>,
     ) -> Device {
         let mac = key.0;
         let (mut all, mut ips) = (Seen { first: Ts(i64::MAX), last: Ts(i64::MIN), ..Seen::default() }, BTreeSet::new());
@@ -126,7 +126,7 @@ impl Devices {
                 std::mem::swap(&mut id_kept, &mut other);
             }
             let reason = format!("{mac} claims the address {} that was seen behind a router", gone.1);
-            changes.push(Change { kind: "merged", kept: id_kept.clone(), other: other.clone(), reason });
+            changes.push(AssetChange { kind: "merged", kept: id_kept.clone(), other: other.clone(), reason });
             formerly.push(other);
         }
         let real = |macs: &BTreeSet<Mac>| macs.iter().filter(|m| oui::virtual_router(**m).is_none()).count();

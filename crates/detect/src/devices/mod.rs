@@ -4,6 +4,7 @@
 //! it, or where it is the only one; others are behind it, and each is a device of its own. A MAC in front of more than four addresses is a
 //! router. An address that two MACs claim is told of both and joins nothing.
 
+mod current;
 mod inventory;
 mod join;
 mod names;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Limits, Mac, Table, Ts};
 
-pub use inventory::{Change, Device, Inventory, Level, Named};
+pub use inventory::{AssetChange, Device, Inventory, Level, Named};
 
 /// Values of one kind kept of a device; further ones are left out.
 const VALUES: usize = 64;
@@ -49,6 +50,7 @@ pub struct Devices {
     claims: Table<Addr, BTreeSet<Mac>>,
     told: names::ToldNames,
     limit: usize,
+    current: current::Current,
     /// Limits hit.
     pub hits: LimitHits,
 }
@@ -63,6 +65,7 @@ impl Devices {
             // A device on the segment is seen by its MAC alone and by its MAC with an address.
             limit: limits.get(Limit::Devices).saturating_mul(2),
             hits: LimitHits::default(),
+            current: current::Current::default(),
         }
     }
 
@@ -76,6 +79,9 @@ impl Devices {
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst) {
+        if let Body::Tick { .. } | Body::TimeBreak { .. } = fact.body {
+            return self.current.now = fact.ts;
+        }
         let orig = Endpoint { mac: flow.src_mac, addr: flow.src };
         let resp = Endpoint { mac: flow.dst_mac, addr: flow.dst };
         let sender = if fact.flow.reversed() { resp } else { orig };
@@ -155,6 +161,8 @@ impl Devices {
         if !self.seen.contains_key(&end) && self.seen.len() >= self.limit {
             return self.hits.hit(Limit::Devices);
         }
+        self.current.is_touched = true;
+        self.current.is_new |= !self.seen.contains_key(&end);
         let seen = self.seen.entry(end).or_insert_with(|| Seen { first: ts, last: ts, ..Seen::default() });
         seen.first = seen.first.min(ts);
         seen.last = seen.last.max(ts);

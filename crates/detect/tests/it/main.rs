@@ -1,6 +1,7 @@
 //! Detectors and devices on facts made by hand: what fires, what nearly does, and what limits do.
 
 mod baseline;
+mod changes;
 mod conduct;
 mod decoded;
 mod in_packet;
@@ -321,18 +322,24 @@ fn two_macs_in_turn_contest_an_address_and_a_replacement_does_not() {
 }
 
 #[test]
-fn findings_beyond_the_limit_are_counted() {
-    let mut limits = Limits::default();
+fn beyond_the_limit_of_open_findings_the_silent_ones_close_and_none_is_lost() {
+    let (mut limits, mut fewer) = (Limits::default(), Limits::default());
     limits.set(Limit::Findings, 2);
+    fewer.set(Limit::FindingsKept, 2);
     let mut s = Story::default();
     for target in 10..15 {
-        s.tell(0, (1, target), 502, op(OpClass::Control, 1, None));
+        s.tell(i64::from(target) * MINUTE, (1, target), 502, op(OpClass::Control, 1, None));
     }
-    assert_eq!(s.findings_with(&limits).len(), 2);
-    let mut detectors = Detectors::new(&Setup::new(&limits), &[], &[]);
-    detectors.batch(&s.facts, &s.flows, &|_| Arc::from("a"));
-    // Three commands, and three times that there are many of them.
-    assert_eq!(detectors.hits().count(Limit::Findings), 6);
+    let ids = |limits: &Limits| s.findings_with(limits).into_iter().map(|f| f.id).collect::<Vec<_>>();
+    assert_eq!((ids(&Limits::default()).len(), ids(&limits)), (5, ids(&Limits::default())));
+    let hits = |limits: &Limits, which| {
+        let mut detectors = Detectors::new(&Setup::new(limits), &[], &[]);
+        detectors.batch(&s.facts, &s.flows, &|_| Arc::from("a"));
+        detectors.hits().count(which)
+    };
+    assert!(hits(&limits, Limit::Findings) > 0);
+    fewer.set(Limit::Findings, 1);
+    assert!(s.findings_with(&fewer).len() < 5 && hits(&fewer, Limit::FindingsKept) > 0);
 }
 
 #[test]
