@@ -119,6 +119,12 @@ impl Merge {
         Some(self.open.get(key.slot)?.as_ref()?.frame(seq))
     }
 
+    /// The frame that [`Merge::next`] gave last, once more.
+    pub fn again(&self) -> Option<Frame<'_>> {
+        let key = self.lent?;
+        Some(self.open.get(key.slot)?.as_ref()?.frame(self.seq.saturating_sub(1)))
+    }
+
     /// Names of the interfaces seen so far; a frame's `interface` is an index in it.
     pub fn interfaces(&self) -> &[String] {
         &self.cx.interfaces.names

@@ -39,8 +39,13 @@ impl KindFile {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
+        KindFile::over(File::create(path)?, arrow, kind, small)
+    }
+
+    /// Writes to an empty file.
+    pub(crate) fn over(file: File, arrow: SchemaRef, kind: &Kind, small: bool) -> io::Result<KindFile> {
         let properties = Some(schema::properties(kind, small));
-        let writer = ArrowWriter::try_new(File::create(path)?, arrow.clone(), properties).map_err(io::Error::other)?;
+        let writer = ArrowWriter::try_new(file, arrow.clone(), properties).map_err(io::Error::other)?;
         let (file, factory) = writer.into_serialized_writer().map_err(io::Error::other)?;
         let squeeze = if small { Squeeze::default() } else { Squeeze::zstd()? };
         let columns = file.schema_descr().columns().to_vec();
@@ -60,6 +65,11 @@ impl KindFile {
             squeeze: &mut self.squeeze,
             at: 0,
         })
+    }
+
+    /// Writes the footer and gives the file back.
+    pub(crate) fn into_file(self) -> io::Result<File> {
+        self.file.into_inner().map_err(io::Error::other)
     }
 
     /// Writes the footer.

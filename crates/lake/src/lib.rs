@@ -9,10 +9,12 @@ mod coded;
 mod column;
 mod common;
 mod group;
+mod live;
 mod schema;
 mod sink;
 pub mod size;
 mod table;
 
+pub use live::{LiveLake, Written};
 pub use schema::{FORMAT_VERSION, arrow_schema, file_metadata};
 pub use sink::ParquetSink;

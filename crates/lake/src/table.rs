@@ -1,5 +1,6 @@
 //! The buffer and the file of one kind.
 
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -26,14 +27,24 @@ pub(crate) struct KindTable {
 impl KindTable {
     /// An empty one, whose file will lie in a folder.
     pub(crate) fn new(folder: &Path, kind: &'static Kind) -> KindTable {
+        KindTable::at(folder.join(format!("{}.parquet", kind.name)), kind)
+    }
+
+    /// An empty one of a file.
+    pub(crate) fn at(path: PathBuf, kind: &'static Kind) -> KindTable {
         KindTable {
             kind,
             bytes: 0,
             common: CommonBuf::default(),
             columns: kind.fields.iter().map(|f| ColumnBuf::new(f.ty)).collect(),
-            path: folder.join(format!("{}.parquet", kind.name)),
+            path,
             file: None,
         }
+    }
+
+    /// Rows that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.common.len()
     }
 
     /// Appends some rows of a batch.
@@ -50,10 +61,16 @@ impl KindTable {
             return Ok(());
         }
         let small = std::mem::take(&mut self.bytes) < SMALL;
-        let file = match &mut self.file {
-            Some(file) => file,
-            empty => empty.insert(KindFile::create(&self.path, schema::arrow_schema(self.kind), self.kind, small)?),
-        };
+        if self.file.is_none() {
+            self.create(small)?;
+        }
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        let result = self.group(&mut file, names);
+        self.file = Some(file);
+        result
+    }
+
+    fn group(&mut self, file: &mut KindFile, names: Names<'_>) -> io::Result<()> {
         let mut group = file.group()?;
         self.common.write(names, &mut group)?;
         for column in &mut self.columns {
@@ -62,6 +79,19 @@ impl KindTable {
             }
         }
         group.close()
+    }
+
+    /// Creates the file; a small one is not compressed.
+    pub(crate) fn create(&mut self, small: bool) -> io::Result<()> {
+        self.file = Some(KindFile::create(&self.path, schema::arrow_schema(self.kind), self.kind, small)?);
+        Ok(())
+    }
+
+    /// Writes what waits, compressed, to an empty file; complete then, but not yet on the disk.
+    pub(crate) fn write_to(&mut self, file: File, names: Names<'_>) -> io::Result<File> {
+        let mut file = KindFile::over(file, schema::arrow_schema(self.kind), self.kind, false)?;
+        self.group(&mut file, names)?;
+        file.into_file()
     }
 
     /// Writes what waits and closes the file.
