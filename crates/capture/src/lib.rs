@@ -12,6 +12,7 @@
 
 mod block;
 mod error;
+mod filter;
 mod find;
 mod format;
 mod frame;
@@ -29,6 +30,7 @@ pub mod store;
 mod write;
 
 pub use error::{Damage, DamageCause, Error};
+pub use filter::{Filter, FilterError};
 pub use find::{Input, Inputs};
 pub use frame::{Frame, LinkType};
 pub use merge::{Merge, Single};

@@ -29,6 +29,11 @@ pub enum Command {
     },
     /// Tries each attack by each actor on a copy of the site's own traffic, and says what would be found.
     Prove(Prove),
+    /// Runs the platform: watches interfaces, keeps what it saw, says what does not belong.
+    Run(crate::run::Run),
+    /// The process that reads, decodes and judges; `run` starts it.
+    #[command(hide = true)]
+    Sensor(Box<crate::sensor::Sensor>),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -234,7 +239,7 @@ pub enum Checksums {
     All,
 }
 
-/// Parses the arguments; without a verb, `-r PATH` means `analyze PATH`, as the peers have it.
+/// Parses the arguments; without a verb, `-r PATH` means `analyze PATH` and `-i IFACE` means `run -i IFACE`, as the peers have it.
 pub fn parse() -> Result<Cli, clap::Error> {
     Cli::try_parse_from(rewrite(std::env::args_os().collect()))
 }
@@ -247,11 +252,13 @@ impl Cli {
 }
 
 fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
-    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "help"];
+    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);
         args.insert(1, "analyze".into());
+    } else if !verb && args.iter().any(|a| a == "-i") {
+        args.insert(1, "run".into());
     }
     args
 }

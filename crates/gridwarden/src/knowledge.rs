@@ -21,14 +21,19 @@ pub fn setup(args: &Analyze, limits: &Limits) -> anyhow::Result<Setup> {
         setup.maintenance = Arc::new(maintenance(path)?);
     }
     if let Some(path) = &args.site {
-        let beside = |name: &str| {
-            let list = path.with_file_name(name);
-            std::fs::read_to_string(&list).map_err(|e| format!("cannot read `{}`: {e}", list.display()))
-        };
-        let site = Site::parse(&read(path)?, &beside).map_err(anyhow::Error::msg);
-        setup.site = Arc::new(site.with_context(|| format!("`{}`", path.display()))?);
+        setup.site = Arc::new(site(path)?);
     }
     Ok(setup)
+}
+
+/// Reads what is declared of a site; its point lists lie beside it.
+pub fn site(path: &Path) -> anyhow::Result<Site> {
+    let beside = |name: &str| {
+        let list = path.with_file_name(name);
+        std::fs::read_to_string(&list).map_err(|e| format!("cannot read `{}`: {e}", list.display()))
+    };
+    let site = Site::parse(&read(path)?, &beside).map_err(anyhow::Error::msg);
+    site.with_context(|| format!("`{}`", path.display()))
 }
 
 /// Reads a baseline.

@@ -10,7 +10,9 @@ mod origin;
 mod platform;
 mod progress;
 mod prove;
+mod run;
 mod say;
+mod sensor;
 mod simulate;
 mod write;
 
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         cli::Command::Learn(args) => learn::run(&args),
         cli::Command::Simulate(args) => simulate::run(&args),
         cli::Command::Prove(args) => prove::run(&args),
+        cli::Command::Run(args) => run::run(&args),
+        cli::Command::Sensor(args) => sensor::run(&args),
         cli::Command::Demo { once: _ } => demo::run(),
         cli::Command::Detectors { json } => detectors::run(json),
     };

@@ -1,0 +1,145 @@
+//! What a filter asks of a frame: its outermost headers, found once.
+
+use crate::frame::{Frame, LinkType};
+
+use super::{Family, Layer};
+
+/// Tags that are passed over at most.
+const TAGS: usize = 4;
+
+/// The headers of a frame.
+#[derive(Default)]
+pub(super) struct View<'a> {
+    pub(super) length: u32,
+    /// Source and target on the link.
+    pub(super) macs: Option<([u8; 6], [u8; 6])>,
+    pub(super) vlans: Vec<u16>,
+    pub(super) ether_type: Option<u16>,
+    /// 4 or 6.
+    pub(super) version: Option<u8>,
+    pub(super) proto: Option<u8>,
+    /// IP or ARP addresses, those of IPv4 in the last four bytes.
+    pub(super) source: Option<[u8; 16]>,
+    pub(super) target: Option<[u8; 16]>,
+    pub(super) ports: Option<(u16, u16)>,
+    link: &'a [u8],
+    network: &'a [u8],
+    transport: Option<&'a [u8]>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn of(frame: &Frame<'a>) -> View<'a> {
+        let data = frame.data;
+        let mut view = View { length: frame.wire_len, link: data, ..View::default() };
+        match frame.link {
+            LinkType::ETHERNET => {
+                let mac = |at: usize| data.get(at..at + 6).and_then(|m| m.try_into().ok());
+                view.macs = mac(6).zip(mac(0));
+                view.tagged(data, 12);
+            }
+            LinkType::LINUX_SLL => view.tagged(data, 14),
+            LinkType::LINUX_SLL2 => {
+                view.ether_type = u16_at(data, 0);
+                view.network(data.get(20..).unwrap_or_default());
+            }
+            LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => {
+                view.ip(data)
+            }
+            LinkType::NULL | LinkType::LOOP => view.ip(data.get(4..).unwrap_or_default()),
+            _ => {}
+        }
+        view
+    }
+
+    /// From an EtherType on, passing over tags.
+    fn tagged(&mut self, data: &'a [u8], mut at: usize) {
+        for _ in 0..TAGS {
+            match u16_at(data, at) {
+                Some(0x8100 | 0x88a8 | 0x9100) => {
+                    let Some(tci) = u16_at(data, at + 2) else { return };
+                    self.vlans.push(tci & 0x0fff);
+                    at += 4;
+                }
+                kind => {
+                    // Below 1536 it is a length.
+                    self.ether_type = kind.filter(|n| *n >= 0x0600);
+                    break;
+                }
+            }
+        }
+        self.network(data.get(at + 2..).unwrap_or_default());
+    }
+
+    fn network(&mut self, data: &'a [u8]) {
+        match self.ether_type {
+            Some(0x0800 | 0x86dd) => self.ip(data),
+            // ARP and RARP for IPv4 over Ethernet (RFC 826).
+            Some(0x0806 | 0x8035) => {
+                self.network = data;
+                if data.get(2..6) == Some(&[8, 0, 6, 4]) {
+                    (self.source, self.target) = (v4(data, 14), v4(data, 24));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn ip(&mut self, data: &'a [u8]) {
+        let Some(first) = data.first() else { return };
+        self.network = data;
+        match first >> 4 {
+            4 => {
+                (self.version, self.ether_type) = (Some(4), Some(0x0800));
+                self.proto = data.get(9).copied();
+                (self.source, self.target) = (v4(data, 12), v4(data, 16));
+                let is_first = u16_at(data, 6).is_some_and(|f| f & 0x1fff == 0);
+                let header = usize::from(first & 15) * 4;
+                self.transport = data.get(header..).filter(|_| is_first && header >= 20);
+            }
+            6 => {
+                (self.version, self.ether_type) = (Some(6), Some(0x86dd));
+                self.proto = data.get(6).copied();
+                let addr = |at: usize| data.get(at..at + 16).and_then(|a| a.try_into().ok());
+                (self.source, self.target) = (addr(8), addr(24));
+                // As libpcap, which does not look behind extension headers.
+                self.transport = data.get(40..);
+            }
+            _ => return,
+        }
+        if matches!(self.proto, Some(6 | 17 | 132)) {
+            self.ports = self.transport.and_then(|t| u16_at(t, 0).zip(u16_at(t, 2)));
+        }
+    }
+
+    pub(super) fn is_of(&self, family: Family) -> bool {
+        match family {
+            Family::Any => true,
+            Family::V4 => self.version == Some(4),
+            Family::V6 => self.version == Some(6),
+            Family::Arp => matches!(self.ether_type, Some(0x0806 | 0x8035)),
+            Family::Link => false,
+        }
+    }
+
+    pub(super) fn header(&self, layer: Layer) -> Option<&'a [u8]> {
+        match layer {
+            Layer::Link => Some(self.link),
+            Layer::V4 => Some(self.network).filter(|_| self.version == Some(4)),
+            Layer::V6 => Some(self.network).filter(|_| self.version == Some(6)),
+            Layer::Arp => Some(self.network).filter(|_| self.is_of(Family::Arp)),
+            Layer::Transport(proto) => self.transport.filter(|_| self.proto == Some(proto)),
+        }
+    }
+}
+
+fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+    data.get(at..at + 2).and_then(|b| b.try_into().ok()).map(u16::from_be_bytes)
+}
+
+/// An IPv4 address in the last four of sixteen bytes, after those that stand before it in an IPv6 address that maps it.
+fn v4(data: &[u8], at: usize) -> Option<[u8; 16]> {
+    let mut addr = [0; 16];
+    addr[10..12].copy_from_slice(&[0xff, 0xff]);
+    addr[12..].copy_from_slice(data.get(at..at + 4)?);
+    Some(addr)
+}

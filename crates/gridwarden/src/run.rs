@@ -1,0 +1,290 @@
+//! `gridwarden run`: the platform. This process is the centre: it starts the sensor, supervises it, and hands what it tells to the console.
+//!
+//! The sensor is this program once more with the hidden verb `sensor`, joined by a pair of Unix sockets over which each message is a JSON
+//! object on a line. A sensor that ends is started again within two seconds, and the new one records the gap. The console plugs in through
+//! [`Plug`]: it gets every message and may send commands.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::origin::quoted;
+use crate::say::{complaint, say};
+use crate::sensor::Watch;
+
+/// A sensor that ended is started again after this long; it has two seconds from its end.
+const RESTART: Duration = Duration::from_millis(250);
+/// A sensor that ends sooner than this after its start ended soon.
+const SOON: Duration = Duration::from_secs(5);
+/// After so many soon ends in a row each further start is waited for twice as long.
+const PATIENT_STARTS: u32 = 10;
+/// Longest wait between two starts of a sensor that keeps ending.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A sensor that does not end by itself is ended after this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Messages that wait for the console.
+const WAITING: usize = 65_536;
+
+/// Runs the platform: watches interfaces, keeps what it saw, says what does not belong.
+#[derive(Args, Clone)]
+pub struct Run {
+    #[command(flatten)]
+    pub watch: Watch,
+    /// Appends every message of the sensor to a file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub messages: Option<PathBuf>,
+    /// Ends when the replay does.
+    #[arg(long, requires = "replay")]
+    pub once: bool,
+    /// Says nothing but errors.
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+}
+
+/// Where console and connectors plug in.
+#[allow(dead_code, reason = "the console takes what the terminal does not need")]
+pub struct Plug {
+    /// Folder for everything that is kept.
+    pub data: PathBuf,
+    /// Everything that the sensor tells, in its order, and what happens to the sensor itself.
+    pub messages: Receiver<Value>,
+    /// Commands for the sensor.
+    pub commands: Commands,
+    /// Set when the platform is to end.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Sends commands to whatever sensor is running: `{"type":"release","segments":[…]}`, `hold`, `rotate`.
+#[derive(Clone, Default)]
+pub struct Commands(Arc<Mutex<Option<UnixStream>>>);
+
+impl Commands {
+    /// Sends one; false if no sensor is running.
+    pub fn send(&self, command: &Value) -> bool {
+        let Ok(mut to) = self.0.lock() else { return false };
+        to.as_mut().is_some_and(|to| to.write_all(format!("{command}\n").as_bytes()).is_ok())
+    }
+
+    fn set(&self, to: Option<UnixStream>) {
+        if let Ok(mut now) = self.0.lock() {
+            *now = to;
+        }
+    }
+}
+
+/// Runs until SIGINT or SIGTERM, or with `--once` until the replay is over.
+pub fn run(args: &Run) -> anyhow::Result<u8> {
+    let data = &args.watch.data;
+    for folder in ["lake", "ring", "sensor"] {
+        let path = data.join(folder);
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot make the folder `{}`", path.display()))?;
+    }
+    let _lock = lock(data)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    let (to, messages) = sync_channel(WAITING);
+    let commands = Commands::default();
+    let plug = Plug { data: data.clone(), messages, commands: commands.clone(), stop: Arc::clone(&stop) };
+    let (file, quiet) = (args.messages.clone(), args.quiet);
+    // Until the console takes the plug, findings are lines on the terminal.
+    let console =
+        std::thread::Builder::new().name("console".into()).spawn(move || tell(plug, file.as_deref(), quiet))?;
+    let code = supervise(args, &stop, &to, &commands);
+    drop(to);
+    let told = console.join().map_err(|_| anyhow::anyhow!("the console ended early"))?;
+    told.and(code)
+}
+
+/// One platform a data folder.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("sensor/lock");
+    let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(_) => anyhow::bail!(
+            "`{}` is in use by another `gridwarden run`: end that first, or name another folder with --data",
+            data.display()
+        ),
+    }
+}
+
+/// What a sensor has told of itself so far.
+#[derive(Default)]
+struct Told {
+    started: AtomicBool,
+    /// Its last word came: it ended in order.
+    ended: AtomicBool,
+    /// Packet time that it had reached (nanoseconds since 1970), 0 for none.
+    reached: AtomicI64,
+}
+
+/// Starts the sensor, and again when it ends, until the end is asked for.
+fn supervise(args: &Run, stop: &AtomicBool, to: &SyncSender<Value>, commands: &Commands) -> anyhow::Result<u8> {
+    let (mut unwatched, mut soon) = (None, 0u32);
+    loop {
+        let began = Instant::now();
+        let (mut child, ours) = start(args, unwatched)?;
+        commands.set(Some(ours.try_clone()?));
+        let told = Arc::new(Told::default());
+        let reader = {
+            let (to, told) = (to.clone(), Arc::clone(&told));
+            std::thread::Builder::new().name("sensor".into()).spawn(move || read(ours, &to, &told))?
+        };
+        let status = watch(&mut child, stop, commands)?;
+        commands.set(None);
+        // Its end of the pair is closed with it: the reader comes to its end.
+        reader.join().map_err(|_| anyhow::anyhow!("the reader of messages ended early"))?;
+        let ended = told.ended.load(Ordering::Relaxed);
+        if stop.load(Ordering::Relaxed) {
+            if !ended {
+                complaint(format_args!("the sensor did not end by itself ({status})"));
+            }
+            return Ok(if ended { 0 } else { 2 });
+        }
+        if status.success() && ended {
+            // Its source is over: a replay.
+            if !args.once {
+                say_unless(args.quiet, "the replay is over; Ctrl-C ends");
+                pause(Duration::MAX, stop);
+            }
+            return Ok(0);
+        }
+        if unwatched.is_none() && !told.started.load(Ordering::Relaxed) {
+            // What cannot start the first time is told, not tried again: an interface that is not there, a missing right.
+            anyhow::bail!("the sensor could not start");
+        }
+        let now = capture::live::now();
+        let reached = told.reached.load(Ordering::Relaxed);
+        unwatched = Some(if reached != 0 { reached } else { unwatched.unwrap_or(now.0) });
+        let status = status.to_string();
+        // Nobody to tell is no reason to stop watching.
+        let _ = to.try_send(json!({ "type": "sensor", "event": "ended", "ts": now.to_string(), "status": status }));
+        complaint(format_args!("the sensor ended ({status}); it is started again"));
+        soon = if began.elapsed() < SOON { soon + 1 } else { 0 };
+        let doubled = RESTART.saturating_mul(1 << soon.saturating_sub(PATIENT_STARTS).min(16));
+        if !pause(doubled.min(LONGEST_WAIT), stop) {
+            return Ok(0);
+        }
+    }
+}
+
+/// Waits; false if the end was asked for meanwhile.
+fn pause(how_long: Duration, stop: &AtomicBool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < how_long && !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    !stop.load(Ordering::Relaxed)
+}
+
+/// Starts a sensor with the options of this run; our end of its socket.
+fn start(args: &Run, unwatched: Option<i64>) -> anyhow::Result<(Child, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("sensor").args(args.watch.line()).args(["--start", &next_start(&args.watch.data)?.to_string()]);
+    if let Some(since) = unwatched {
+        command.args(["--unwatched-since", &since.to_string()]);
+    }
+    // A group of its own: Ctrl-C is for this process, which then ends the sensor in order.
+    let child = command.stdin(Stdio::from(OwnedFd::from(theirs))).process_group(0).spawn();
+    Ok((child.context("cannot start the sensor")?, ours))
+}
+
+/// The number of this start of a sensor over the same data: never one that was used before.
+fn next_start(data: &Path) -> anyhow::Result<u64> {
+    let path = data.join("sensor/starts");
+    let last: u64 = std::fs::read_to_string(&path).ok().and_then(|t| t.trim().parse().ok()).unwrap_or(0);
+    let temporary = data.join("sensor/starts.tmp");
+    let mut file = File::create(&temporary).with_context(|| format!("cannot write `{}`", temporary.display()))?;
+    write!(file, "{}", last + 1)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, &path)?;
+    Ok(last + 1)
+}
+
+/// Waits for the sensor's end; asks for it when the platform is to end, and enforces it when that is of no use.
+fn watch(child: &mut Child, stop: &AtomicBool, commands: &Commands) -> anyhow::Result<std::process::ExitStatus> {
+    let mut asked: Option<Instant> = None;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if stop.load(Ordering::Relaxed) {
+            let since = *asked.get_or_insert_with(|| {
+                commands.send(&json!({ "type": "stop" }));
+                Instant::now()
+            });
+            if since.elapsed() > PATIENCE {
+                child.kill()?;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Reads what the sensor tells until it closes.
+fn read(from: UnixStream, to: &SyncSender<Value>, told: &Told) {
+    for line in BufReader::new(from).lines().map_while(Result::ok) {
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        match message.get("type").and_then(Value::as_str) {
+            Some("started") => told.started.store(true, Ordering::Relaxed),
+            Some("ended") => told.ended.store(true, Ordering::Relaxed),
+            Some("state") => {
+                let ts = message.get("ts").and_then(Value::as_str).and_then(gwcore::time::parse_rfc3339);
+                told.reached.store(ts.map_or(0, |t| t.0), Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        if to.send(message).is_err() {
+            break;
+        }
+    }
+}
+
+/// Takes messages while there is no console: findings become lines, everything goes to the file if one is named.
+fn tell(plug: Plug, file: Option<&Path>, quiet: bool) -> anyhow::Result<()> {
+    let open = |path: &Path| {
+        let file = File::options().create(true).append(true).open(path);
+        file.with_context(|| format!("cannot write `{}`", path.display()))
+    };
+    let mut file = file.map(open).transpose()?;
+    for message in plug.messages {
+        if let Some(file) = &mut file {
+            writeln!(file, "{message}")?;
+        }
+        let text =
+            |value: &Value, name: &str| report::plain(value.get(name).and_then(Value::as_str).unwrap_or_default());
+        match text(&message, "type").as_str() {
+            "finding" if text(&message, "change") == "opened" => {
+                let finding = message.get("finding").unwrap_or(&Value::Null);
+                let (ts, severity, title) = (text(finding, "ts"), text(finding, "severity"), text(finding, "title"));
+                say_unless(quiet, &format!("{ts}  {severity:8}  {title}"));
+            }
+            "started" => say_unless(quiet, &format!("watching; data in {}", quoted(&plug.data.to_string_lossy()))),
+            "problem" => complaint(format_args!("{}", text(&message, "what"))),
+            "ended" if !quiet => say!("{message}"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn say_unless(quiet: bool, line: &str) {
+    if !quiet {
+        say!("{line}");
+    }
+}

@@ -1,0 +1,236 @@
+//! The ordered stage of a running sensor: devices, detectors, the lake, and what is told to the centre.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use detect::{Detectors, DeviceChange, Devices, Setup};
+use engine::{Points, Seen, Stage};
+use gwcore::time::SECOND;
+use gwcore::{Body, Key, Names, Out, Severity, Sink, Ts};
+use lake::{LiveLake, Written};
+use serde_json::{Value, json};
+
+use super::feed::{Gap, Minutes, Shared, row};
+use super::link::{Asked, Link};
+
+/// Packet time between two messages about the state of the sensor, in nanoseconds.
+const STATE_EVERY: i64 = 2 * SECOND;
+
+/// State of the ordered stage, and where its results go.
+pub struct LiveStage {
+    setup: Setup,
+    points: Points,
+    devices: Devices,
+    detectors: Detectors,
+    lake: LiveLake,
+    link: Link,
+    shared: Rc<RefCell<Shared>>,
+    asked: Arc<Asked>,
+    minutes: Minutes,
+    records: BTreeMap<&'static str, u64>,
+    anomalies: u64,
+    told: Ts,
+    interfaces: BTreeMap<u32, Value>,
+    complaints: u64,
+    unwatched: Option<Ts>,
+}
+
+impl LiveStage {
+    /// A stage that has seen nothing.
+    pub fn new(setup: Setup, lake: LiveLake, link: Link, shared: Rc<RefCell<Shared>>, asked: Arc<Asked>) -> LiveStage {
+        LiveStage {
+            points: Points::new(&setup.limits),
+            devices: Devices::new(&setup.limits),
+            detectors: Detectors::new(&setup, &[], &[]),
+            setup,
+            lake,
+            link,
+            shared,
+            asked,
+            minutes: Minutes::default(),
+            records: BTreeMap::new(),
+            anomalies: 0,
+            told: Ts(i64::MIN),
+            interfaces: BTreeMap::new(),
+            complaints: 0,
+            unwatched: None,
+        }
+    }
+
+    /// Nothing was watched from then until the first input, because an earlier sensor ended.
+    pub fn unwatched_since(&mut self, since: Option<Ts>) {
+        self.unwatched = since;
+    }
+
+    /// Tells the centre something.
+    pub fn tell(&mut self, message: &Value) {
+        self.link.tell(message);
+    }
+
+    /// Everything is done: the last words, then the socket is closed.
+    pub fn close(self) {
+        self.link.close();
+    }
+
+    /// Tells what became of findings and devices.
+    fn changes(&mut self, is_end: bool) {
+        let files = Rc::clone(&self.shared);
+        let name = |i: u32| files.borrow().files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        let inventory = self.devices.inventory(&self.setup.site);
+        let changes = if is_end { self.detectors.end(&inventory, &name) } else { self.detectors.changes(&inventory) };
+        for change in &changes {
+            let finding = change.finding();
+            if finding.severity > Severity::Info
+                && let Some(store) = &mut self.shared.borrow_mut().store
+            {
+                store.hold(finding.packets.iter().map(|p| &*p.file));
+            }
+            self.link.tell(&json!({ "type": "finding", "change": change.name(), "finding": finding }));
+        }
+        if is_end {
+            // The last words on every device, where a change of `last_seen` alone was not worth telling before.
+            let mut inventory = self.devices.finish();
+            inventory.declare(&self.setup.site);
+            for device in &inventory.devices {
+                self.link.tell(&json!({ "type": "device", "device": device }));
+            }
+        }
+        for change in self.devices.changes(&self.setup.site) {
+            self.link.tell(&match change {
+                DeviceChange::Seen(device) => json!({ "type": "device", "device": device }),
+                DeviceChange::Gone(id) => json!({ "type": "device", "gone": id }),
+            });
+        }
+    }
+
+    /// Tells what the interfaces did and what the sensor lost, every other second.
+    fn state(&mut self, now: Ts) {
+        if now.since(self.told) < STATE_EVERY && now >= self.told {
+            return;
+        }
+        self.told = now;
+        let interfaces: Vec<&Value> = self.interfaces.values().collect();
+        let mut shared = self.shared.borrow_mut();
+        let (stored, problem) = match &mut shared.store {
+            Some(store) => (Some(store.counts()), store.problem()),
+            None => (None, None),
+        };
+        let stored = stored.map(|c| {
+            json!({ "frames": c.frames, "not_stored": c.not_stored, "deleted": c.deleted, "held_deleted": c.held_deleted })
+        });
+        let t = shared.totals;
+        drop(shared);
+        let mut hits = self.points.hits.clone();
+        hits.add(&self.devices.hits);
+        hits.add(&self.detectors.hits());
+        let hits: BTreeMap<&str, u64> = hits.iter().map(|(l, n)| (l.key(), n)).collect();
+        self.link.tell(&json!({
+            "type": "state", "ts": now.to_string(), "interfaces": interfaces,
+            "frames": { "received": t.received, "given": t.given, "dropped": t.dropped, "own": t.own },
+            "reopened": t.reopened, "stored": stored, "records": self.records, "anomalies": self.anomalies,
+            "lake": { "waiting_bytes": self.lake.held(), "given_up": self.lake.given_up() },
+            "limits": hits, "messages_lost": self.link.lost(),
+        }));
+        if let Some(problem) = problem {
+            self.link.tell(&json!({ "type": "problem", "ts": now.to_string(), "what": problem }));
+        }
+    }
+
+    fn written(&mut self, (files, result): (Vec<Written>, std::io::Result<()>), now: Ts) {
+        for w in files {
+            let path = w.path.to_string_lossy().into_owned();
+            self.link.tell(&json!({ "type": "lake", "kind": w.kind, "path": path, "rows": w.rows, "bytes": w.bytes }));
+        }
+        if let Err(e) = result {
+            // A full disk stays full for a while: the first of a hundred complaints is told.
+            if self.complaints.is_multiple_of(100) {
+                let what = format!("records wait in memory: {e}");
+                self.link.tell(&json!({ "type": "problem", "ts": now.to_string(), "what": what }));
+            }
+            self.complaints += 1;
+        }
+    }
+
+    fn commands(&mut self) {
+        for command in self.asked.commands() {
+            let segments = || command.get("segments").and_then(Value::as_array).into_iter().flatten();
+            let names = || segments().filter_map(Value::as_str);
+            let mut shared = self.shared.borrow_mut();
+            let Some(store) = &mut shared.store else { continue };
+            match command.get("type").and_then(Value::as_str) {
+                Some("release") => store.release(names()),
+                Some("hold") => store.hold(names()),
+                Some("rotate") => store.end_segment(),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Stage for LiveStage {
+    fn batch(&mut self, out: &mut Out, seen: Seen<'_>) -> std::io::Result<()> {
+        self.anomalies += out.facts.iter().filter(|f| matches!(f.body, Body::Anomaly { .. })).count() as u64;
+        self.points.batch(out);
+        self.devices.batch(&out.facts, &out.flows);
+        let files = Rc::clone(&self.shared);
+        let name = |i: u32| files.borrow().files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        self.detectors.batch(&out.facts, &out.flows, &name);
+        self.changes(false);
+        if let Some(from) = self.unwatched.take_if(|from| seen.now > *from) {
+            row(out, from, 0, Gap { from, to: seen.now, cause: "sensor_ended" });
+            let (from, to) = (from.to_string(), seen.now.to_string());
+            self.link.tell(&json!({ "type": "gap", "from": from, "to": to, "cause": "sensor_ended" }));
+        }
+        let seconds = std::mem::take(&mut self.shared.borrow_mut().seconds);
+        for second in &seconds {
+            if let Some(message) = self.minutes.second(second, seen.interfaces, out) {
+                self.link.tell(&message);
+            }
+            let name = seen.interfaces.get(second.interface as usize).map_or("", String::as_str);
+            let told = json!({ "name": name, "packets": second.frames, "bytes": second.bytes, "dropped": second.dropped, "up": second.up });
+            self.interfaces.insert(second.interface, told);
+        }
+        for kind in out.kinds() {
+            *self.records.entry(kind.kind().name).or_default() += kind.stamps().len() as u64;
+        }
+        let files: Vec<String> = file_names(&self.shared.borrow());
+        let names = Names { files: &files, interfaces: seen.interfaces };
+        self.lake.rows(out, names)?;
+        let written = self.lake.roll(seen.now, names);
+        self.written(written, seen.now);
+        self.state(seen.now);
+        self.commands();
+        self.link.push();
+        Ok(())
+    }
+
+    fn finish(&mut self, at: Key, now: Ts, interfaces: &[String]) -> std::io::Result<()> {
+        let mut out = Out::default();
+        self.points.finish(at, &mut out);
+        self.changes(true);
+        for message in self.minutes.finish(interfaces, &mut out) {
+            self.link.tell(&message);
+        }
+        for kind in out.kinds() {
+            *self.records.entry(kind.kind().name).or_default() += kind.stamps().len() as u64;
+        }
+        let files: Vec<String> = file_names(&self.shared.borrow());
+        let names = Names { files: &files, interfaces };
+        self.lake.rows(&out, names)?;
+        let written = self.lake.close(names);
+        self.written(written, now);
+        if let Some(store) = &mut self.shared.borrow_mut().store {
+            store.close();
+        }
+        self.told = Ts(i64::MIN);
+        self.state(now);
+        Ok(())
+    }
+}
+
+/// Names of segments as rows cite them.
+fn file_names(shared: &Shared) -> Vec<String> {
+    shared.store.as_ref().map(|s| s.names().to_vec()).unwrap_or_default()
+}
