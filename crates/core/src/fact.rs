@@ -3,7 +3,8 @@
 use crate::{Addr, FlowRef, Key, Mac, Ts};
 
 /// One observation with its place in the input.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Fact {
     /// Place in the ordered stage.
     pub key: Key,
@@ -18,7 +19,7 @@ pub struct Fact {
 }
 
 /// What kind of thing an OT message asks for; how IEC 60870-5-101 §7.2, DNP3 (IEEE 1815) and Modbus group their functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum OpClass {
     /// Reads values, events, classes, general interrogation.
     Read,
@@ -62,7 +63,7 @@ pub enum OpClass {
 
 /// The address of one point within a device: IEC 104 (type group, common address, IOA), DNP3 (group, outstation, index), Modbus (table,
 /// unit, address).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct PointId {
     /// Kind of point: Modbus `coil`, `discrete_input`, `holding_register`, `input_register`; DNP3 `binary_input` …; IEC 104 `single` …;
     /// S7comm `flag_bit`, `data_block_word` ….
@@ -117,7 +118,7 @@ fn step7(table: &str, block: u32, address: u32) -> Option<String> {
 }
 
 /// A value of a point as it was read, reported or commanded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Sample {
     /// Protocol.
     pub proto: &'static str,
@@ -134,7 +135,7 @@ pub struct Sample {
 }
 
 /// An OT operation with its outcome as far as known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Op {
     /// Protocol.
     pub proto: &'static str,
@@ -159,7 +160,7 @@ pub struct Op {
 }
 
 /// A message that a publisher repeats and numbers by itself, as GOOSE does (IEC 61850-8-1 §18).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Published {
     /// Protocol.
     pub proto: &'static str,
@@ -184,7 +185,7 @@ pub struct Published {
 }
 
 /// What was observed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Body {
     /// A flow began.
     FlowStart,

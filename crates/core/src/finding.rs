@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{Ts, ids};
 
 /// Consequence for the plant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A fact.
@@ -34,7 +34,7 @@ impl Severity {
 }
 
 /// What a finding rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Basis {
     /// Decoding alone.
@@ -107,13 +107,13 @@ pub struct Episode {
 ///
 /// The first of the finding's `packets` carries it as `observed`. A value of one message (a function code, a point, a set point) stands in
 /// the packets named; an address or an identity is its sender's, and stands in every frame of the conversations that they belong to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
 pub struct InPacket {
     /// Its field in the records (`docs/records.md`), the kind before a dot where not every kind has it: `src_ip`, `modbus.function_code`;
     /// `arp.sender_mac` is in no record.
     pub field: &'static str,
     /// Whose value it is where that is not clear from field and frame: a point's table and unit, a control block, an address.
-    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub of: serde_json::Value,
     /// As the first packet carries it.
     pub observed: serde_json::Value,
@@ -145,7 +145,8 @@ impl InPacket {
 }
 
 /// What was observed, what was expected.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub struct Evidence {
     /// Observed value.
     pub observed: String,

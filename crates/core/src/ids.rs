@@ -12,7 +12,7 @@ use crate::Limit;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Identity of a conversation: `C` and 17 base-62 characters of a fixed hash.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Uid(pub u128);
 
 impl Uid {
@@ -96,11 +96,23 @@ impl std::hash::BuildHasher for TableState {
 /// A map that traffic fills. Never iterate it for output: the order differs between runs.
 pub type Table<K, V> = std::collections::HashMap<K, V, TableState>;
 
+/// No slot.
+const NIL: u32 = u32::MAX;
+
+struct Aged<K, V> {
+    older: u32,
+    newer: u32,
+    entry: Option<(K, V)>,
+}
+
 /// A map of bounded size that forgets its oldest entry; lookups are constant time, the order is that of insertion.
 pub struct AgedTable<K, V> {
-    map: Table<K, (u64, V)>,
-    order: std::collections::VecDeque<(u64, K)>,
-    next: u64,
+    index: hashbrown::HashTable<u32>,
+    slots: Vec<Aged<K, V>>,
+    free: u32,
+    oldest: u32,
+    newest: u32,
+    state: TableState,
     limit: usize,
     /// Which limit bounds it.
     pub name: Limit,
@@ -109,82 +121,132 @@ pub struct AgedTable<K, V> {
 impl<K: Clone + Eq + std::hash::Hash, V> AgedTable<K, V> {
     /// An empty table of at most `limit` entries.
     pub fn new(name: Limit, limit: usize) -> Self {
-        AgedTable { map: Table::default(), order: Default::default(), next: 0, limit: limit.max(1), name }
+        AgedTable {
+            index: hashbrown::HashTable::new(),
+            slots: Vec::new(),
+            free: NIL,
+            oldest: NIL,
+            newest: NIL,
+            state: TableState::default(),
+            limit: limit.max(1),
+            name,
+        }
+    }
+
+    fn hash(&self, key: &K) -> u64 {
+        use std::hash::BuildHasher;
+        self.state.hash_one(key)
+    }
+
+    fn find(&self, key: &K) -> Option<u32> {
+        let is = |at: &u32| self.slots[*at as usize].entry.as_ref().is_some_and(|e| e.0 == *key);
+        self.index.find(self.hash(key), is).copied()
     }
 
     /// Entries held.
     pub fn len(&self) -> usize {
-        self.map.len()
+        self.index.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.map.is_empty()
+        self.index.is_empty()
     }
 
     /// The value under a key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.map.get(key).map(|(_, v)| v)
+        let at = self.find(key)?;
+        self.slots[at as usize].entry.as_ref().map(|e| &e.1)
     }
 
     /// The value under a key, to change.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.map.get_mut(key).map(|(_, v)| v)
+        let at = self.find(key)?;
+        self.slots[at as usize].entry.as_mut().map(|e| &mut e.1)
     }
 
     /// Inserts, replacing what stood under the key; gives back the entry that had to go for it, if any.
     pub fn insert(&mut self, key: K, value: V) -> Option<(K, V)> {
-        self.map.remove(&key);
-        let gone = if self.map.len() >= self.limit { self.pop_oldest() } else { None };
-        self.next += 1;
-        self.order.push_back((self.next, key.clone()));
-        self.map.insert(key, (self.next, value));
-        self.trim();
+        self.remove(&key);
+        let gone = if self.index.len() >= self.limit { self.pop_oldest() } else { None };
+        let hash = self.hash(&key);
+        let slot = Aged { older: self.newest, newer: NIL, entry: Some((key, value)) };
+        let at = if self.free == NIL {
+            self.slots.push(slot);
+            (self.slots.len() - 1) as u32
+        } else {
+            let at = self.free;
+            self.free = self.slots[at as usize].newer;
+            self.slots[at as usize] = slot;
+            at
+        };
+        match self.newest {
+            NIL => self.oldest = at,
+            before => self.slots[before as usize].newer = at,
+        }
+        self.newest = at;
+        let (slots, state) = (&self.slots, &self.state);
+        self.index.insert_unique(hash, at, |at| {
+            use std::hash::BuildHasher;
+            slots[*at as usize].entry.as_ref().map_or(0, |e| state.hash_one(&e.0))
+        });
         gone
     }
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let value = self.map.remove(key).map(|(_, v)| v);
-        self.trim();
-        value
+        let hash = self.hash(key);
+        let slots = &self.slots;
+        let is = |at: &u32| slots[*at as usize].entry.as_ref().is_some_and(|e| e.0 == *key);
+        let at = self.index.find_entry(hash, is).ok()?.remove().0;
+        self.unlink(at).map(|e| e.1)
+    }
+
+    fn unlink(&mut self, at: u32) -> Option<(K, V)> {
+        let slot = &mut self.slots[at as usize];
+        let (older, newer) = (slot.older, slot.newer);
+        let entry = slot.entry.take();
+        slot.newer = self.free;
+        self.free = at;
+        match older {
+            NIL => self.oldest = newer,
+            o => self.slots[o as usize].newer = newer,
+        }
+        match newer {
+            NIL => self.newest = older,
+            n => self.slots[n as usize].older = older,
+        }
+        entry
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.map.clear();
-        self.order.clear();
+        self.index.clear();
+        self.slots.clear();
+        (self.free, self.oldest, self.newest) = (NIL, NIL, NIL);
+    }
+
+    /// All entries, from the oldest to the newest.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        let slot = |at: u32| self.slots.get(at as usize);
+        let after = move |s: &&Aged<K, V>| slot(s.newer);
+        std::iter::successors(slot(self.oldest), after).filter_map(|s| s.entry.as_ref()).map(|(k, v)| (k, v))
     }
 
     /// The oldest entry.
     pub fn oldest(&mut self) -> Option<(&K, &V)> {
-        self.trim();
-        let (_, key) = self.order.front()?;
-        self.map.get(key).map(|(_, v)| (key, v))
+        self.slots.get(self.oldest as usize)?.entry.as_ref().map(|e| (&e.0, &e.1))
     }
 
     /// Takes the oldest entry out.
     pub fn pop_oldest(&mut self) -> Option<(K, V)> {
-        while let Some((stamp, key)) = self.order.pop_front() {
-            if self.map.get(&key).is_some_and(|(s, _)| *s == stamp) {
-                return self.map.remove(&key).map(|(_, v)| (key, v));
-            }
+        let at = self.oldest;
+        let key = self.slots.get(at as usize)?.entry.as_ref()?.0.clone();
+        let hash = self.hash(&key);
+        if let Ok(e) = self.index.find_entry(hash, |n| *n == at) {
+            e.remove();
         }
-        None
-    }
-
-    /// Drops order entries whose key was removed or replaced, when they outnumber the living; amortised constant.
-    fn trim(&mut self) {
-        while let Some((stamp, key)) = self.order.front() {
-            if self.map.get(key).is_some_and(|(s, _)| s == stamp) {
-                break;
-            }
-            self.order.pop_front();
-        }
-        if self.order.len() > 2 * self.map.len() + 16 {
-            let map = &self.map;
-            self.order.retain(|(stamp, key)| map.get(key).is_some_and(|(s, _)| s == stamp));
-        }
+        self.unlink(at)
     }
 }
 
@@ -216,7 +278,7 @@ mod tests {
             t.insert(3, 'x');
             t.insert(4, 'y');
             t.remove(&4);
-            assert!(t.order.len() < 64, "at {i}");
+            assert!(t.slots.len() < 64, "at {i}");
         }
     }
 }

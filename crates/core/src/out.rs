@@ -5,7 +5,7 @@ use std::any::Any;
 use crate::{Addr, Column, Columns, Fact, Kind, LimitHits, Mac, Record, Ts, Uid};
 
 /// The place of a row in the ordered stage: the frame that caused it, then the shard, then the order within the frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Key {
     /// Twice the place of the frame in the input, plus one for what the frame itself caused (even: the tick before it).
     pub step: u64,
@@ -16,7 +16,7 @@ pub struct Key {
 }
 
 /// What is constant for a flow; rows refer to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FlowConst {
     /// Identity of the conversation.
     pub uid: Uid,
@@ -43,7 +43,7 @@ pub struct FlowConst {
 }
 
 /// A row's reference to its flow: index into [`Out::flows`] times two, plus one when the responder sent it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FlowRef(pub u32);
 
 impl FlowRef {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A moment in packet time: nanoseconds since 1970-01-01 UTC. Never the machine's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Ts(pub i64);
 
 /// Nanoseconds in a millisecond.

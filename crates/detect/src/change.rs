@@ -48,7 +48,7 @@ pub enum DeviceChange {
 }
 
 /// What was last told of an open finding.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Told {
     rev: u32,
     severity: Severity,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gwcore::time::MINUTE;
-use gwcore::{Body, Fact, FactKinds, Finding, FlowConst, LimitHits, Severity, Ts};
+use gwcore::{Body, Fact, FactKinds, Finding, FlowConst, KeptError, LimitHits, Restore, Severity, State, Ts};
 
 use crate::fold::{Folder, Sighting};
 use crate::observation::Observation;
@@ -66,7 +66,37 @@ pub(crate) trait Detector: Send {
     fn hits(&self) -> LimitHits {
         LimitHits::default()
     }
+    /// Appends what it knows beside the baseline ([`keeps`]).
+    fn keep(&self, _to: &mut Vec<u8>) {}
+    /// Takes over what a detector of another process kept; none where it is damaged.
+    fn restore(&mut self, _from: &mut Restore) -> Option<()> {
+        Some(())
+    }
+    /// Whether what it keeps means something only beside the baseline that it was seen with.
+    fn keeps_learned_words(&self) -> bool {
+        false
+    }
 }
+
+/// The fields of a detector that outlive the process, `learned words` before those whose keys are numbered by the baseline.
+macro_rules! keeps {
+    (learned words; $($field:ident),+) => {
+        fn keeps_learned_words(&self) -> bool {
+            true
+        }
+        super::keeps!($($field),+);
+    };
+    ($($field:ident),+) => {
+        fn keep(&self, to: &mut Vec<u8>) {
+            $(gwcore::Kept::keep(&self.$field, to);)+
+        }
+        fn restore(&mut self, from: &mut gwcore::Restore) -> Option<()> {
+            $(gwcore::Kept::restore(&mut self.$field, from)?;)+
+            Some(())
+        }
+    };
+}
+use keeps;
 
 // Named outside of the table so that `cargo fmt` finds them.
 mod altered_in_transit;
@@ -181,7 +211,7 @@ detectors! {
 
 /// All detectors at work.
 pub struct Detectors {
-    active: Vec<Box<dyn Detector>>,
+    active: Vec<(&'static Meta, Box<dyn Detector>)>,
     /// By number of a kind of fact: places in `active` of those that want it.
     wanted: [Vec<usize>; FactKinds::COUNT],
     folder: Folder,
@@ -196,7 +226,6 @@ impl Detectors {
         let named = |list: &[String], m: &Meta| list.iter().any(|n| n == m.id);
         let mut active = all(setup);
         active.retain(|(m, _)| (only.is_empty() || named(only, m)) && !named(without, m));
-        let active: Vec<Box<dyn Detector>> = active.into_iter().map(|(_, d)| d).collect();
         let wanted = wanted(&active);
         let (folder, seen) = (Folder::new(setup), Observation::new(&setup.limits));
         Detectors { active, wanted, folder, seen, now: Ts(i64::MIN), setup: setup.clone() }
@@ -206,7 +235,7 @@ impl Detectors {
     pub fn learned(&mut self, baseline: &Arc<Baseline>) {
         self.setup.baseline = Some(Arc::clone(baseline));
         let setup = &self.setup;
-        self.active.iter_mut().for_each(|d| d.learned(setup));
+        self.active.iter_mut().for_each(|(_, d)| d.learned(setup));
         self.wanted = wanted(&self.active);
     }
 
@@ -228,7 +257,7 @@ impl Detectors {
                 look.folder.sweep(look.now);
             }
             for place in self.wanted.get(fact.body.kind().index()).into_iter().flatten() {
-                let Some(detector) = self.active.get_mut(*place) else { continue };
+                let Some((_, detector)) = self.active.get_mut(*place) else { continue };
                 detector.fact(fact, flow, &mut look);
                 if is_tick {
                     detector.tick(&mut look);
@@ -261,22 +290,58 @@ impl Detectors {
 
     fn judge(&mut self, files: &dyn Fn(u32) -> Arc<str>) {
         let mut look = Look { now: self.now, seen: &self.seen, folder: &mut self.folder, files };
-        self.active.iter_mut().for_each(|d| d.finish(&mut look));
+        self.active.iter_mut().for_each(|(_, d)| d.finish(&mut look));
+    }
+
+    /// Adds to a state what detectors know: windows, open findings, quality of observation. What is learned is in the baseline.
+    pub fn keep(&self, state: &mut State) {
+        state.put("detect.now", &self.now);
+        state.put("detect.words", &self.words());
+        state.put("detect.observation", &self.seen);
+        state.put("detect.findings", &self.folder);
+        for (meta, detector) in &self.active {
+            let mut bytes = Vec::new();
+            detector.keep(&mut bytes);
+            if !bytes.is_empty() {
+                state.put_bytes(&format!("detector.{}", meta.id), bytes);
+            }
+        }
+    }
+
+    /// Goes on where the state stands. Detectors that were not at work then begin anew, and beside another baseline those do whose memory
+    /// is ordered by it.
+    pub fn restore(&mut self, state: &State) -> Result<(), KeptError> {
+        let (words, mut theirs) = (self.words(), 0u64);
+        state.take("detect.now", &mut self.now)?;
+        state.take("detect.words", &mut theirs)?;
+        state.take("detect.observation", &mut self.seen)?;
+        state.take("detect.findings", &mut self.folder)?;
+        for (meta, detector) in &mut self.active {
+            if !detector.keeps_learned_words() || words == theirs {
+                state.take_with(&format!("detector.{}", meta.id), |from| detector.restore(from))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the baseline's numbering of words from any other.
+    fn words(&self) -> u64 {
+        self.setup.baseline.as_deref().map_or(0, Baseline::words_hash)
     }
 
     /// Limits hit.
     pub fn hits(&self) -> LimitHits {
         let mut hits = self.folder.hits.clone();
         hits.add(&self.seen.hits);
-        self.active.iter().for_each(|d| hits.add(&d.hits()));
+        self.active.iter().for_each(|(_, d)| hits.add(&d.hits()));
         hits
     }
 }
 
 /// By number of a kind of fact: places of those that want it.
-fn wanted(active: &[Box<dyn Detector>]) -> [Vec<usize>; FactKinds::COUNT] {
+fn wanted(active: &[(&Meta, Box<dyn Detector>)]) -> [Vec<usize>; FactKinds::COUNT] {
     let mut wanted: [Vec<usize>; FactKinds::COUNT] = Default::default();
-    for (place, detector) in active.iter().enumerate() {
+    for (place, (_, detector)) in active.iter().enumerate() {
         for kind in detector.wants().members() {
             wanted[kind].push(place);
         }

@@ -32,7 +32,7 @@ const CROWD: usize = 32;
 pub const CROWD_KEY: &str = "many>";
 
 /// One end of an observation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(crate) struct End {
     pub(crate) mac: Mac,
     pub(crate) addr: Addr,
@@ -122,26 +122,26 @@ impl<'a> Sighting<'a> {
     }
 }
 
-struct Open {
-    finding: Finding,
-    src: End,
-    dst: End,
+pub(crate) struct Open {
+    pub(crate) finding: Finding,
+    pub(crate) src: End,
+    pub(crate) dst: End,
     /// Its place among all findings that ever opened.
-    born: u64,
+    pub(crate) born: u64,
     /// Packet time at which it was last seen; the facts themselves may be older.
-    touched: Ts,
+    pub(crate) touched: Ts,
     /// What was told of it so far, where changes are asked for.
-    told: Option<Told>,
+    pub(crate) told: Option<Told>,
 }
 
 /// All findings that are open, and those that have closed since they were last asked for.
 pub(crate) struct Folder {
-    open: Table<(&'static str, String), Open>,
-    closed: Vec<Open>,
+    pub(crate) open: Table<(&'static str, String), Open>,
+    pub(crate) closed: Vec<Open>,
     /// Findings that ever opened.
-    born: u64,
+    pub(crate) born: u64,
     /// Sources that a detector has told of, by the device they did something to, and since when.
-    crowds: Table<(&'static str, Addr), (Vec<Addr>, Ts)>,
+    pub(crate) crowds: Table<(&'static str, Addr), (Vec<Addr>, Ts)>,
     /// Open findings at most.
     limit: usize,
     /// Findings at most where all are kept until the end.

@@ -14,6 +14,7 @@ mod maintenance;
 mod novelty;
 mod observation;
 mod oui;
+mod saved;
 mod setup;
 mod site;
 mod window;

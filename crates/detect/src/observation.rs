@@ -40,7 +40,7 @@ impl Quality {
     }
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Pair {
     gap: Option<Ts>,
     /// Last time that the lower and the higher address was heard by the other.
@@ -60,6 +60,7 @@ pub(crate) struct Observation {
     pairs: AgedTable<(Addr, Addr), Pair>,
     pub(crate) hits: LimitHits,
 }
+gwcore::kept!(Observation { first, now, last_tick, pause, silences, losses, pairs });
 
 impl Observation {
     pub(crate) fn new(limits: &Limits) -> Observation {

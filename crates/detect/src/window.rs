@@ -7,7 +7,7 @@ use gwcore::{AgedTable, Limit, LimitHits, Ts};
 use crate::Setup;
 
 /// What a key did since its window began.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Window<K> {
     /// Its beginning.
     pub(crate) since: Ts,
@@ -26,6 +26,11 @@ pub(crate) struct Windows<S, K> {
     keep: usize,
     pub(crate) hits: LimitHits,
 }
+gwcore::kept!(Windows<S, K> { table }
+where
+    S: Clone + Eq + Hash + serde::Serialize + serde::Deserialize<'static>,
+    K: serde::Serialize + serde::Deserialize<'static>
+);
 
 impl<S: Clone + Eq + Hash, K: PartialEq> Windows<S, K> {
     /// Windows of `span` nanoseconds that keep `keep` different observations.

@@ -51,14 +51,14 @@ gwcore::record! {
 }
 use gwcore::Mac;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 struct PointKey {
     proto: &'static str,
     server: Addr,
     point: PointId,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Minute {
     flow: FlowConst,
     first_ts: Ts,
@@ -124,11 +124,22 @@ pub struct Points {
     /// Limits hit.
     pub hits: LimitHits,
 }
+gwcore::kept!(Points { minute, points, states, sub });
 
 /// Rows of the ordered stage come after those of all shards of a step.
 const ORDERED: u8 = 32;
 
 impl Points {
+    /// Adds to a state what is known of points: the minute that is not over, and the last state of each.
+    pub fn keep(&self, state: &mut gwcore::State) {
+        state.put("points", self);
+    }
+
+    /// Goes on where the state stands.
+    pub fn restore(&mut self, state: &gwcore::State) -> Result<(), gwcore::KeptError> {
+        state.take("points", self)
+    }
+
     /// Nothing seen yet.
     pub fn new(limits: &Limits) -> Points {
         let limit = limits.get(Limit::Points);

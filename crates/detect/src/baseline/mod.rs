@@ -44,7 +44,7 @@ const USUAL_DAYS: (f64, u32) = (0.5, 3);
 const DAY: i64 = 24 * HOUR;
 
 /// What can be new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum Class {
     /// A device by its MAC address or its IP address.
@@ -94,7 +94,7 @@ impl Class {
 }
 
 /// One entry's identity. Words are numbers of [`Words`]; what a class does not need is zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Key {
     pub(crate) class: Class,
     /// Client, source; or the device itself.
@@ -260,6 +260,12 @@ pub struct Source {
 }
 
 impl Baseline {
+    /// Tells its numbering of words from any other.
+    pub(crate) fn words_hash(&self) -> u64 {
+        let words: Vec<&[u8]> = self.words.list.iter().map(|w| w.as_bytes()).collect();
+        u64::from_str_radix(&gwcore::ids::hash_hex(&words), 16).unwrap_or_default()
+    }
+
     /// Time from the first to the last packet, in nanoseconds.
     pub fn span(&self) -> i64 {
         self.span.map_or(0, |(a, b)| b.since(a))

@@ -67,6 +67,8 @@ pub(crate) struct Answer {
 }
 
 /// The answer that is being put together from its facts.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Open {
     fact: Fact,
     flow: FlowConst,
@@ -84,7 +86,7 @@ impl Open {
 }
 
 /// Answers of one poll, consecutive equal ones counted once.
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Track {
     kept: VecDeque<u64>,
     still: u32,
@@ -133,6 +135,7 @@ pub(crate) struct MotionWatch {
     open: Option<Open>,
     pub(crate) hits: LimitHits,
 }
+gwcore::kept!(MotionWatch { tracks, open });
 
 impl MotionWatch {
     pub(crate) fn new(limits: &Limits) -> MotionWatch {

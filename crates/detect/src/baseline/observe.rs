@@ -15,7 +15,7 @@ pub(crate) const DYNAMIC: u16 = 49_152;
 const CHATTER: &[u16] = &[0, 0x0806, 0x88cc];
 
 /// One thing that can be known or new.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Thing {
     pub(crate) class: Class,
     /// Client or source, then server or commanded device.

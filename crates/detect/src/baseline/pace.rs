@@ -117,6 +117,7 @@ pub(crate) struct SourceWatch {
     table: AgedTable<Addr, VecDeque<(Ts, (Addr, u32))>>,
     pub(crate) hits: LimitHits,
 }
+gwcore::kept!(SourceWatch { table });
 
 impl SourceWatch {
     pub(crate) fn new(limits: &Limits) -> SourceWatch {
@@ -168,6 +169,7 @@ pub(crate) struct PointWatch {
     table: AgedTable<Point, VecDeque<(Ts, Option<f64>)>>,
     pub(crate) hits: LimitHits,
 }
+gwcore::kept!(PointWatch { table });
 
 impl PointWatch {
     pub(crate) fn new(limits: &Limits) -> PointWatch {

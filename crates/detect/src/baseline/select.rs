@@ -43,6 +43,7 @@ pub(crate) struct SelectWatch {
     table: AgedTable<(Addr, Addr, &'static str, PointId), Ts>,
     pub(crate) hits: LimitHits,
 }
+gwcore::kept!(SelectWatch { table });
 
 impl SelectWatch {
     pub(crate) fn new(limits: &Limits) -> SelectWatch {

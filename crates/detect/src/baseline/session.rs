@@ -37,6 +37,8 @@ impl Merge for Sessions {
 /// Client, server, protocol.
 pub(crate) type Pair = (Addr, Addr, &'static str);
 
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Live {
     uid: Uid,
     first: Ts,
@@ -62,6 +64,7 @@ pub(crate) struct SessionWatch {
     last: Option<(Uid, u64)>,
     pub(crate) hits: LimitHits,
 }
+gwcore::kept!(SessionWatch { pairs, last });
 
 impl SessionWatch {
     pub(crate) fn new(limits: &Limits) -> SessionWatch {

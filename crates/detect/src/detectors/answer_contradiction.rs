@@ -35,6 +35,8 @@ impl AnswerContradiction {
 }
 
 impl Detector for AnswerContradiction {
+    super::keeps!(seen);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ANOMALY
     }

@@ -47,6 +47,8 @@ fn beat(distances: &[i64]) -> (f64, f64) {
 }
 
 impl Detector for Beacon {
+    super::keeps!(pairs);
+
     fn wants(&self) -> FactKinds {
         FactKinds::FLOW_START
     }

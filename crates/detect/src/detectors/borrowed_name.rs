@@ -77,6 +77,8 @@ fn is_near(a: Addr, b: Addr) -> bool {
 }
 
 impl Detector for BorrowedName {
+    super::keeps!(bearers, utility);
+
     fn wants(&self) -> FactKinds {
         FactKinds::SERVICE | FactKinds::NAME
     }

@@ -30,7 +30,7 @@ const MEANT: u32 = 3;
 const AGREED: u32 = 2;
 
 /// Offset of the time written from packet time.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Offset {
     ns: i64,
     at: Ts,
@@ -41,6 +41,7 @@ struct Offset {
 type Key = (Addr, u32, &'static str);
 
 /// What a device's clock was set to: what holds and by whom, and what came since and how often in a row.
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Clock {
     holds: Offset,
     by: Addr,
@@ -136,6 +137,8 @@ fn say(ns: i64) -> String {
 }
 
 impl Detector for ClockSet {
+    super::keeps!(clocks, own, common);
+
     fn wants(&self) -> FactKinds {
         FactKinds::CLOCK_SET | FactKinds::SAMPLE | FactKinds::TIME_BREAK
     }

@@ -31,13 +31,16 @@ const HABIT: u32 = 10;
 const WAITING: usize = 16;
 
 /// A state as it was heard last.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Heard {
     value: f64,
     point: PointId,
     ts: Ts,
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Pending {
     key: Key,
     fact: Fact,
@@ -156,6 +159,8 @@ fn state_key(command: &Key, at: At) -> Key {
 }
 
 impl Detector for CommandEffect {
+    super::keeps!(learned words; states, waiting);
+
     fn wants(&self) -> FactKinds {
         (FactKinds::SAMPLE | FactKinds::REQUEST | FactKinds::ANSWER).only_if(!self.states.is_empty())
     }

@@ -59,6 +59,8 @@ fn beyond(hour: &Hour, p: &Pace, class: OpClass) -> Option<(String, String)> {
 }
 
 impl Detector for CommandPace {
+    super::keeps!(watch);
+
     fn wants(&self) -> FactKinds {
         FactKinds::REQUEST.only_if(self.novelty.is_some())
     }

@@ -33,6 +33,8 @@ const BROADCAST: u32 = 0xfffd;
 type Pair = (Addr, Addr, &'static str);
 
 /// The command of a connection that waits.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Waiting {
     fact: Fact,
     flow: FlowConst,
@@ -91,6 +93,8 @@ impl CommandsUnanswered {
 }
 
 impl Detector for CommandsUnanswered {
+    super::keeps!(waiting, answers, missed);
+
     fn wants(&self) -> FactKinds {
         FactKinds::FLOW_END | FactKinds::REQUEST | FactKinds::ANSWER
     }

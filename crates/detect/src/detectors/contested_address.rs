@@ -38,6 +38,8 @@ impl ContestedAddress {
 }
 
 impl Detector for ContestedAddress {
+    super::keeps!(claims);
+
     fn wants(&self) -> FactKinds {
         FactKinds::CLAIM
     }

@@ -87,6 +87,8 @@ fn see_open_port(usual: &'static str, fact: &Fact, flow: &FlowConst, look: &mut 
 }
 
 impl Detector for Exposure {
+    super::keeps!(utility);
+
     fn wants(&self) -> FactKinds {
         FactKinds::SERVICE | FactKinds::FLOW_END
     }

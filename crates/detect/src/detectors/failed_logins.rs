@@ -56,6 +56,8 @@ impl FailedLogins {
 }
 
 impl Detector for FailedLogins {
+    super::keeps!(refused, short);
+
     fn wants(&self) -> FactKinds {
         FactKinds::STATED | FactKinds::LOGIN | FactKinds::FLOW_END
     }

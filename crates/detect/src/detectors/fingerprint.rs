@@ -50,6 +50,8 @@ fn differ(a: Stack, b: Stack) -> bool {
 }
 
 impl Detector for Fingerprint {
+    super::keeps!(claims, stacks);
+
     fn wants(&self) -> FactKinds {
         FactKinds::CLAIM | FactKinds::FINGERPRINT
     }

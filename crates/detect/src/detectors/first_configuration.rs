@@ -53,6 +53,8 @@ fn is_configuration(class: OpClass) -> bool {
 }
 
 impl Detector for FirstConfiguration {
+    super::keeps!(learned words; first);
+
     fn wants(&self) -> FactKinds {
         FactKinds::REQUEST.only_if(self.novelty.is_some())
     }

@@ -46,6 +46,8 @@ fn is_transfer(flow: &FlowConst, state: &str, bytes: [u64; 2]) -> bool {
 }
 
 impl Detector for Flood {
+    super::keeps!(starts);
+
     fn wants(&self) -> FactKinds {
         FactKinds::FLOW_START | FactKinds::FLOW_END
     }

@@ -61,6 +61,8 @@ fn judge(a: &Answer, m: &Motion) -> Option<(Severity, String, String)> {
 }
 
 impl Detector for FrozenValues {
+    super::keeps!(watch);
+
     fn wants(&self) -> FactKinds {
         FactKinds::SAMPLE.only_if(self.novelty.is_some())
     }

@@ -39,6 +39,8 @@ impl FunctionScan {
 }
 
 impl Detector for FunctionScan {
+    super::keeps!(functions, units);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ASKS
     }

@@ -34,7 +34,7 @@ type Place = (u32, u64);
 const LINES: usize = 4;
 
 /// Messages that follow from each other: one sender, or a loss-free look-alike of one.
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 struct Line {
     mac: Mac,
     state: u64,
@@ -52,6 +52,8 @@ struct Line {
 }
 
 /// One control block.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Block {
     lines: Vec<Line>,
     ttl: i64,
@@ -316,6 +318,8 @@ impl Block {
 }
 
 impl Detector for GooseState {
+    super::keeps!(blocks);
+
     fn wants(&self) -> FactKinds {
         FactKinds::PUBLISHED | FactKinds::TICK
     }

@@ -38,12 +38,14 @@ const BESIDE: i64 = 2 * MINUTE;
 const MASTERS: usize = 16;
 
 /// Masters of a device: first and last time that each was at work, and the interrogation that waits for the other master to go on.
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Device {
     masters: BTreeMap<Addr, (Ts, Ts)>,
     waiting: Option<Box<Waiting>>,
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Waiting {
     fact: Fact,
     flow: FlowConst,
@@ -132,6 +134,8 @@ fn is_interrogation(op: &Op) -> bool {
 }
 
 impl Detector for Interrogation {
+    super::keeps!(devices, anywhere);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ASKS | FactKinds::REPORTED | FactKinds::TIME_BREAK
     }

@@ -37,6 +37,8 @@ impl ManyDevices {
 }
 
 impl Detector for ManyDevices {
+    super::keeps!(watch);
+
     fn wants(&self) -> FactKinds {
         FactKinds::REQUEST
     }

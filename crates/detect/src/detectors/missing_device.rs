@@ -28,6 +28,8 @@ const BEYOND: u64 = 5;
 /// Devices whose longest silence is longer than this many minutes are not missed: nobody expects them.
 const REGULAR: u64 = 20;
 
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Last {
     fact: Fact,
     flow: FlowConst,
@@ -74,6 +76,8 @@ impl MissingDevice {
 }
 
 impl Detector for MissingDevice {
+    super::keeps!(last);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ALL.only_if(!self.expected.is_empty())
     }

@@ -46,6 +46,8 @@ impl NetworkTakeover {
 }
 
 impl Detector for NetworkTakeover {
+    super::keeps!(stated);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ROLE | FactKinds::STATED | FactKinds::ANOMALY
     }

@@ -59,6 +59,8 @@ impl NewConversation {
 }
 
 impl Detector for NewConversation {
+    super::keeps!(waiting);
+
     fn wants(&self) -> FactKinds {
         (FactKinds::SERVICE | FactKinds::UNREAD | FactKinds::ASKS | FactKinds::FLOW_END | FactKinds::TICK)
             .only_if(self.novelty.is_some())

@@ -38,6 +38,8 @@ impl NoSelect {
 }
 
 impl Detector for NoSelect {
+    super::keeps!(watch);
+
     fn wants(&self) -> FactKinds {
         FactKinds::REQUEST.only_if(self.novelty.is_some())
     }

@@ -26,6 +26,7 @@ pub(super) static META: Meta = Meta {
 /// Times between polls that are judged together.
 const WINDOW: usize = 12;
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Poll {
     last: Ts,
     since: Ts,
@@ -80,6 +81,8 @@ impl Period {
 }
 
 impl Detector for Period {
+    super::keeps!(learned words; polls);
+
     fn wants(&self) -> FactKinds {
         FactKinds::READ.only_if(self.novelty.is_some())
     }

@@ -23,6 +23,7 @@ const SERIES: u32 = 10;
 /// Different requests among them from which it is a search rather than one request repeated.
 const DIFFERENT: usize = 4;
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Window {
     since: Ts,
     count: u32,
@@ -59,6 +60,8 @@ impl RefusedCommands {
 }
 
 impl Detector for RefusedCommands {
+    super::keeps!(pairs);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ANSWER
     }

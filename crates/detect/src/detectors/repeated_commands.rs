@@ -34,6 +34,7 @@ const KEPT: usize = 64;
 type Pair = (Addr, Addr, &'static str);
 
 /// How often a point was reversed since when, and what it was commanded to last and before.
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Reversals {
     since: Ts,
     count: u32,
@@ -86,6 +87,8 @@ fn limit(op: &Op, point: &PointId) -> u32 {
 }
 
 impl Detector for RepeatedCommands {
+    super::keeps!(points, devices);
+
     fn wants(&self) -> FactKinds {
         FactKinds::REQUEST
     }

@@ -29,7 +29,8 @@ const START_UP: i64 = MINUTE;
 
 type Pair = (Addr, Addr, &'static str);
 
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct State {
     first: Option<Ts>,
     off: Option<(Fact, FlowConst)>,
@@ -58,6 +59,8 @@ fn in_packet(off: &Fact) -> Option<InPacket> {
 }
 
 impl Detector for ReportsStayOff {
+    super::keeps!(pairs);
+
     fn wants(&self) -> FactKinds {
         FactKinds::FLOW_END | FactKinds::ASKS
     }

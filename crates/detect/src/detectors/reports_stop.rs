@@ -35,6 +35,8 @@ const REGULAR: i64 = 5 * MINUTE;
 /// Whose messages: device, protocol, unit in it; none for its reports, else which poll of it.
 type Key = (Addr, &'static str, u32, Option<(u32, u32)>);
 
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Series {
     since: Ts,
     last: (Fact, FlowConst),
@@ -44,7 +46,8 @@ struct Series {
 }
 
 /// What was last heard on a connection from originator and responder, and whether reports were switched off on it.
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Connection {
     heard: [Option<(Fact, FlowConst)>; 2],
     off: bool,
@@ -163,6 +166,8 @@ fn is_poll(proto: &str, class: OpClass) -> bool {
 }
 
 impl Detector for ReportsStop {
+    super::keeps!(series, connections);
+
     fn wants(&self) -> FactKinds {
         FactKinds::REPORTED
             | FactKinds::ASKS

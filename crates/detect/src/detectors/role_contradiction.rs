@@ -44,6 +44,8 @@ impl RoleContradiction {
 }
 
 impl Detector for RoleContradiction {
+    super::keeps!(roles);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ROLE | FactKinds::ANOMALY
     }

@@ -30,6 +30,7 @@ const USUAL: i64 = 5;
 /// Targets remembered of a window.
 const KEPT: usize = 256;
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Window {
     since: Ts,
     /// When the last of them were tried.
@@ -43,6 +44,7 @@ struct Window {
 }
 
 /// Addresses that one device asked for by ARP.
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Questions {
     since: Ts,
     asked: BTreeSet<Addr>,
@@ -146,6 +148,8 @@ fn counted(n: usize, what: &str) -> String {
 }
 
 impl Detector for Scan {
+    super::keeps!(sources, asking);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ASKED | FactKinds::CLAIM | FactKinds::FLOW_END
     }

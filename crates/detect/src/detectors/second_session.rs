@@ -35,6 +35,8 @@ impl SecondSession {
 }
 
 impl Detector for SecondSession {
+    super::keeps!(watch);
+
     fn wants(&self) -> FactKinds {
         (FactKinds::FLOW_END
             | FactKinds::ALIVE

@@ -25,7 +25,8 @@ const FAILOVER: i64 = 30 * SECOND;
 /// A master that was heard within this time is at work (t3, the idle test, is 20 s: IEC 60870-5-104 §9.6).
 const AT_WORK: i64 = MINUTE;
 
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Device {
     masters: BTreeMap<Addr, Ts>,
     second: Option<(Addr, Fact, FlowConst)>,
@@ -49,6 +50,8 @@ impl SecondStart {
 }
 
 impl Detector for SecondStart {
+    super::keeps!(devices);
+
     fn wants(&self) -> FactKinds {
         FactKinds::ASKS | FactKinds::SAMPLE
     }

@@ -115,6 +115,8 @@ impl TimeSource {
 }
 
 impl Detector for TimeSource {
+    super::keeps!(masters, offsets);
+
     fn wants(&self) -> FactKinds {
         FactKinds::STATED | FactKinds::SAMPLE
     }

@@ -63,6 +63,8 @@ struct Outside {
 }
 
 impl Detector for ValueRange {
+    super::keeps!(learned words; before);
+
     fn wants(&self) -> FactKinds {
         FactKinds::SAMPLE | FactKinds::WRITTEN
     }

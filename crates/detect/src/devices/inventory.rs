@@ -72,7 +72,7 @@ pub struct AssetChange {
 }
 
 /// A name and where it stood.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 pub struct Named {
     /// The name.
     pub name: String,

@@ -12,14 +12,15 @@ mod role;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Limits, Mac, Table, Ts};
+use gwcore::{Addr, Body, Fact, FlowConst, KeptError, Limit, LimitHits, Limits, Mac, State, Table, Ts};
 
 pub use inventory::{AssetChange, Device, Inventory, Level, Named};
 
 /// Values of one kind kept of a device; further ones are left out.
 const VALUES: usize = 64;
 
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Seen {
     first: Ts,
     last: Ts,
@@ -38,7 +39,7 @@ struct Seen {
 }
 
 /// The key of a device while observing: what is known of an endpoint on the wire.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 struct Endpoint {
     mac: Mac,
     addr: Addr,
@@ -54,6 +55,7 @@ pub struct Devices {
     /// Limits hit.
     pub hits: LimitHits,
 }
+gwcore::kept!(Devices { seen, claims, told });
 
 impl Devices {
     /// Nothing seen yet.
@@ -67,6 +69,18 @@ impl Devices {
             hits: LimitHits::default(),
             current: current::Current::default(),
         }
+    }
+
+    /// Adds to a state what was seen of every endpoint.
+    pub fn keep(&self, state: &mut State) {
+        state.put("devices", self);
+    }
+
+    /// Goes on where the state stands; the next call of [`Devices::changes`] tells of every device.
+    pub fn restore(&mut self, state: &State) -> Result<(), KeptError> {
+        self.current = current::Current::default();
+        (self.current.is_touched, self.current.is_new) = (true, true);
+        state.take("devices", self)
     }
 
     /// Takes the facts of a batch.

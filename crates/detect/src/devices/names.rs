@@ -15,6 +15,7 @@ pub(super) struct ToldNames {
     site: AgedTable<Addr, BTreeSet<Named>>,
     internet: AgedTable<Addr, BTreeSet<Named>>,
 }
+gwcore::kept!(ToldNames { site, internet });
 
 impl ToldNames {
     pub(super) fn new(limits: &Limits) -> ToldNames {

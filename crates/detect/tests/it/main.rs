@@ -14,7 +14,7 @@ use std::sync::Arc;
 use detect::{Detectors, Devices, Maintenance, Setup, Site};
 use gwcore::time::{HOUR, MINUTE, SECOND};
 use gwcore::{
-    Addr, Body, Fact, Finding, FlowConst, FlowRef, Key, Limit, Limits, Mac, Op, OpClass, PointId, Severity, Ts,
+    Addr, Body, Fact, Finding, FlowConst, FlowRef, Key, Limit, Limits, Mac, Op, OpClass, PointId, Severity, State, Ts,
 };
 
 /// Facts with their flows, in order.
@@ -84,7 +84,35 @@ impl Story {
         let file: Arc<str> = Arc::from("a.pcap");
         detectors.batch(&self.facts, &self.flows, &|_| file.clone());
         devices.batch(&self.facts, &self.flows);
-        detectors.finish(&devices.finish(), &|_| file.clone())
+        let inventory = devices.finish();
+        let findings = detectors.finish(&inventory, &|_| file.clone());
+        for part in 1..=3 {
+            let cut = self.cut(self.facts.len() * part / 4, setup);
+            let same = format!("{findings:?} {:?}", inventory.devices);
+            assert!(cut == same, "cut at {part} of 4:\n{cut}\nnot cut:\n{same}");
+        }
+        findings
+    }
+
+    /// Findings and devices where the state is written and read after so many facts.
+    fn cut(&self, at: usize, setup: &Setup) -> String {
+        let file: Arc<str> = Arc::from("a.pcap");
+        let (before, after) = self.facts.split_at(at);
+        let new = || (Detectors::new(setup, &[], &[]), Devices::new(&setup.limits));
+        let (mut detectors, mut devices) = new();
+        detectors.batch(before, &self.flows, &|_| file.clone());
+        devices.batch(before, &self.flows);
+        let mut state = State::default();
+        detectors.keep(&mut state);
+        devices.keep(&mut state);
+        let state = State::from_bytes(state.to_bytes()).expect("a sound state");
+        let (mut detectors, mut devices) = new();
+        detectors.restore(&state).expect("detectors");
+        devices.restore(&state).expect("devices");
+        detectors.batch(after, &self.flows, &|_| file.clone());
+        devices.batch(after, &self.flows);
+        let inventory = devices.finish();
+        format!("{:?} {:?}", detectors.finish(&inventory, &|_| file.clone()), inventory.devices)
     }
 
     fn findings(&self) -> Vec<Finding> {
