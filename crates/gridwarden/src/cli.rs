@@ -34,6 +34,8 @@ pub enum Command {
     /// The process that reads, decodes and judges; `run` starts it.
     #[command(hide = true)]
     Sensor(Box<crate::sensor::Sensor>),
+    /// Shows the ledger of what was done, and verifies it.
+    Audit(crate::audit::Audit),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -253,6 +255,7 @@ impl Cli {
 
 fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "help"];
+    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "audit", "demo", "detectors", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

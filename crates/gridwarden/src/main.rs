@@ -1,6 +1,7 @@
 //! The program's table of contents.
 
 mod analyze;
+mod audit;
 mod cli;
 mod demo;
 mod detectors;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         cli::Command::Run(args) => run::run(&args),
         cli::Command::Sensor(args) => sensor::run(&args),
         cli::Command::Demo { once: _ } => demo::run(),
+        cli::Command::Audit(args) => audit::run(&args),
         cli::Command::Detectors { json } => detectors::run(json),
     };
     match result {
