@@ -202,6 +202,15 @@ pub enum Body {
         /// Protocol recognised, empty for none.
         service: &'static str,
     },
+    /// What was read of a flow's payload, told at its end where it had any.
+    Content {
+        /// Messages or segments with payload, and their bytes.
+        came: [u64; 2],
+        /// Of them those that no parser took, and their bytes.
+        unread: [u64; 2],
+        /// Protocol recognised, empty for none.
+        service: &'static str,
+    },
     /// The protocol of a flow was recognised; `server_is_responder` tells who serves.
     Service {
         /// Protocol.

@@ -77,6 +77,8 @@ kinds! {
     ALTERED = 26,
     /// `Body::Unread`.
     UNREAD = 27,
+    /// `Body::Content`.
+    CONTENT = 28,
 }
 
 impl FactKinds {
@@ -141,6 +143,7 @@ impl Body {
             Body::Login { .. } => FactKinds::LOGIN,
             Body::Altered { .. } => FactKinds::ALTERED,
             Body::Unread => FactKinds::UNREAD,
+            Body::Content { .. } => FactKinds::CONTENT,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod ids;
 mod kept;
 mod limits;
 pub mod out;
+mod registered;
 pub mod schema;
 pub mod time;
 
@@ -24,5 +25,6 @@ pub use ids::{AgedTable, Table, TableState, Uid};
 pub use kept::{KEPT_VERSION, Kept, KeptError, Restore, State};
 pub use limits::{Limit, LimitHits, Limits};
 pub use out::{AnyRows, FlowConst, FlowRef, Key, Names, Out, Rows, Sink, Stamp};
+pub use registered::{Numbered, Registered, registered};
 pub use schema::{Columns, Field, Grain, Kind, Record};
 pub use time::Ts;

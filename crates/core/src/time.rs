@@ -148,6 +148,20 @@ pub fn parse_rfc3339(text: &str) -> Option<Ts> {
     Some(Ts::from_parts(seconds, nanos))
 }
 
+/// A length of time in words, never rounded up: `12.4 seconds`, `29 minutes`, `1 h 59 min`, `6 days 3 h`.
+pub fn length(ns: i64) -> String {
+    let (minutes, hours) = (ns / MINUTE, ns / HOUR);
+    let counted = |n: i64, unit: &str| if n == 1 { format!("1 {unit}") } else { format!("{n} {unit}s") };
+    match ns {
+        ..MINUTE => format!("{}.{} seconds", ns.max(0) / SECOND, ns.max(0) % SECOND / (SECOND / 10)),
+        ..HOUR => counted(minutes, "minute"),
+        _ if hours < 48 && minutes % 60 == 0 => counted(hours, "hour"),
+        _ if hours < 48 => format!("{hours} h {} min", minutes % 60),
+        _ if hours % 24 == 0 => counted(hours / 24, "day"),
+        _ => format!("{} {} h", counted(hours / 24, "day"), hours % 24),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +185,20 @@ mod tests {
         ] {
             check(bad, None);
         }
+    }
+
+    #[test]
+    fn lengths_are_never_rounded_up() {
+        let check = |ns: i64, text: &str| assert_eq!(length(ns), text);
+        check(0, "0.0 seconds");
+        check(MINUTE - 1, "59.9 seconds");
+        check(MINUTE, "1 minute");
+        check(30 * MINUTE - 1, "29 minutes");
+        check(2 * HOUR - 1, "1 h 59 min");
+        check(2 * HOUR, "2 hours");
+        check(24 * HOUR, "24 hours");
+        check(147 * HOUR + 59 * MINUTE, "6 days 3 h");
+        check(72 * HOUR, "3 days");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gwcore::time::{HOUR, MINUTE};
+use gwcore::time::length;
 use gwcore::{Addr, Evidence, InPacket, Op, PointId, Severity, Table};
 
 use crate::baseline::{Baseline, Class, DYNAMIC, INTERNET, Key, Thing, UTILITY, Worth, YOUNG_PERIODS, who};
@@ -88,18 +88,9 @@ impl Novelty {
         e
     }
 
-    /// How long was learned, for "never in …": the span if it was watched throughout, else the hours with packets.
+    /// How long was learned, for "never in …": the time that was watched.
     pub(crate) fn learned(&self) -> String {
-        let b = &self.baseline;
-        let whole = b.hours_without() * 10 <= u64::from(b.hours());
-        let hours = if whole { b.span() / HOUR } else { i64::from(b.hours()) };
-        let text = match (hours / 24, hours % 24) {
-            _ if hours < 1 => format!("{} minutes", b.span() / MINUTE),
-            (..2, _) => format!("{hours} hours"),
-            (days, 0) => format!("{days} days"),
-            (days, hours) => format!("{days} days {hours} hours"),
-        };
-        if whole { text } else { format!("{text} of packets") }
+        length(self.baseline.measured())
     }
 
     /// The known first ends of a class for a server, named as the site does; they are the learned set.

@@ -144,12 +144,16 @@ impl Handler for Bridge<'_> {
         match p.transport {
             Transport::Udp { .. } => self.with(flow, side, |app, cx| app.data(dir(side), data, cx)),
             Transport::None => self.with(flow, side, |app, cx| {
-                evidence::link(p, data, cx);
-                if cx.carrier == Carrier::Link {
+                if evidence::link(p, data, cx) {
+                    app.read_elsewhere(data.len());
+                } else if cx.carrier == Carrier::Link {
                     app.data(dir(side), data, cx);
                 }
             }),
-            _ => self.with(flow, side, |_, cx| evidence::network(p, data, cx)),
+            _ => self.with(flow, side, |app, cx| match evidence::network(p, data, cx) {
+                true => app.read_elsewhere(data.len()),
+                false => app.not_read(data.len()),
+            }),
         }
     }
 
@@ -197,7 +201,12 @@ impl Handler for Bridge<'_> {
             service: flow.service,
         };
         let last = Mark { ts: flow.last_ts, ..mark };
-        self.with(flow, Side::Orig, |_, cx| {
+        let service = flow.service;
+        self.with(flow, Side::Orig, |app, cx| {
+            let [came, unread] = [app.came(), app.unread()].map(|p| [p.packets, p.bytes]);
+            if came[0] > 0 {
+                cx.fact_at(last, Body::Content { came, unread, service });
+            }
             cx.fact_at(last, end);
             cx.emit_at(mark, row);
         });

@@ -13,14 +13,15 @@ const LLDP: u16 = 0x88cc;
 /// LLC service access point of the spanning tree.
 const STP_SAP: u8 = 0x42;
 
-/// A frame without IP.
-pub(crate) fn link(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
+/// A frame without IP; whether it is of a kind that is read here.
+pub(crate) fn link(p: &Packet, data: &[u8], cx: &mut Cx<'_>) -> bool {
     match p.link.ethertype {
         ARP => from_arp(p, data, cx),
         LLDP => from_lldp(p, data, cx),
         0 if p.link.llc == [STP_SAP; 2] => from_stp(data, cx),
-        _ => {}
+        _ => return false,
     }
+    true
 }
 
 fn from_arp(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
@@ -60,9 +61,9 @@ fn from_lldp(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
     }
 }
 
-/// An IP packet that is neither TCP nor UDP.
-pub(crate) fn network(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
-    let Transport::Icmp { kind, .. } = p.transport else { return };
+/// An IP packet that is neither TCP nor UDP; whether it is of a kind that is read here.
+pub(crate) fn network(p: &Packet, data: &[u8], cx: &mut Cx<'_>) -> bool {
+    let Transport::Icmp { kind, .. } = p.transport else { return false };
     if p.src.is_v4() {
         if let Some(gateway) = icmp::redirect_gateway(kind, data) {
             cx.anomaly("icmp", "redirect", gateway.to_string().as_bytes());
@@ -70,6 +71,7 @@ pub(crate) fn network(p: &Packet, data: &[u8], cx: &mut Cx<'_>) {
     } else if let Some(nd) = nd::parse(kind, data) {
         from_nd(p, nd, cx);
     }
+    true
 }
 
 fn from_nd(p: &Packet, nd: nd::Nd, cx: &mut Cx<'_>) {

@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use anyhow::Context;
 use capture::{FileReport, Inputs, Merge, Single, Status};
-use detect::{AssetChange, Device, Setup};
+use detect::{AssetChange, Baseline, Device, Setup};
 use engine::{Counts, Options, Stop};
+use gwcore::time::length;
 use gwcore::{Finding, Limits, Names, Severity, Sink};
-use report::{FileSummary, Overview, Summary, Watch};
+use report::{FileSummary, Overview, Summary, Verdict, Watch};
 
 use crate::cli::{Analyze, Checksums, Detail, Logs};
 use crate::knowledge;
@@ -31,14 +32,15 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     let dir = output(args)?;
     let setup = knowledge::setup(args, &limits)?;
     let world = analyze(args, &setup, &inputs, &dir)?;
-    let mut summary = summarise(args, &inputs, &world);
+    let mut summary = summarise(args, &inputs, &world, &setup);
     summary.seconds = started.elapsed().as_secs_f64();
     write::alerts(&dir, &world.findings)?;
     write::assets(&dir, &world.devices)?;
     write::changes(&dir, &world.changes)?;
     write::summary(&dir, &summary)?;
     if let Some(path) = &args.report {
-        let origin = origin::of(args, &inputs, &world.reports, &world.interfaces, &dir, &setup);
+        let ran = origin::detectors(args, &world.tally.heard);
+        let origin = origin::of(args, &inputs, &world.reports, &world.interfaces, &dir, (&setup, &ran));
         write::report(path, &summary, (&world.devices, &world.findings), world.overview.as_ref(), &origin)?;
     }
     say(args, &dir, &summary, &world)?;
@@ -193,7 +195,7 @@ fn known_detectors(args: &Analyze) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn summarise(args: &Analyze, inputs: &Inputs, world: &World) -> Summary {
+fn summarise(args: &Analyze, inputs: &Inputs, world: &World, setup: &Setup) -> Summary {
     let mut s = Summary {
         format_version: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -243,6 +245,11 @@ fn summarise(args: &Analyze, inputs: &Inputs, world: &World) -> Summary {
             *sum = sum.saturating_add(*n);
         }
     }
+    (s.unread, s.read_to_content) = world.tally.unread.finish();
+    s.detectors = origin::summaries(&origin::detectors(args, &world.tally.heard));
+    let alarms = world.findings.iter().filter(|(_, f)| f.severity >= Severity::Medium).count() as u64;
+    s.verdict = Verdict::of(&s, alarms);
+    s.remarks = setup.baseline.as_deref().map(|b| remarks(b, span)).unwrap_or_default();
     s
 }
 
@@ -273,9 +280,41 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
             f.status = if r.frames > 0 { "damaged" } else { "unreadable" };
             let (reason, remedy) = (r.reason().unwrap_or_default(), r.remedy().unwrap_or_default());
             f.problem = Some(format!("{reason}: {remedy}"));
+        } else {
+            f.note = note(&f, r);
         }
     }
     f
+}
+
+/// What is to be known of a baseline beside what it judges.
+fn remarks(b: &Baseline, judged: Option<(gwcore::Ts, gwcore::Ts)>) -> Vec<String> {
+    let (Some((first, last)), Some((_, learned))) = (judged, b.first_last()) else { return Vec::new() };
+    let (measured, span) = (b.measured(), last.since(first));
+    let mut said = Vec::new();
+    if measured < span {
+        let (measured, span) = (length(measured), length(span));
+        said.push(format!("The baseline rests on {measured} of traffic, less than the {span} that it judges."));
+    }
+    if learned > first {
+        let until = learned.to_string().get(..19).unwrap_or_default().replace('T', " ");
+        said.push(format!(
+            "The baseline was learned up to {until} UTC, after what it judges began: it may know it already."
+        ));
+    }
+    said
+}
+
+/// What is to be said of a file that could be read, in one line.
+fn note(f: &FileSummary, r: &FileReport) -> Option<String> {
+    if f.frames == 0 {
+        return Some("holds a file header and no packet: record again, or check the capture filter".to_owned());
+    }
+    if let Some(n) = f.reasons.get("unsupported_link_type") {
+        let links: Vec<String> = r.link_types.iter().map(|(link, _)| origin::link_name(*link)).collect();
+        return Some(format!("{n} of {} packets have a link type that is not read ({})", f.frames, links.join(", ")));
+    }
+    r.truncated.is_some().then(|| format!("ends within a packet; the {} packets before it were read", f.frames))
 }
 
 /// Frames lost before they were captured, by who counted them.

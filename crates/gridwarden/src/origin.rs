@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use capture::{FileReport, Inputs, LinkType, Status};
-use detect::{Meta, Setup};
-use gwcore::time::HOUR;
-use report::{Ground, Hashed, Input, Origin, Ran};
+use detect::{Heard, Meta, Setup};
+use gwcore::time::length;
+use report::{DetectorSummary, Ground, Hashed, Input, Origin, Ran};
 use sha2::{Digest, Sha256};
 
 use crate::cli::Analyze;
@@ -25,7 +25,7 @@ pub fn of(
     reports: &[FileReport],
     interfaces: &[String],
     dir: &Path,
-    setup: &Setup,
+    (setup, ran): (&Setup, &[(&'static str, Ran)]),
 ) -> Origin {
     let line: Vec<String> = std::env::args_os().map(|a| quoted(&a.to_string_lossy())).collect();
     Origin {
@@ -40,7 +40,7 @@ pub fn of(
             .collect(),
         interfaces: interfaces.to_vec(),
         grounds: grounds(args, setup),
-        detectors: detect::META.iter().map(|m| (m.id, ran(m, args))).collect(),
+        detectors: ran.to_vec(),
         outputs: outputs(dir),
     }
 }
@@ -57,7 +57,7 @@ fn input(path: &Path, report: Option<&FileReport>) -> Input {
 }
 
 /// The name that tcpdump.org's list of link types gives, for the usual ones.
-fn link_name(link: LinkType) -> String {
+pub fn link_name(link: LinkType) -> String {
     match link.0 {
         0 => "BSD loopback".into(),
         1 => "Ethernet".into(),
@@ -127,16 +127,16 @@ fn baseline(setup: &Setup) -> Vec<String> {
         says.push(format!("Learned from packets of {first} to {last} UTC."));
     }
     says.push(format!(
-        "{} hours with packets on {} days, {} hours of the span ({} days) without.",
-        b.hours(),
+        "{} of traffic on {} {}; {} between them without a packet.",
+        length(b.measured()),
         b.days(),
-        b.hours_without(),
-        b.span() / (24 * HOUR)
+        if b.days() == 1 { "day" } else { "days" },
+        length(b.paused())
     ));
     let known: Vec<String> = detect::Class::ALL.iter().map(|c| format!("{} {}", c.name(), b.worth(*c).kinds)).collect();
     says.push(format!("Entries known by kind: {}.", known.join(", ")));
     if b.is_young() {
-        says.push("It is young: what rests on it speaks as low.".into());
+        says.push("Short baseline (under 6 h of traffic): findings based on it are reported as low.".into());
     }
     let left_out = b.suspicions().len();
     if left_out > 0 {
@@ -152,8 +152,13 @@ fn baseline(setup: &Setup) -> Vec<String> {
     says
 }
 
-/// Whether a detector had what it rests on, by what its page says it needs.
-fn ran(m: &Meta, args: &Analyze) -> Ran {
+/// Which detectors were at work.
+pub fn detectors(args: &Analyze, heard: &Heard) -> Vec<(&'static str, Ran)> {
+    detect::META.iter().map(|m| (m.id, ran(m, args, heard))).collect()
+}
+
+/// Whether a detector had what it rests on, by what its page says it needs, and its input was in the capture.
+fn ran(m: &Meta, args: &Analyze, heard: &Heard) -> Ran {
     let named = |list: &[String]| list.iter().any(|n| n == m.id);
     if (!args.only.is_empty() && !named(&args.only)) || named(&args.without) {
         return Ran::LeftOut;
@@ -161,8 +166,25 @@ fn ran(m: &Meta, args: &Analyze) -> Ran {
     let declared = m.needs.starts_with("a baseline or declared");
     match m.needs.starts_with("a baseline") && args.baseline.is_none() && !(declared && args.site.is_some()) {
         true => Ran::Mute,
+        false if !heard.has_input_of(m.id) => Ran::Unheard,
         false => Ran::Yes,
     }
+}
+
+/// The states as `summary.json` has them.
+pub fn summaries(ran: &[(&'static str, Ran)]) -> Vec<DetectorSummary> {
+    let one = |(detector, ran): &(&'static str, Ran)| DetectorSummary {
+        detector,
+        at_work: *ran == Ran::Yes,
+        state: match ran {
+            Ran::Yes => "at_work",
+            Ran::Unheard => "input_not_seen",
+            Ran::Mute => "not_given",
+            Ran::LeftOut => "left_out",
+        },
+        needs: detect::META.iter().find(|m| m.id == *detector).map_or("", |m| m.needs),
+    };
+    ran.iter().map(one).collect()
 }
 
 /// Every file that the run wrote but `summary.json`, which bears the seconds that the run took.

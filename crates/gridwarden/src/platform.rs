@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use detect::{Detectors, Devices, Inventory, Setup, Site};
+use detect::{Detectors, Devices, Heard, Inventory, Setup, Site};
 use engine::{Points, Seen, Stage};
 use gwcore::{Body, Finding, Key, LimitHits, Names, Out, Sink, Ts};
-use report::{Overview, Watch};
+use report::{Overview, Unread, Watch};
 
 use crate::progress::Progress;
 
@@ -31,6 +31,8 @@ pub struct Tally {
     pub anomalies: BTreeMap<String, u64>,
     pub services: BTreeMap<String, u64>,
     pub hits: LimitHits,
+    pub unread: Unread,
+    pub heard: Heard,
     pub bytes_done: u64,
 }
 
@@ -87,6 +89,10 @@ impl<'a> Platform<'a> {
 impl Stage for Platform<'_> {
     fn batch(&mut self, out: &mut Out, seen: Seen<'_>) -> std::io::Result<()> {
         for fact in &out.facts {
+            if let Some(flow) = out.flows.get(fact.flow.index()) {
+                self.tally.unread.fact(fact, flow);
+                self.tally.heard.fact(fact, flow);
+            }
             match &fact.body {
                 Body::Anomaly { proto, reason } => {
                     *self.tally.anomalies.entry(format!("{proto}.{reason}")).or_default() += 1;

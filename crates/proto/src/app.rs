@@ -44,6 +44,12 @@ pub struct App<P> {
     pub panics: u32,
     service: &'static str,
     is_ot: bool,
+    /// What came.
+    came: Payload,
+    /// What no parser took.
+    unread: Payload,
+    /// Segments that wait for their protocol to be recognised.
+    waiting: u64,
 }
 
 impl<P> Default for App<P> {
@@ -55,7 +61,32 @@ impl<P> Default for App<P> {
             panics: 0,
             service: "",
             is_ot: false,
+            came: Payload::default(),
+            unread: Payload::default(),
+            waiting: 0,
         }
+    }
+}
+
+/// Payload that came and was not read: messages or segments, and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Payload {
+    /// Messages, or segments of a stream.
+    pub packets: u64,
+    /// Their bytes; of a segment read in part, those that were not.
+    pub bytes: u64,
+}
+
+impl Payload {
+    /// Counts one more.
+    pub fn add(&mut self, bytes: usize) {
+        self.packets = self.packets.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+    }
+
+    fn take_in(&mut self, other: Payload) {
+        self.packets = self.packets.saturating_add(other.packets);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 }
 
@@ -73,6 +104,33 @@ impl<P: ParserSet> App<P> {
     /// Whether a utility protocol was recognised.
     pub fn is_ot(&self) -> bool {
         self.is_ot
+    }
+
+    /// Payload that came.
+    pub fn came(&self) -> Payload {
+        self.came
+    }
+
+    /// Payload of it that no parser took: it was none's, or its position in the stream was lost.
+    pub fn unread(&self) -> Payload {
+        let mut all = self.unread;
+        self.children.iter().for_each(|(_, child)| all.take_in(child.unread()));
+        all
+    }
+
+    /// Payload that is read elsewhere, outside of parsers.
+    pub fn read_elsewhere(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.came.add(bytes);
+        }
+    }
+
+    /// Payload that no parser is made for.
+    pub fn not_read(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.came.add(bytes);
+            self.unread.add(bytes);
+        }
     }
 
     /// Whether the protocol is known.
@@ -95,9 +153,13 @@ impl<P: ParserSet> App<P> {
             return;
         }
         cx.dir = dir;
+        self.came.add(data.len());
         match (&self.state, cx.carrier) {
-            (State::Unknown, _) => return,
-            (State::Probing, Carrier::Stream) => self.probe_stream(dir, data, cx),
+            (State::Unknown, _) => return self.unread.add(data.len()),
+            (State::Probing, Carrier::Stream) => {
+                self.waiting += 1;
+                self.probe_stream(dir, data, cx);
+            }
             (State::Probing, _) => self.probe_message(dir, data, cx),
             (State::Active(_), Carrier::Stream) => self.feed_stream(dir, data, cx),
             (State::Active(_), _) => self.feed_message(dir, data, cx),
@@ -119,6 +181,7 @@ impl<P: ParserSet> App<P> {
                 }
             }
             State::Probing => {
+                self.unread.bytes += side.buffer.len() as u64;
                 side.buffer.clear();
                 side.gap_before = true;
                 side.best = None;
@@ -133,6 +196,9 @@ impl<P: ParserSet> App<P> {
         let side = &mut self.sides[dir.index()];
         let data = std::mem::take(&mut side.buffer);
         side.need = 0;
+        if !matches!(self.state, State::Active(_)) {
+            self.unread.bytes += data.len() as u64;
+        }
         if side.lost || data.is_empty() {
             return;
         }
@@ -176,6 +242,7 @@ impl<P: ParserSet> App<P> {
         self.serve_children(cx);
         for (_, mut child) in std::mem::take(&mut self.children) {
             child.close([false; 2], cx);
+            self.unread.take_in(child.unread());
         }
         self.give_up();
     }
@@ -197,6 +264,10 @@ impl<P: ParserSet> App<P> {
     }
 
     fn give_up(&mut self) {
+        if let State::Probing = self.state {
+            let bytes = self.sides.iter().map(|s| s.buffer.len() as u64).sum();
+            self.unread.take_in(Payload { packets: std::mem::take(&mut self.waiting), bytes });
+        }
         self.state = State::Unknown;
         self.sides = Default::default();
     }
@@ -231,9 +302,10 @@ impl<P: ParserSet> App<P> {
             self.sides[dir.index()].best = Some((index, probe));
             if probe == Probe::Certain || other.is_some_and(|(i, _)| i == index) {
                 self.start(index, cx);
-                self.feed_message(dir, data, cx);
+                return self.feed_message(dir, data, cx);
             }
         }
+        self.unread.add(data.len());
     }
 
     fn probe_stream(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
@@ -253,7 +325,10 @@ impl<P: ParserSet> App<P> {
             {
                 let begin = side.late.unwrap_or(before).min(side.buffer.len());
                 side.buffer.drain(..begin);
-                self.sides[dir.flip().index()] = Side::default();
+                let other = std::mem::take(&mut self.sides[dir.flip().index()]);
+                let bytes = (begin + other.buffer.len()) as u64;
+                let packets = std::mem::take(&mut self.waiting).saturating_sub(1);
+                self.unread.take_in(Payload { packets, bytes });
                 return self.start_stream(index, cx);
             }
         }
@@ -326,6 +401,7 @@ impl<P: ParserSet> App<P> {
         self.service = parser.name();
         self.is_ot |= parser.is_ot();
         self.state = State::Active(parser);
+        self.waiting = 0;
         let _ = cx;
     }
 
@@ -355,6 +431,7 @@ impl<P: ParserSet> App<P> {
         if step == Some(Step::NotMine) {
             self.state = State::Probing;
             self.service = "";
+            self.unread.add(data.len());
         } else if known && self.sides[0].need == 0 && self.sides[1].need == 0 {
             self.sides[0].need = 1;
             self.sides[1].need = 1;
@@ -393,6 +470,7 @@ impl<P: ParserSet> App<P> {
             let missing = side.buffer.len() as u64;
             side.buffer = Vec::new();
             side.need = 0;
+            self.unread.bytes += missing;
             cx.hit(Limit::ParserBytes);
             let step = self.call(cx, |p, cx| p.gap(dir, missing, cx));
             self.after_single(dir, step, cx);
@@ -410,10 +488,14 @@ impl<P: ParserSet> App<P> {
                 match contained(|| p.resync(dir, rest, &hint)).flatten() {
                     Some(n) if n <= rest.len() => {
                         self.sides[dir.index()].lost = false;
+                        self.unread.bytes += n as u64;
                         at += n;
                         continue;
                     }
-                    _ => return 0,
+                    _ => {
+                        self.unread.add(rest.len());
+                        return 0;
+                    }
                 }
             }
             match self.call(cx, |p, cx| p.feed(dir, rest, cx)) {
@@ -431,10 +513,12 @@ impl<P: ParserSet> App<P> {
                 }
                 Some(Step::Lost) => {
                     self.sides[dir.index()].lost = true;
+                    self.unread.add(rest.len());
                     cx.anomaly(self.service, "lost_position", b"");
                     return 0;
                 }
                 Some(Step::NotMine) => {
+                    self.unread.add(rest.len());
                     cx.anomaly(self.service, "protocol_left", b"");
                     self.give_up();
                     return 0;
@@ -449,6 +533,7 @@ impl<P: ParserSet> App<P> {
                 }
             }
         }
+        self.unread.add(data.len().saturating_sub(at));
         cx.anomaly(self.service, "parser_stuck", b"");
         self.give_up();
         0

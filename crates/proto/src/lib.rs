@@ -13,7 +13,7 @@ mod repeat;
 mod set;
 pub mod testing;
 
-pub use app::{App, Verdict};
+pub use app::{App, Payload, Verdict};
 pub use cursor::Cursor;
 pub use cx::{At, ChildData, Cx, Effects, Folds, Mark};
 pub use parser::{Carrier, Dir, Hint, Parser, Probe, Step};

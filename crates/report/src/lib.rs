@@ -13,11 +13,15 @@ mod summary;
 mod terminal;
 #[cfg(test)]
 mod testing;
+mod unread;
+mod verdict;
 
 pub use commands::Command;
 pub use feed::Feed;
 pub use html::{Learned, Page, html, learned};
 pub use origin::{Ground, Hashed, Input, Origin, Ran};
 pub use overview::{Overview, PointSeen, Talk, Watch};
-pub use summary::{FileSummary, Summary};
+pub use summary::{DetectorSummary, FileSummary, Summary};
 pub use terminal::{page, plain};
+pub use unread::{ReadToContent, Unread, UnreadRow};
+pub use verdict::Verdict;

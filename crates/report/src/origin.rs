@@ -42,7 +42,9 @@ pub struct Ground {
 pub enum Ran {
     /// It was.
     Yes,
-    /// It was, but nothing it rests on was given.
+    /// What it looks at was not in the capture.
+    Unheard,
+    /// Nothing it rests on was given.
     Mute,
     /// The command line left it out.
     LeftOut,

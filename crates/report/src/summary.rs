@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::{ReadToContent, UnreadRow, Verdict};
+
 /// One input file.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct FileSummary {
@@ -31,9 +33,25 @@ pub struct FileSummary {
     /// The last record was cut off.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// What is to be known of a file that could be read: it holds no packet, ends within one, or has a link type that is not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What is wrong with the file, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// Whether a detector was at work.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct DetectorSummary {
+    /// The detector.
+    pub detector: &'static str,
+    /// It was given what it rests on, and its input was in the capture.
+    pub at_work: bool,
+    /// `at_work`, `input_not_seen`, `not_given` (no baseline or declaration), `left_out` (on the command line).
+    pub state: &'static str,
+    /// What it needs.
+    pub needs: &'static str,
 }
 
 /// The whole run.
@@ -51,6 +69,16 @@ pub struct Summary {
     pub decoded: u64,
     /// Frames not decoded, by reason.
     pub reasons: BTreeMap<String, u64>,
+    /// Whether the run may say that all is well, and what it could not judge.
+    pub verdict: Verdict,
+    /// What is to be known of the baseline that it was judged by: sentences.
+    pub remarks: Vec<String>,
+    /// How much of the payload was read to its content.
+    pub read_to_content: ReadToContent,
+    /// Payload that no parser read, by protocol and port: utility protocols first, then by packets.
+    pub unread: Vec<UnreadRow>,
+    /// Which detectors were at work.
+    pub detectors: Vec<DetectorSummary>,
     /// Frames of which not all was captured.
     pub cut_by_snaplen: u64,
     /// Frames that the files say were lost before they were captured, as in each.

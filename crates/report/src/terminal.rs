@@ -3,9 +3,9 @@
 use detect::Device;
 use gwcore::{Finding, Severity};
 
-use crate::Summary;
 use crate::groups::groups;
 use crate::html::cut;
+use crate::{Summary, UnreadRow};
 
 /// Lines a page has at most.
 const LINES: usize = 30;
@@ -19,15 +19,21 @@ const WIDTH: usize = 160;
 /// The page as lines without colour or control characters.
 pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str, next: &str) -> Vec<String> {
     let mut lines = vec![headline(s), span(s)];
-    let problems: Vec<_> = s.files.iter().filter(|f| f.problem.is_some()).collect();
+    let problems: Vec<_> = s.files.iter().filter(|f| f.problem.is_some() || f.note.is_some()).collect();
     lines.extend(problems.iter().take(PROBLEMS).map(|f| {
-        let problem = f.problem.as_deref().unwrap_or_default();
+        let problem = f.problem.as_deref().or(f.note.as_deref()).unwrap_or_default();
         format!("  {}: {}", plain(&cut(&f.path, WIDTH)), plain(&cut(problem, WIDTH)))
     }));
     if problems.len() > PROBLEMS {
         lines.push(format!("  … {} more files with a problem", number((problems.len() - PROBLEMS) as u64)));
     }
     lines.push(not_decoded(s));
+    let (utility, other): (Vec<&UnreadRow>, Vec<&UnreadRow>) = s.unread.iter().partition(|r| r.utility);
+    for (kind, rows) in [("utility", utility), ("other", other)] {
+        if !rows.is_empty() {
+            lines.push(format!("Not read, {kind} traffic: {}", plain(&crate::verdict::listed(&rows))));
+        }
+    }
     if s.cut_by_snaplen > 0 {
         lines.push(format!(
             "Cut by the snap length: {} of {} packets; what they lack was not seen.",
@@ -35,13 +41,14 @@ pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str,
             number(s.frames)
         ));
     }
+    lines.extend(s.remarks.iter().map(|r| plain(r)));
     if !s.lost.is_empty() {
         let told = listed(s.lost.iter().map(|(who, n)| (*who, *n)), 3);
         lines.push(format!("Lost before they were captured, as the files say: {told}"));
     }
     lines.push(String::new());
     lines.push(format!("Devices: {}", by_role(devices)));
-    lines.push(format!("Protocols: {}", listed(s.services.iter().map(|(k, n)| (k.as_str(), *n)), 8)));
+    lines.push(format!("Protocols (conversations): {}", protocols(s)));
     lines.push(format!("Records ({}): {}", s.detail, listed(s.records.iter().map(|(k, n)| (k.as_str(), *n)), 7)));
     if !s.anomalies.is_empty() {
         lines.push(format!("Odd traffic: {}", listed(s.anomalies.iter().map(|(k, n)| (k.as_str(), *n)), 5)));
@@ -56,6 +63,10 @@ pub fn page(s: &Summary, devices: &[Device], findings: &[Finding], report: &str,
         lines.push(format!("Limits reached: {}", listed(s.drops.iter().map(|(k, n)| (k.as_str(), *n)), 5)));
     }
     lines.push(String::new());
+    let verdict = crate::Verdict::of(s, findings.iter().filter(|f| f.severity >= Severity::Medium).count() as u64);
+    if !verdict.sentence.is_empty() {
+        lines.push(format!("Verdict: {}.", verdict.sentence));
+    }
     lines.push(format!("Findings: {}{}", severities(s), around(findings, devices)));
     let mut worst: Vec<&Finding> = findings.iter().collect();
     worst.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.ts.cmp(&b.ts)).then(a.id.cmp(&b.id)));
@@ -111,11 +122,25 @@ fn not_decoded(s: &Summary) -> String {
     if s.frames == 0 {
         return "No packet was read: nothing is known of this network.".to_owned();
     }
+    let content = s.read_to_content.say();
     if s.decoded == s.frames {
-        return "Every packet was decoded to its conversation.".to_owned();
+        return format!("Every packet was decoded to its conversation. {content}");
     }
-    let reasons = listed(s.reasons.iter().map(|(k, n)| (k.as_str(), *n)), 4);
-    format!("Not decoded: {} of {} packets: {reasons}", number(s.frames - s.decoded), number(s.frames))
+    let mut reasons: Vec<_> = s.reasons.iter().collect();
+    reasons.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    let reasons = reasons.iter().take(4).map(|(k, n)| format!("{}: {}", plain(k).replace('_', " "), number(**n)));
+    let reasons = reasons.collect::<Vec<_>>().join(", ");
+    let content = if s.decoded == 0 { String::new() } else { format!(". {content}") };
+    format!("Not decoded: {} of {} packets ({reasons}){content}", number(s.frames - s.decoded), number(s.frames))
+}
+
+/// Utility protocols first, then by conversations.
+fn protocols(s: &Summary) -> String {
+    let (utility, other): (Vec<_>, Vec<_>) =
+        s.services.iter().map(|(k, n)| (k.as_str(), *n)).partition(|(k, _)| crate::html::is_utility(k));
+    let parts = [listed(utility.into_iter(), 6), listed(other.into_iter(), 6)];
+    let named: Vec<&str> = parts.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    if named.is_empty() { "none recognised".to_owned() } else { named.join(", ") }
 }
 
 fn by_role(devices: &[Device]) -> String {

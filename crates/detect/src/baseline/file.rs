@@ -57,6 +57,9 @@ struct File {
     first: Option<String>,
     last: Option<String>,
     hours: BTreeSet<i64>,
+    /// Time watched in nanoseconds; absent from older files.
+    #[serde(default)]
+    measured: i64,
     full: Vec<String>,
     suspicions: Vec<(String, String)>,
     #[serde(default)]
@@ -88,6 +91,7 @@ impl Baseline {
             first: self.span.map(|s| s.0.to_string()),
             last: self.span.map(|s| s.1.to_string()),
             hours: self.hours.clone(),
+            measured: self.measured,
             full: self.full.iter().map(|c| c.name().to_owned()).collect(),
             suspicions: self.suspicions.clone(),
             sources: self.sources.clone(),
@@ -140,7 +144,12 @@ impl Baseline {
 
 impl File {
     fn into_baseline(self, limit: usize) -> Option<Baseline> {
-        let mut b = Baseline { hours: self.hours, suspicions: self.suspicions, ..Baseline::default() };
+        let mut b = Baseline {
+            hours: self.hours,
+            measured: self.measured.max(0),
+            suspicions: self.suspicions,
+            ..Baseline::default()
+        };
         b.sources = self.sources.into_iter().take(limit).collect();
         b.words = Words::default();
         self.words.iter().for_each(|w| {

@@ -24,7 +24,12 @@ pub struct Learner {
     before: Option<(Key, u64, u16)>,
     watch: Watch,
     hits: LimitHits,
+    /// The last second with a packet.
+    heard: Option<Ts>,
 }
+
+/// A time without any packet that is no longer watching.
+const PAUSE: i64 = 5 * gwcore::time::MINUTE;
 
 impl Learner {
     /// Nothing learned yet. What lies in a window of `exclude` (of its device, where it names one), or in a frame of `frames`, is not learned.
@@ -42,6 +47,7 @@ impl Learner {
             polls: Table::default(),
             minutes: Table::default(),
             before: None,
+            heard: None,
             watch: Watch::new(limits),
             hits: LimitHits::default(),
         }
@@ -68,6 +74,11 @@ impl Learner {
         if let Body::Tick { .. } | Body::TimeBreak { .. } = fact.body {
             if let Body::Tick { frames: 1.. } = fact.body {
                 self.baseline.hours.insert(fact.ts.0.div_euclid(HOUR));
+                let since = self.heard.map_or(0, |last| fact.ts.since(last));
+                if (0..PAUSE).contains(&since) {
+                    self.baseline.measured += since;
+                }
+                self.heard = Some(fact.ts);
                 let (a, b) = self.baseline.span.unwrap_or((fact.ts, fact.ts));
                 self.baseline.span = Some((a.min(fact.ts), b.max(fact.ts)));
             }
@@ -223,7 +234,12 @@ impl Learner {
 pub(crate) fn speaker(fact: &Fact, flow: &FlowConst) -> Option<Addr> {
     let is_told_beside = matches!(
         fact.body,
-        Body::FlowEnd { .. } | Body::Unread | Body::Gap { .. } | Body::Anomaly { .. } | Body::Asked { .. }
+        Body::FlowEnd { .. }
+            | Body::Content { .. }
+            | Body::Unread
+            | Body::Gap { .. }
+            | Body::Anomaly { .. }
+            | Body::Asked { .. }
     );
     if fact.frame == 0 || is_told_beside {
         return None;

@@ -236,6 +236,8 @@ pub struct Baseline {
     pub(crate) conduct: Conduct,
     /// Hours with packets, by number since 1970.
     pub(crate) hours: std::collections::BTreeSet<i64>,
+    /// Time watched, in nanoseconds: that between packets, pauses of five minutes and longer left out.
+    pub(crate) measured: i64,
     /// First and last packet.
     pub(crate) span: Option<(Ts, Ts)>,
     /// Classes whose table was full: what is new there cannot be told.
@@ -244,8 +246,8 @@ pub struct Baseline {
     pub(crate) suspicions: Vec<(String, String)>,
     /// The captures it was learned from.
     pub(crate) sources: Vec<Source>,
-    /// Hours of packets of the whole that it stands for in a replay.
-    stands_for: u32,
+    /// Time watched by the whole that it stands for in a replay, in nanoseconds.
+    stands_for: i64,
 }
 
 /// A capture that was learned.
@@ -286,7 +288,19 @@ impl Baseline {
         self.span
     }
 
-    /// Hours with packets.
+    /// Time watched, in nanoseconds: that between packets, pauses of five minutes and longer left out. Of a file that does not say, the hours
+    /// in which there was a packet.
+    pub fn measured(&self) -> i64 {
+        let span = self.span();
+        if self.measured > 0 || span == 0 { self.measured } else { (i64::from(self.hours()) * HOUR).min(span) }
+    }
+
+    /// Time of the span that was not watched, in nanoseconds.
+    pub fn paused(&self) -> i64 {
+        (self.span() - self.measured()).max(0)
+    }
+
+    /// Clock hours with packets.
     pub fn hours(&self) -> u32 {
         self.hours.len() as u32
     }
@@ -305,12 +319,12 @@ impl Baseline {
 
     /// Too few hours of packets for more than low.
     pub fn is_young(&self) -> bool {
-        self.hours().max(self.stands_for) < YOUNG_HOURS
+        self.measured().max(self.stands_for) < i64::from(YOUNG_HOURS) * HOUR
     }
 
     /// Speaks as a baseline of which it is a part would: without the rest it may be young where the whole is not.
     pub fn stand_for(&mut self, whole: &Baseline) {
-        self.stands_for = whole.hours();
+        self.stands_for = whole.measured();
     }
 
     /// Leaves out what is beyond `Limit::BaselineKeys`, the least seen first; what is new of those classes can then not be told.
@@ -368,12 +382,15 @@ impl Baseline {
             mine.longest = mine.longest.max(a.longest);
             mine.hours = mine.hours.saturating_add(a.hours);
         }
+        let measured = self.measured().saturating_add(other.measured());
         self.hours.extend(&other.hours);
         self.full.extend(&other.full);
         self.span = match (self.span, other.span) {
             (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
             (a, b) => a.or(b),
         };
+        // What both learned was watched once.
+        self.measured = measured.min(self.span());
         self.suspicions.extend(other.suspicions.iter().cloned());
         self.suspicions.sort();
         self.suspicions.dedup();

@@ -2,7 +2,7 @@
 
 use detect::Baseline;
 use gwcore::Ts;
-use gwcore::time::{HOUR, MINUTE};
+use gwcore::time::{HOUR, MINUTE, length};
 use report::{Learned, plain};
 
 use super::parts::{DAY, DAYS};
@@ -28,15 +28,6 @@ pub fn hours(n: u64) -> String {
     if n == 1 { "one hour".to_owned() } else { format!("{n} hours") }
 }
 
-/// A span of time, in words.
-fn span(ns: i64) -> String {
-    if ns < 2 * DAY {
-        format!("{} h {:02} min", ns / HOUR, ns % HOUR / MINUTE)
-    } else {
-        format!("{} days {} h", ns / DAY, ns % DAY / HOUR)
-    }
-}
-
 /// The command that made the baseline, to be given again with `--accept`.
 pub fn command(args: &Learn) -> String {
     let mut words = vec!["gridwarden".to_owned(), "learn".to_owned()];
@@ -53,20 +44,25 @@ pub fn command(args: &Learn) -> String {
 pub fn page(l: &Learned<'_>) -> Vec<String> {
     let (b, mut lines) = (l.baseline, Vec::new());
     lines.push(format!(
-        "learned     {} with packets and {} without, in {}",
-        hours(b.hours().into()),
-        hours(b.hours_without()),
-        span(b.span())
+        "learned     {} of traffic, {}",
+        length(b.measured()),
+        if b.paused() < 5 * MINUTE {
+            "no pause".to_owned()
+        } else {
+            format!("{} without a packet between", length(b.paused()))
+        },
     ));
     if b.is_young() {
-        lines.push("            young: under six hours of packets, so what rests on it speaks as low".to_owned());
+        lines.push(
+            "            short baseline (under 6 h of traffic): findings based on it are reported as low".to_owned(),
+        );
     }
     lines.extend(l.notes.iter().map(|n| format!("note        {}", plain(n))));
     for class in detect::Class::ALL {
         let w = b.worth(class);
         if w.kinds > 0 {
             lines.push(format!(
-                "{:<24} {:>7} known, {:>3.0} % of them seen in a single hour, something new on {} of {} days",
+                "{:<24} {:>7} known, {:>3.0} % of them seen in one hour only, something new on {} of {} days",
                 format!("{}s", class.name()),
                 w.kinds,
                 w.share_once() * 100.0,
@@ -77,7 +73,7 @@ pub fn page(l: &Learned<'_>) -> Vec<String> {
     }
     if b.worth(detect::Class::Point).kinds + b.worth(detect::Class::Function).kinds == 0 {
         lines.push(
-            "            no message of a utility protocol was seen: devices and conversations are all it knows"
+            "            no message of a utility protocol was seen: the baseline knows devices and conversations only"
                 .to_owned(),
         );
     }
@@ -100,7 +96,7 @@ fn replayed(l: &Learned<'_>, lines: &mut Vec<String>) {
         per_day(low)
     ));
     if l.baseline.is_young() {
-        lines.push("            this promises nothing yet: what is young raises no alarm".to_owned());
+        lines.push("            this promises nothing yet: a short baseline raises no alarm".to_owned());
     }
     lines.extend(l.by_detector().iter().map(|(d, (a, low))| format!("            {d}: {a} alarm, {low} low")));
     lines.extend(l.alarms().iter().take(ALARMS).map(|f| format!("            {}: {}", f.ts, plain(&f.why))));

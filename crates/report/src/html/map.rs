@@ -28,7 +28,7 @@ const ROWS: [(&str, &[&str]); 3] = [
 ];
 
 /// Utility protocols, whose lines are drawn strong.
-pub(super) fn is_utility(proto: &str) -> bool {
+pub(crate) fn is_utility(proto: &str) -> bool {
     matches!(
         proto,
         "modbus" | "dnp3" | "iec104" | "goose" | "sv" | "mms" | "s7comm" | "cotp" | "synchrophasor" | "enip" | "iccp"

@@ -22,6 +22,7 @@ use gwcore::{Finding, Ts};
 use crate::groups::{Group, groups};
 use crate::names::Names;
 use crate::{Origin, Overview, Summary};
+pub(crate) use map::is_utility;
 use text::e;
 pub(crate) use text::{cut, value};
 

@@ -157,9 +157,10 @@ fn methods(page: &mut String, v: &View<'_>) {
     let count = |ran: Ran| v.origin.detectors.iter().filter(|(_, r)| *r == ran).count();
     let _ = write!(
         page,
-        "<p>{}: {} detectors at work, {} mute because nothing they rest on was given, {} left out on the command line. Their version is the program's.</p>",
+        "<p>{}: {} detectors at work, {} without their input in the captures, {} not given what they rest on, {} left out on the command line. Their version is the program's.</p>",
         e(&v.origin.program),
         count(Ran::Yes),
+        count(Ran::Unheard),
         count(Ran::Mute),
         count(Ran::LeftOut)
     );
@@ -172,7 +173,8 @@ fn methods(page: &mut String, v: &View<'_>) {
         };
         let ran = match ran {
             Ran::Yes => "yes",
-            Ran::Mute => "mute: not given what it needs",
+            Ran::Unheard => "no: its input was not seen",
+            Ran::Mute => "no: not given what it rests on",
             Ran::LeftOut => "left out on the command line",
         };
         let _ = write!(

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::text::{cut, e, time};
 use super::{View, end_table, table};
+use crate::Summary;
 use crate::terminal::{bytes, duration, number};
 
 /// Rows and files named; further ones are in `summary.json`.
@@ -22,6 +23,7 @@ pub(super) fn unseen(page: &mut String, v: &View<'_>) {
             &s.reasons,
             "Every packet was decoded to its conversation.",
         );
+        unread(page, s);
         feed(page, v);
         one_sided(page, v);
         list(
@@ -62,6 +64,34 @@ pub(super) fn unseen(page: &mut String, v: &View<'_>) {
             "<p>{} more files with a problem stand in summary.json.</p>",
             number((problems.len() - SHOWN) as u64)
         );
+    }
+}
+
+/// Payload that no parser read, by protocol and port.
+fn unread(page: &mut String, s: &Summary) {
+    let _ = write!(page, "<p>{}</p>", e(&s.read_to_content.say()));
+    if s.unread.is_empty() {
+        return;
+    }
+    table(
+        page,
+        "Payload that was not read, utility protocols first",
+        &["Protocol and port", "Utility", "#Conversations", "#Packets", "Payload"],
+    );
+    for r in s.unread.iter().take(SHOWN) {
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            e(&r.place()),
+            if r.utility { "yes" } else { "no" },
+            number(r.conversations),
+            number(r.packets),
+            bytes(r.bytes)
+        );
+    }
+    end_table(page);
+    if s.unread.len() > SHOWN {
+        let _ = write!(page, "<p>{} more stand in summary.json.</p>", number((s.unread.len() - SHOWN) as u64));
     }
 }
 

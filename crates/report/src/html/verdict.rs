@@ -18,9 +18,9 @@ const NAMED: usize = 4;
 pub(super) fn verdict(page: &mut String, v: &View<'_>) {
     let s = v.s;
     let alarms = things(v.findings.iter());
-    let class = match (alarms, s.frames) {
-        (_, 0) => "none",
-        (0, _) => "calm",
+    let class = match (alarms, crate::Verdict::of(s, 0).all_clear) {
+        (0, false) => "none",
+        (0, true) => "calm",
         _ => "alarm",
     };
     let files = match &s.files[..] {
@@ -50,8 +50,7 @@ pub(super) fn verdict(page: &mut String, v: &View<'_>) {
 fn words(v: &View<'_>, alarms: usize) -> String {
     let around = v.groups.iter().max_by_key(|g| (g.things(), g.worst())).map(|g| (g.things(), g.label.clone()));
     match (alarms, v.s.frames, around) {
-        (_, 0, _) => "Nothing could be read".to_owned(),
-        (0, ..) => "Nothing here asks for action".to_owned(),
+        (0, ..) | (_, 0, _) => crate::Verdict::of(v.s, 0).sentence,
         (1, _, Some((_, label))) => format!("One thing asks for attention, around {label}"),
         (n, _, Some((all, label))) if all == n => format!("{n} things ask for attention, all around {label}"),
         (n, _, Some((most, label))) if most > 1 => {
@@ -63,24 +62,11 @@ fn words(v: &View<'_>, alarms: usize) -> String {
 
 /// What the verdict cannot say: it is part of it.
 fn caveats(v: &View<'_>) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = crate::Verdict::of(v.s, 0).cannot_judge;
     if v.s.frames == 0 {
-        lines.push(
-            "No packet was read, so nothing is known: neither that something happened nor that nothing did.".into(),
-        );
         return lines;
     }
-    let damaged = v.s.files.iter().filter(|f| matches!(f.status, "damaged" | "unreadable")).count();
-    if damaged > 0 {
-        lines.push(format!(
-            "{} of the files could not be read whole: what they lack was not judged.",
-            number(damaged as u64)
-        ));
-    }
-    let not = v.s.frames.saturating_sub(v.s.decoded);
-    if not > 0 {
-        lines.push(format!("{} of {} packets were not decoded and not judged.", number(not), number(v.s.frames)));
-    }
+    lines.extend(v.s.remarks.iter().cloned());
     if !v.origin.has("Baseline") {
         lines.push(
             "No baseline was given: what was seen is judged by the protocols alone, and nothing for being new.".into(),
@@ -125,9 +111,14 @@ fn cards(page: &mut String, v: &View<'_>) {
             "Packets",
             number(s.frames),
             match not {
-                0 => format!("{}, all decoded", bytes(s.bytes)),
+                0 => format!("{}, all decoded to their conversation", bytes(s.bytes)),
                 n => format!("{}, {} not decoded", bytes(s.bytes), number(n)),
             },
+        ),
+        (
+            "Read to their content",
+            number(s.read_to_content.packets),
+            format!("of {} packets with payload", number(s.read_to_content.payload_packets)),
         ),
     ];
     page.push_str("<div class=\"cards\">");

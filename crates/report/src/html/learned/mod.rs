@@ -152,9 +152,9 @@ fn verdict(page: &mut String, l: &Learned<'_>, known: &Known) {
     let devices = knowledge::heard(l, known);
     let cards = [
         (
-            "Hours with packets",
-            number(l.baseline.hours().into()),
-            format!("{} hours between them without", number(l.baseline.hours_without())),
+            "Traffic learned",
+            gwcore::time::length(l.baseline.measured()),
+            format!("{} between without a packet", gwcore::time::length(l.baseline.paused())),
         ),
         (
             "Alarms a day",
