@@ -75,6 +75,12 @@ pub struct PointId {
 }
 
 impl PointId {
+    /// The device behind the address that the point belongs to, where the protocol has such: S7comm's numbers are data blocks, GOOSE's are
+    /// applications, both of one device.
+    pub fn device(self, proto: &str) -> Option<u32> {
+        (!matches!(proto, "s7comm" | "goose")).then_some(self.unit)
+    }
+
     /// In words of its protocol: `binary output 7 of unit 1`, `DB5.DBW12`.
     pub fn say(self, proto: &str) -> String {
         say_point(proto, self.table, self.unit, self.address)

@@ -257,7 +257,7 @@ impl Folder {
             let reason = if w.reason.is_empty() { "declared work" } else { &w.reason };
             open.finding.evidence.more.entry("maintenance".into()).or_insert_with(|| reason.into());
         }
-        grow(&mut open.finding, s, severity, now, files);
+        grow(&mut open.finding, s, severity, (now, site), files);
         if open.finding.community_id.is_none() {
             open.finding.community_id = flow::community_id(s.flow, self.setup.community_id_seed);
         }
@@ -380,12 +380,24 @@ fn begin(s: &Sighting<'_>, now: Ts, site: &Site) -> Finding {
     }
 }
 
-fn grow(f: &mut Finding, s: &Sighting<'_>, severity: Severity, now: Ts, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
+fn grow(
+    f: &mut Finding,
+    s: &Sighting<'_>,
+    severity: Severity,
+    (now, site): (Ts, &Site),
+    files: &dyn Fn(u32) -> std::sync::Arc<str>,
+) {
     let (ts, frame) = (s.fact.ts, s.fact.frame);
     let begins = f.episodes.last().is_none_or(|e| ts.since(e.ts_end) > EPISODE_SILENCE);
     f.rev = f.rev.saturating_add(1);
     f.count += 1;
     f.ts_end = f.ts_end.max(ts);
+    // Title, sentence and evidence are those of the gravest, among equals of the last.
+    if f.count > 1 && severity >= f.severity {
+        let more = f.evidence.more.remove("maintenance");
+        (f.title, f.why, f.evidence) = (s.words)(site);
+        f.evidence.more.extend(more.map(|m| ("maintenance".into(), m)));
+    }
     f.severity = f.severity.max(severity);
     if begins && f.episodes.len() >= EPISODES {
         f.episodes_more += 1;

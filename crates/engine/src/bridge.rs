@@ -140,6 +140,10 @@ impl Handler for Bridge<'_> {
         });
     }
 
+    fn unseen(&mut self, flow: &mut Flow<FlowApp>, side: Side) {
+        self.with(flow, side, |app, cx| app.unseen(dir(side), cx));
+    }
+
     fn datagram(&mut self, flow: &mut Flow<FlowApp>, side: Side, data: &[u8], p: &Packet) {
         match p.transport {
             Transport::Udp { .. } => self.with(flow, side, |app, cx| app.data(dir(side), data, cx)),

@@ -128,7 +128,8 @@ impl Waiting {
     /// Whether a packet of the receiver shows that it took this one.
     pub(crate) fn is_answered_by(&self, answer: &Packet) -> bool {
         let (Transport::Tcp(sent), Transport::Tcp(answer)) = (self.packet.transport, answer.transport) else {
-            return true;
+            // Without numbers of their own, the order tells.
+            return self.packet.seq < answer.seq;
         };
         let numbers = u32::from(sent.flags & flag::SYN != 0) + u32::from(sent.flags & flag::FIN != 0);
         let end = sent.seq.wrapping_add(self.packet.payload_len).wrapping_add(numbers);

@@ -92,6 +92,8 @@ pub trait Handler {
     fn stream(&mut self, flow: &mut Flow<Self::App>, side: Side, data: &[u8]);
     /// Bytes of a TCP stream that will never come (at least one).
     fn gap(&mut self, flow: &mut Flow<Self::App>, side: Side, missing: u64);
+    /// The other side has acknowledged bytes of `side` that were not seen, and sends data now; they may still come.
+    fn unseen(&mut self, _flow: &mut Flow<Self::App>, _side: Side) {}
     /// The payload of a packet other than TCP: UDP, ICMP, another IP protocol, a frame without IP. Shorter than `p.payload_len` when cut.
     fn datagram(&mut self, flow: &mut Flow<Self::App>, side: Side, data: &[u8], p: &Packet);
     /// The time asked for in [`Flow::wake`] has come or passed.

@@ -12,6 +12,8 @@ use crate::Side;
 const GOOSE: u16 = 0x88b8;
 /// EtherType of sampled values (IEC 61850-9-2); likewise.
 const SAMPLED_VALUES: u16 = 0x88ba;
+/// Port of NTP, which both sides may use.
+const NTP: u16 = 123;
 /// SCTP (RFC 9260): its ports stand where those of UDP do.
 const SCTP: u8 = 132;
 
@@ -69,6 +71,16 @@ impl FlowKey {
     /// The key that the same packet has without tags.
     pub(crate) fn without_vlans(self) -> FlowKey {
         FlowKey { vlans: [0xffff; 2], ..self }
+    }
+
+    /// Whether it names VLANs.
+    pub(crate) fn is_tagged(self) -> bool {
+        self.vlans != [0xffff; 2]
+    }
+
+    /// The key of a conversation that is kept apart from another with the same addresses and ports, by its VLANs or by having none.
+    pub(crate) fn apart(self) -> FlowKey {
+        FlowKey { vlans: if self.is_tagged() { self.vlans } else { [0xfffd; 2] }, ..self }
     }
 
     /// The key of the same session beyond somebody who alters it.
@@ -158,14 +170,19 @@ pub(crate) fn icmp_counterpart(kind: u8, v4: bool) -> Option<u8> {
 
 /// Who opened the flow, told by its first packet, and whether that is not its sender: a SYN-ACK comes from the responder, and so does a
 /// packet in mid-stream from a port that usually serves to one that does not (Zeek's `likely_server_ports`).
-pub(crate) fn originator_is_receiver(p: &Packet) -> bool {
+///
+/// A reply of ICMP comes from whom was asked, and so does an NTP server's or passive peer's message (RFC 5905 §3, modes 4 and 2).
+pub(crate) fn originator_is_receiver(p: &Packet, payload: &[u8]) -> bool {
     match p.transport {
         Transport::Tcp(t) => match t.flags & (flag::SYN | flag::ACK) {
             flag::SYN => false,
             f if f & flag::SYN != 0 => true,
             _ => serves(t.src_port, true) && !serves(t.dst_port, true),
         },
+        Transport::Udp { src_port: NTP, dst_port: NTP } => matches!(payload, [first, ..] if matches!(first & 7, 2 | 4)),
         Transport::Udp { src_port, dst_port } => serves(src_port, false) && !serves(dst_port, false),
+        Transport::Icmp { kind, .. } if p.src.is_v4() => matches!(kind, 0 | 14 | 16 | 18),
+        Transport::Icmp { kind, .. } => matches!(kind, 129 | 140),
         _ => false,
     }
 }

@@ -19,6 +19,7 @@ mod entry;
 mod flow;
 mod history;
 mod key;
+mod late;
 mod options;
 mod overlap;
 mod policy;

@@ -41,6 +41,8 @@ pub struct Options {
     pub tcp_connection_linger: i64,
     /// A flow older than this gives a `conn_part` row every so often, in ns (5 min).
     pub part_interval: i64,
+    /// VLANs tell conversations apart, whatever their sequence numbers and MAC addresses say.
+    pub vlan_in_key: bool,
 }
 
 impl Default for Options {
@@ -57,6 +59,7 @@ impl Default for Options {
             tcp_close_delay: 5 * SECOND,
             tcp_connection_linger: 5 * SECOND,
             part_interval: 5 * MINUTE,
+            vlan_in_key: false,
         }
     }
 }

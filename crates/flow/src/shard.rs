@@ -6,8 +6,9 @@ use gwcore::{Limit, LimitHits, Limits, Mac, Ts, Uid};
 use packet::{Packet, Transport};
 
 use crate::checksum::{Decided, Sources, Verdict, Waiting};
-use crate::entry::{Entry, Kind};
+use crate::entry::{Entry, Kind, VLANS_UNSEEN};
 use crate::key::{FlowKey, Keyed, is_link, keyed, link_of, originator_is_receiver};
+use crate::late::{self, LateQueue};
 use crate::stream::Budget;
 use crate::table::{FlowTable, Worth};
 use crate::tcp::{Segment, Tcp};
@@ -16,6 +17,8 @@ use crate::{Checksums, Flow, Handler, Options, Origin, OverlapPolicy, Side};
 
 /// A packet further than this from the shard's time is a stray: it moves nothing.
 const STRAY: i64 = MINUTE;
+/// The VLANs of a frame without a tag.
+const UNTAGGED: [u16; 2] = [0xffff; 2];
 /// Order of use is kept to this, so that a busy flow is not moved in its list with every packet.
 const USE_GRAIN: i64 = SECOND;
 
@@ -24,8 +27,11 @@ pub struct Shard<A> {
     table: FlowTable<Entry<A>>,
     timers: Timers,
     sources: Sources,
+    late: LateQueue,
     budget: Budget,
     options: Options,
+    /// Flows alive that are kept apart from others by their VLANs.
+    apart: usize,
     /// Time of the last tick.
     now: Option<Ts>,
     serial: u64,
@@ -47,6 +53,8 @@ impl<A: Default> Shard<A> {
             table: FlowTable::new(limits.get(Limit::Flows)),
             timers: Timers::default(),
             sources: Sources::new(limits),
+            late: LateQueue::default(),
+            apart: 0,
             budget: Budget::new(limits),
             options,
             now: None,
@@ -69,6 +77,9 @@ impl<A: Default> Shard<A> {
     pub fn packet<H: Handler<App = A>>(&mut self, p: &Packet, payload: &[u8], h: &mut H) {
         let now = self.time_of(p);
         let mut k = keyed(p, payload);
+        if !self.options.vlan_in_key {
+            k.key = self.key_by_vlan(&k, p, h);
+        }
         let hash = self.table.hash(&k.key);
         let found = self.table.find(hash, &k.key);
         if p.twin {
@@ -76,7 +87,7 @@ impl<A: Default> Shard<A> {
         }
         let mut slot = match found {
             Some(slot) if !self.end_if_over(slot, &k, p, now, h) => slot,
-            _ => self.open(hash, &k, p, now, h),
+            _ => self.open(hash, &k, p, payload, now, h),
         };
         let believed = self.is_believed(p);
         if matches!(p.transport, Transport::Tcp(_)) && self.is_second_leg(slot, &k, p, payload, h) {
@@ -84,7 +95,7 @@ impl<A: Default> Shard<A> {
             let hash = self.table.hash(&k.key);
             slot = match self.table.find(hash, &k.key) {
                 Some(slot) if !self.end_if_over(slot, &k, p, now, h) => slot,
-                _ => self.open(hash, &k, p, now, h),
+                _ => self.open(hash, &k, p, payload, now, h),
             };
         }
         let Some(e) = self.table.get_mut(slot) else { return };
@@ -93,11 +104,96 @@ impl<A: Default> Shard<A> {
         e.count(side, p, now);
         h.packet(&mut e.flow, side, p);
         if believed && e.waiting == [0; 2] {
-            take_in(e, &mut self.budget, side, p, payload, h);
+            if e.late == 0 && !is_early(e, side, p) {
+                take_in(e, &mut self.budget, side, p, payload, h);
+            } else {
+                self.in_order(slot, side, p, payload, h);
+            }
         } else {
             self.judge(slot, side, believed, p, payload, h);
         }
         self.settle(slot, now);
+    }
+
+    /// The key that a packet's conversation has: without VLANs, but for conversations of the same addresses and ports that are shown to be
+    /// others. Tags are no part of a conversation: a mirror port strips those of one direction, or shows other ids for each.
+    fn key_by_vlan<H: Handler<App = A>>(&mut self, k: &Keyed, p: &Packet, h: &mut H) -> FlowKey {
+        let (plain, apart) = (k.key.without_vlans(), k.key.apart());
+        if self.apart > 0 && self.table.find(self.table.hash(&apart), &apart).is_some() {
+            return apart;
+        }
+        let Some(slot) = self.table.find(self.table.hash(&plain), &plain) else { return plain };
+        let Some(e) = self.table.get_mut(slot) else { return plain };
+        let (side, seen) = (k.side(e.orig_is_a), p.link.vlans);
+        let [mine, other] = [side, side.flip()].map(|s| e.vlans[s.index()]);
+        if mine == seen || p.twin {
+            return plain;
+        }
+        if mine != VLANS_UNSEEN || other != seen {
+            if !has_other_tags(e, side, p) {
+                return apart;
+            }
+            if !std::mem::replace(&mut e.vlans_told, true) {
+                let known = if mine == VLANS_UNSEEN { other } else { mine };
+                h.anomaly(&mut e.flow, side, "vlan_differs", &format!("{} and {}", vlans(seen), vlans(known)));
+            }
+        }
+        e.vlans[side.index()] = seen;
+        plain
+    }
+
+    /// Takes a packet in while others of its session wait, or lets it wait: it acknowledges what was not seen.
+    fn in_order<H: Handler<App = A>>(&mut self, slot: u32, side: Side, p: &Packet, payload: &[u8], h: &mut H) {
+        let Some(serial) = self.table.get(slot).map(|e| e.serial) else { return };
+        let first = self.late.first(serial).map(|l| l.packet.ts);
+        if first.is_some_and(|first| late::is_over(first, p.ts)) {
+            self.release(serial, true, h);
+        }
+        let Some(e) = self.table.get_mut(slot) else { return };
+        let from_waiting = self.late.first(serial).map(|l| keyed(&l.packet, &l.payload).side(e.orig_is_a) == side);
+        let waits = match from_waiting {
+            Some(same) => same,
+            None => is_early(e, side, p),
+        };
+        // What comes from the other side is either what they wait for, or shows that it was lost.
+        if let (Some(false), Some(late)) = (from_waiting, self.late.first(serial))
+            && let (Kind::Tcp(tcp), Transport::Tcp(waiting), Transport::Tcp(other)) =
+                (&mut e.kind, late.packet.transport, p.transport)
+            && !tcp.belongs_before(side.flip(), &waiting, &other)
+        {
+            self.release(serial, true, h);
+        }
+        if waits && self.late.has_room(payload.len()) {
+            if let Some(e) = self.table.get_mut(slot) {
+                e.late = e.late.saturating_add(1);
+            }
+            return self.late.push(slot, serial, p, payload);
+        }
+        if waits {
+            self.release(serial, true, h);
+        }
+        self.deliver(slot, side, p, payload, h);
+        self.release(serial, false, h);
+    }
+
+    /// Takes in what waits of a session: all of it, or as far as it answers nothing unseen any more.
+    fn release<H: Handler<App = A>>(&mut self, serial: u64, all: bool, h: &mut H) {
+        while let Some(late) = self.late.first(serial) {
+            let Some(e) = self.table.get_mut(late.slot).filter(|e| e.serial == serial) else {
+                self.late.pop(serial);
+                continue;
+            };
+            let side = keyed(&late.packet, &late.payload).side(e.orig_is_a);
+            if !all && is_early(e, side, &late.packet) {
+                return;
+            }
+            e.late = e.late.saturating_sub(1);
+            let Some(late) = self.late.pop(serial) else { return };
+            h.waited(Some(Origin::of(&late.packet)));
+            self.deliver(late.slot, side, &late.packet, &late.payload, h);
+            h.waited(None);
+            self.schedule(late.slot);
+        }
     }
 
     /// Whether a packet of a TCP session went beyond somebody who alters what passes. Captured on both his sides, the versions differ in
@@ -185,14 +281,22 @@ impl<A: Default> Shard<A> {
         true
     }
 
-    fn open<H: Handler<App = A>>(&mut self, hash: u32, k: &Keyed, p: &Packet, now: Ts, h: &mut H) -> u32 {
+    fn open<H: Handler<App = A>>(
+        &mut self,
+        hash: u32,
+        k: &Keyed,
+        p: &Packet,
+        payload: &[u8],
+        now: Ts,
+        h: &mut H,
+    ) -> u32 {
         if self.table.is_full()
             && let Some(least) = self.table.least()
         {
             self.budget.hits.hit(Limit::Flows);
             self.end(least, "evicted", h);
         }
-        let flip = originator_is_receiver(p);
+        let flip = originator_is_receiver(p, payload);
         let orig_is_a = k.forward != flip;
         let counter = self.uid_counter(k, orig_is_a, p.ts);
         let mut constant = k.constant(p, k.key.uid(orig_is_a, p.ts, counter));
@@ -219,6 +323,9 @@ impl<A: Default> Shard<A> {
         let kind = kind_of(p, || receivers.map(|r| self.options.overlap.of(r)));
         let mut e = Entry::new(flow, kind, orig_is_a, now, &self.options);
         (e.serial, e.uid_counter) = (self.serial, counter);
+        e.vlans[k.side(orig_is_a).index()] = p.link.vlans;
+        e.is_apart = !self.options.vlan_in_key && k.key.is_tagged();
+        self.apart += usize::from(e.is_apart);
         if flip {
             e.history.flipped();
         }
@@ -362,6 +469,9 @@ impl<A: Default> Shard<A> {
     /// Runs what is due up to `now`, in order of time, then of the flows' creation: wakes, parts, ends.
     pub fn tick<H: Handler<App = A>>(&mut self, now: Ts, h: &mut H) {
         self.now = Some(self.now.map_or(now, |n| n.max(now)));
+        if !self.late.is_empty() {
+            self.release_over(now, h);
+        }
         while let Some(due) = self.timers.pop(now) {
             let Some(e) = self.table.get_mut(due.slot).filter(|e| e.serial == due.serial) else { continue };
             if e.scheduled != due.at {
@@ -381,6 +491,13 @@ impl<A: Default> Shard<A> {
             let table = &self.table;
             let live = |d: &Due| table.get(d.slot).is_some_and(|e| e.serial == d.serial && e.scheduled == d.at);
             self.timers.sweep(live);
+        }
+    }
+
+    /// Takes in what waited long enough.
+    fn release_over<H: Handler<App = A>>(&mut self, now: Ts, h: &mut H) {
+        while let Some(serial) = self.late.over(now) {
+            self.release(serial, true, h);
         }
     }
 
@@ -415,8 +532,12 @@ impl<A: Default> Shard<A> {
     }
 
     fn end<H: Handler<App = A>>(&mut self, slot: u32, reason: &'static str, h: &mut H) {
+        if let Some(e) = self.table.get(slot).filter(|e| e.late > 0) {
+            self.release(e.serial, true, h);
+        }
         self.decide_waiting(slot, h);
         let Some(mut e) = self.table.remove(slot) else { return };
+        self.apart -= usize::from(e.is_apart);
         if let Kind::Tcp(tcp) = &mut e.kind {
             tcp.finish(e.touched, &mut e.history, &mut self.budget, &mut e.flow, h);
             e.flow.whole = tcp.are_whole();
@@ -446,6 +567,38 @@ impl<A: Default> Shard<A> {
                 }
             }
         }
+    }
+}
+
+/// Whether a segment with data answers what was not seen yet.
+#[inline]
+fn is_early<A>(e: &mut Entry<A>, side: Side, p: &Packet) -> bool {
+    match (&mut e.kind, p.transport) {
+        (Kind::Tcp(tcp), Transport::Tcp(header)) => p.payload_len > 0 && tcp.covers_unseen(side, &header),
+        _ => false,
+    }
+}
+
+/// Whether a packet with other VLANs than its side had, or than the other side has, belongs to the conversation all the same: by its sequence
+/// numbers, without them by its MAC addresses; a side whose tags change keeps its MAC addresses.
+fn has_other_tags<A>(e: &mut Entry<A>, side: Side, p: &Packet) -> bool {
+    let c = &e.flow.constant;
+    let macs = if side == Side::Orig { (c.src_mac, c.dst_mac) } else { (c.dst_mac, c.src_mac) };
+    let same_macs = macs == (p.link.src, p.link.dst);
+    let known = e.vlans[side.index()];
+    match (&mut e.kind, p.transport) {
+        (Kind::Tcp(tcp), Transport::Tcp(header)) => (known == VLANS_UNSEEN || same_macs) && tcp.goes_on(side, &header),
+        (Kind::Link, _) => known == UNTAGGED || p.link.vlans == UNTAGGED,
+        _ => same_macs,
+    }
+}
+
+/// VLANs in words.
+fn vlans(ids: [u16; 2]) -> String {
+    match ids {
+        UNTAGGED => "no VLAN".to_owned(),
+        [one, 0xffff] => format!("VLAN {one}"),
+        [outer, inner] => format!("VLAN {outer}/{inner}"),
     }
 }
 

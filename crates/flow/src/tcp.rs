@@ -36,6 +36,8 @@ struct End {
     marks: Marks,
     /// It sent a FIN, whatever came after it.
     fin: bool,
+    /// Up to where it was told that bytes were acknowledged without having been seen.
+    unseen_told: i64,
 }
 
 /// Sequence numbers of the last SYN, FIN (its end) and RST: a letter of the history comes again when they differ.
@@ -142,6 +144,14 @@ impl Tcp {
             end.stamps.sent(value, flags & flag::SYN != 0, offset <= end.stream.acked());
         }
         if s.len > 0 && flags & flag::RST == 0 {
+            if self.covers_unseen(s.side, &s.tcp) {
+                let other = &mut self.ends[s.side.flip().index()];
+                let upto = other.stream.acked();
+                if other.unseen_told != upto {
+                    other.unseen_told = upto;
+                    up.h.unseen(up.flow, s.side.flip());
+                }
+            }
             self.data(s, offset, ahead, history, b, &mut up);
         }
         self.letters(s, history);
@@ -256,6 +266,11 @@ impl Tcp {
         }
         if answers && self.ends[peer].syns == 0 && self.ends[peer].stream.is_fresh() {
             self.ends[peer].stream.start(s.tcp.ack);
+        }
+        // A reset of an attempt is over when the attempt is made again: a refused SYN is repeated with the same number (RFC 9293 §3.5.1).
+        if self.ends[me].state == State::Reset && self.ends.iter().all(|e| e.stream.is_fresh() && !e.fin) {
+            self.ends[me].state = if answers { State::SynSent } else { State::Inactive };
+            self.ending = false;
         }
         let (mine, others) = (self.ends[me].state, self.ends[peer].state);
         if matches!(mine, State::Closed | State::Reset) {
@@ -437,7 +452,8 @@ impl Tcp {
             return false;
         }
         let me = &mut self.ends[s.side.index()];
-        if me.stream.base() == Some(s.tcp.seq.wrapping_add(1)) && me.syns > 0 {
+        // The SYN of this session again, or late: its number lies one below the first byte.
+        if me.stream.base() == Some(s.tcp.seq.wrapping_add(1)) {
             return false;
         }
         if self.states().are_over() {
@@ -453,6 +469,41 @@ impl Tcp {
                 !(-window..=window).contains(&ahead) && idle > o.tcp_connection_linger
             }
         }
+    }
+
+    /// Whether a segment acknowledges data of the other side that was not seen: it answers what comes late, or was lost.
+    pub(crate) fn covers_unseen(&mut self, side: Side, header: &Header) -> bool {
+        if header.flags & (flag::ACK | flag::RST | flag::SYN) != flag::ACK {
+            return false;
+        }
+        let peer = &mut self.ends[side.flip().index()];
+        if !peer.stream.is_started() {
+            return false;
+        }
+        let ahead = peer.stream.offset(header.ack) - peer.stream.top() - i64::from(peer.fin);
+        (1..=WINDOW_SLACK).contains(&ahead)
+    }
+
+    /// Whether a segment of the other side comes before one that waits, and belongs before it: its bytes are among those that this
+    /// acknowledges, and its sender does not know of it yet.
+    pub(crate) fn belongs_before(&mut self, side: Side, waiting: &Header, other: &Header) -> bool {
+        let [me, peer] = [side.index(), side.flip().index()];
+        let acknowledged = self.ends[peer].stream.offset(waiting.ack);
+        let begins = self.ends[peer].stream.offset(other.seq);
+        let sent = self.ends[me].stream.offset(waiting.seq);
+        let known = if other.flags & flag::ACK == 0 { sent } else { self.ends[me].stream.offset(other.ack) };
+        begins < acknowledged && known <= sent
+    }
+
+    /// Whether a segment follows from what was seen of the session, by its sequence numbers.
+    pub(crate) fn goes_on(&mut self, side: Side, header: &Header) -> bool {
+        let near = |ahead: i64| (-WINDOW_SLACK..=WINDOW_SLACK).contains(&ahead);
+        let peer = &mut self.ends[side.flip().index()];
+        if header.flags & (flag::ACK | flag::RST) == flag::ACK && peer.stream.base().is_some() {
+            return near(peer.stream.offset(header.ack) - peer.stream.top().max(peer.stream.acked()));
+        }
+        let me = &mut self.ends[side.index()];
+        me.stream.base().is_some() && near(me.stream.offset(header.seq) - me.stream.next().max(me.stream.acked()))
     }
 
     pub(crate) fn states(&self) -> States {

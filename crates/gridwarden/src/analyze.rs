@@ -117,6 +117,7 @@ fn analyze(args: &Analyze, setup: &Setup, inputs: &Inputs, dir: &Path) -> anyhow
 fn options(args: &Analyze, limits: &Limits) -> Options {
     let checksums = if args.ignore_checksums { Checksums::None } else { args.checksums };
     let mut options = engine_options(args.threads, checksums, args.detail == Detail::Full, limits);
+    options.flow.vlan_in_key = args.vlan_in_key;
     options.flow.overlap = flow::Targets::new(args.reassembly_policy.clone());
     options
 }

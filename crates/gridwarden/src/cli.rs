@@ -75,6 +75,9 @@ pub struct Analyze {
     /// first (the default), last, bsd, linux, old-linux, windows, windows2k3, vista, macos, solaris, hpux10, hpux11, irix.
     #[arg(long, value_name = "ADDRESS/BITS=POLICY")]
     pub reassembly_policy: Vec<flow::Target>,
+    /// Keep conversations of different VLANs apart even where addresses and sequence numbers agree.
+    #[arg(long)]
+    pub vlan_in_key: bool,
     /// Seed of Community IDs; all tools of a site must have the same.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub community_id_seed: u16,

@@ -78,8 +78,11 @@ impl Walk {
         let tag = u16::from_be_bytes([t0, t1]);
         let link = &mut self.packet.link;
         link.pcp = (tag >> 13) as u8;
-        let [outer, innermost] = &mut link.vlans;
-        *(if *outer == 0xffff { outer } else { innermost }) = tag & 0xfff;
+        // VID 0 carries a priority alone: the frame belongs to no VLAN by its tag (IEEE 802.1Q §9.6).
+        if tag & 0xfff != 0 {
+            let [outer, innermost] = &mut link.vlans;
+            *(if *outer == 0xffff { outer } else { innermost }) = tag & 0xfff;
+        }
         c.skip(4);
         Next::Ethertype(u16::from_be_bytes(inner))
     }

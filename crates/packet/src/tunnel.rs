@@ -77,8 +77,15 @@ impl Walk {
         if inside.len() <= more {
             return self.opaque();
         }
+        // The switch took the tag off and put its VLAN into the header (draft-foschiano-erspan-03 §4.2): version, then twelve bits.
+        let mirrored =
+            be16(inside, 0).map(|word| word & 0xfff).filter(|vlan| name == "erspan" && more > 0 && *vlan != 0);
         c.skip(len + more);
-        self.tunnel(name, next)
+        let next = self.tunnel(name, next);
+        if let Some(vlan) = mirrored {
+            self.packet.link.vlans = [vlan, 0xffff];
+        }
+        next
     }
 
     /// A tunnel over UDP when the port and the bytes say so; the cursor stands on the UDP payload.

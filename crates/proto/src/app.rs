@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gwcore::{Body, Limit};
 
-use crate::{Carrier, Cx, Dir, Hint, Mark, ParserSet, Probe, Step};
+use crate::{At, Carrier, Cx, Dir, Hint, Mark, ParserSet, Probe, Step};
 
 /// Whether the protocol of a flow is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,53 @@ struct Side {
     best: Option<(usize, Probe)>,
     /// Where in the buffer another protocol may begin.
     late: Option<usize>,
+    /// Which frames the bytes of the buffer came in while the protocol is not known: when in the order of the flow, where, and how many.
+    parts: Vec<Part>,
+    /// Where the last bytes stood.
+    last: Option<At>,
+}
+
+/// Bytes of one delivery.
+struct Part {
+    order: u64,
+    at: At,
+    len: usize,
+}
+
+/// Deliveries of a side that are told apart while its protocol is not known, and messages that wait for a second opinion with their bytes.
+const PARTS: usize = 256;
+const HELD: usize = 16;
+const HELD_BYTES: usize = 16 << 10;
+
+impl Side {
+    /// Adds bytes that wait for their protocol to be recognised.
+    fn hold(&mut self, data: &[u8], order: u64, at: At) {
+        self.buffer.extend_from_slice(data);
+        let is_full = self.parts.len() >= PARTS;
+        match self.parts.last_mut().filter(|_| is_full) {
+            Some(last) => last.len += data.len(),
+            None => self.parts.push(Part { order, at, len: data.len() }),
+        }
+    }
+
+    /// Takes out what was held, cut as it came.
+    fn held(&mut self, dir: Dir) -> Vec<(u64, At, Dir, Vec<u8>)> {
+        let (bytes, parts) = (std::mem::take(&mut self.buffer), std::mem::take(&mut self.parts));
+        // What was cut off the front belonged to the first parts.
+        let mut skip = parts.iter().map(|p| p.len).sum::<usize>().saturating_sub(bytes.len());
+        let mut rest = &bytes[..];
+        let mut held = Vec::new();
+        for Part { order, at, len } in parts {
+            let gone = skip.min(len);
+            skip -= gone;
+            let (now, after) = rest.split_at((len - gone).min(rest.len()));
+            rest = after;
+            if !now.is_empty() {
+                held.push((order, at, dir, now.to_vec()));
+            }
+        }
+        held
+    }
 }
 
 /// The state of one flow above its transport. `Default` is a flow that has said nothing.
@@ -50,6 +97,8 @@ pub struct App<P> {
     unread: Payload,
     /// Segments that wait for their protocol to be recognised.
     waiting: u64,
+    /// Messages that may be of a protocol, until one of the other side says so too.
+    held: Vec<(At, Dir, Vec<u8>)>,
 }
 
 impl<P> Default for App<P> {
@@ -64,6 +113,7 @@ impl<P> Default for App<P> {
             came: Payload::default(),
             unread: Payload::default(),
             waiting: 0,
+            held: Vec::new(),
         }
     }
 }
@@ -114,6 +164,7 @@ impl<P: ParserSet> App<P> {
     /// Payload of it that no parser took: it was none's, or its position in the stream was lost.
     pub fn unread(&self) -> Payload {
         let mut all = self.unread;
+        self.held.iter().for_each(|(.., data)| all.add(data.len()));
         self.children.iter().for_each(|(_, child)| all.take_in(child.unread()));
         all
     }
@@ -183,10 +234,28 @@ impl<P: ParserSet> App<P> {
             State::Probing => {
                 self.unread.bytes += side.buffer.len() as u64;
                 side.buffer.clear();
+                side.parts.clear();
                 side.gap_before = true;
                 side.best = None;
             }
             State::Unknown => {}
+        }
+        self.serve_children(cx);
+    }
+
+    /// The receiver of `dir` has acknowledged bytes that were not seen, and goes on.
+    pub fn unseen(&mut self, dir: Dir, cx: &mut Cx<'_>) {
+        if !matches!(self.state, State::Active(_)) {
+            return;
+        }
+        cx.dir = dir;
+        let mut cut = false;
+        self.call(cx, |p, cx| {
+            cut = p.unseen(dir, cx);
+            Step::Done
+        });
+        if cut {
+            self.cut(dir, cx);
         }
         self.serve_children(cx);
     }
@@ -202,11 +271,18 @@ impl<P: ParserSet> App<P> {
         if side.lost || data.is_empty() {
             return;
         }
+        // The message stands where its last bytes came.
+        let last = side.last;
+        let now = cx.at;
+        if let Some(at) = last {
+            cx.at = At { ts: at.ts, frame: at.frame, file: at.file, ..now };
+        }
         cx.dir = dir;
         self.call(cx, |p, cx| {
             p.cut(dir, &data, cx);
             Step::Done
         });
+        cx.at = now;
     }
 
     /// The time asked for has come.
@@ -302,7 +378,24 @@ impl<P: ParserSet> App<P> {
             self.sides[dir.index()].best = Some((index, probe));
             if probe == Probe::Certain || other.is_some_and(|(i, _)| i == index) {
                 self.start(index, cx);
-                return self.feed_message(dir, data, cx);
+                let now = cx.at;
+                for (at, dir, data) in std::mem::take(&mut self.held) {
+                    cx.at = At { ts: at.ts, frame: at.frame, file: at.file, ..now };
+                    cx.dir = dir;
+                    match self.state {
+                        State::Active(_) => self.feed_message(dir, &data, cx),
+                        _ => self.unread.add(data.len()),
+                    }
+                }
+                (cx.at, cx.dir) = (now, dir);
+                return match self.state {
+                    State::Active(_) => self.feed_message(dir, data, cx),
+                    _ => self.unread.add(data.len()),
+                };
+            }
+            let bytes: usize = self.held.iter().map(|(.., d)| d.len()).sum();
+            if self.held.len() < HELD && bytes + data.len() <= HELD_BYTES {
+                return self.held.push((cx.at, dir, data.to_vec()));
             }
         }
         self.unread.add(data.len());
@@ -312,7 +405,8 @@ impl<P: ParserSet> App<P> {
         let room = cx.limits.get(Limit::ProbeBytes).max(64);
         let side = &mut self.sides[dir.index()];
         let before = side.buffer.len();
-        side.buffer.extend_from_slice(data);
+        let order = self.waiting;
+        side.hold(data, order, cx.at);
         if side.best.is_none_or(|b| b.1 < Probe::Maybe) {
             let head = std::mem::take(&mut self.sides[dir.index()].buffer);
             let best = self.best(dir, head.get(..room).unwrap_or(&head), cx);
@@ -408,17 +502,29 @@ impl<P: ParserSet> App<P> {
     /// Starts a parser and gives it what both sides said so far, originator first.
     fn start_stream(&mut self, index: usize, cx: &mut Cx<'_>) {
         self.start(index, cx);
-        let dir = cx.dir;
+        let (dir, now) = (cx.dir, cx.at);
+        let mut held = Vec::new();
         for d in [Dir::Orig, Dir::Resp] {
-            let bytes = std::mem::take(&mut self.sides[d.index()].buffer);
-            let lost = self.sides[d.index()].gap_before;
-            self.sides[d.index()].lost = lost;
+            let side = &mut self.sides[d.index()];
+            side.lost = side.gap_before;
+            held.extend(side.held(d));
+        }
+        held.sort_by_key(|(order, ..)| *order);
+        for (_, at, d, bytes) in held {
+            // Each stands in its own frame, at the place in the order of the one at hand.
+            cx.at = At { ts: at.ts, frame: at.frame, file: at.file, ..now };
             cx.dir = d;
-            if !bytes.is_empty() && matches!(self.state, State::Active(_)) {
-                self.feed_stream(d, &bytes, cx);
+            match self.state {
+                State::Active(_) => self.feed_stream(d, &bytes, cx),
+                // The parser found that another protocol follows: it is probed for.
+                State::Probing => {
+                    self.waiting += 1;
+                    self.probe_stream(d, &bytes, cx);
+                }
+                State::Unknown => self.unread.add(bytes.len()),
             }
         }
-        cx.dir = dir;
+        (cx.at, cx.dir) = (now, dir);
         if self.verdict() == Verdict::Known {
             let server_is_responder = !cx.effects.server_is_originator;
             cx.fact(Body::Service { proto: self.service, server_is_responder });
@@ -442,6 +548,7 @@ impl<P: ParserSet> App<P> {
 
     fn feed_stream(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) {
         let i = dir.index();
+        self.sides[i].last = Some(cx.at);
         let mut held = std::mem::take(&mut self.sides[i].buffer);
         let joined = if held.is_empty() {
             data
@@ -547,7 +654,9 @@ impl<P: ParserSet> App<P> {
         });
         self.state = State::Probing;
         for side in &mut self.sides {
-            *side = Side { buffer: std::mem::take(&mut side.buffer), gap_before: side.lost, ..Side::default() };
+            let buffer = std::mem::take(&mut side.buffer);
+            let parts = Vec::from([Part { order: 0, at: cx.at, len: buffer.len() }]);
+            *side = Side { buffer, parts, gap_before: side.lost, ..Side::default() };
         }
         if !rest.is_empty() {
             self.probe_stream(dir, rest, cx);

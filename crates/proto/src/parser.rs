@@ -123,6 +123,12 @@ pub trait Parser: Default {
     /// (`close` follows). What is understood of it may be told.
     fn cut(&mut self, _dir: Dir, _data: &[u8], _cx: &mut Cx<'_>) {}
 
+    /// The receiver of `dir` has acknowledged bytes of it that were not seen, and goes on: what it sends now answers them, or comes after them.
+    /// True where what is held of a message of that side is all that there will be: `cut` follows.
+    fn unseen(&mut self, _dir: Dir, _cx: &mut Cx<'_>) -> bool {
+        false
+    }
+
     /// After `Lost`: where in `data` a message seems to begin.
     fn resync(&self, dir: Dir, data: &[u8], hint: &Hint) -> Option<usize> {
         let _ = dir;

@@ -22,6 +22,8 @@ pub trait ParserSet: Sized {
     fn gap(&mut self, dir: Dir, missing: u64, cx: &mut Cx<'_>) -> Step;
     /// See [`crate::Parser::cut`].
     fn cut(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>);
+    /// See [`crate::Parser::unseen`].
+    fn unseen(&mut self, dir: Dir, cx: &mut Cx<'_>) -> bool;
     /// See [`crate::Parser::resync`].
     fn resync(&self, dir: Dir, data: &[u8], hint: &Hint) -> Option<usize>;
     /// See [`crate::Parser::wake`].
@@ -70,6 +72,9 @@ macro_rules! protocols {
             }
             fn cut(&mut self, dir: $crate::Dir, data: &[u8], cx: &mut $crate::Cx<'_>) {
                 match self { $($set::$variant(p) => $crate::Parser::cut(p, dir, data, cx)),+ }
+            }
+            fn unseen(&mut self, dir: $crate::Dir, cx: &mut $crate::Cx<'_>) -> bool {
+                match self { $($set::$variant(p) => $crate::Parser::unseen(p, dir, cx)),+ }
             }
             fn resync(&self, dir: $crate::Dir, data: &[u8], hint: &$crate::Hint) -> Option<usize> {
                 match self { $($set::$variant(p) => $crate::Parser::resync(p, dir, data, hint)),+ }

@@ -187,6 +187,11 @@ pub fn json_value(out: &mut Vec<u8>, value: Value<'_>, clock: &mut Clock) -> boo
         Value::Bool(b) => out.extend_from_slice(if b { b"true" } else { b"false" }),
         Value::U64(n) => uint(out, n),
         Value::I64(n) => int(out, n),
+        // JSON has no such numbers: they stand as text, so that they are not taken for an absent value.
+        Value::F64(n) if n.is_nan() => out.extend_from_slice(b"\"NaN\""),
+        Value::F64(n) if n.is_infinite() => {
+            out.extend_from_slice(if n > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" })
+        }
         Value::F64(n) => return double(out, n),
         Value::Span(s) => return double(out, seconds(s)),
         Value::Text(t) => json_string(out, t),

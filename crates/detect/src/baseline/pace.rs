@@ -136,7 +136,7 @@ impl SourceWatch {
             self.hits.hit(Limit::DetectorSources);
         }
         let recent = self.table.get_mut(&source)?;
-        keep(recent, fact.ts, MINUTE, (who(&dst), op.point.map_or(0, |p| p.unit)));
+        keep(recent, fact.ts, MINUTE, (who(&dst), op.point.and_then(|p| p.device(op.proto)).unwrap_or(0)));
         let mut devices: Vec<(Addr, u32)> = recent.iter().map(|(_, d)| *d).collect();
         devices.sort_unstable();
         devices.dedup();

@@ -32,23 +32,33 @@ impl Detector for CleartextPassword {
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
-        let Body::Login { proto, user, cleartext: true, .. } = &fact.body else { return };
+        let Body::Login { proto, user, cleartext: true, accepted } = &fact.body else { return };
         let (src, dst) = ends(fact, flow);
         look.see(&Sighting {
-            dedup_key: format!("{}>{}:{proto}:{user}", src.name(), dst.name()),
+            dedup_key: format!("{}>{}:{proto}:{user}:{accepted:?}", src.name(), dst.name()),
             severity: Severity::Info,
             attack: &[],
             proto,
             src,
             dst,
             words: &|site| {
-                let title = format!("Readable password for {user} on {}", site.name(&dst));
-                let why = format!(
-                    "{} logged in to {} as {user} over {proto} with a readable password.",
-                    site.name(&src),
-                    site.name(&dst)
-                );
-                (title, why, evidence(format!("user {user}"), None, None))
+                let (a, b) = (site.name(&src), site.name(&dst));
+                let title = format!("Password in clear text for {user} on {b}");
+                let why = match accepted {
+                    Some(true) => {
+                        format!("{a} logged in to {b} as {user} over {proto}; the password was sent in clear text.")
+                    }
+                    Some(false) => format!(
+                        "{b} refused the log-in of {a} as {user} over {proto}; the password was sent in clear text."
+                    ),
+                    None => format!("{a} sent the user name {user} and a password to {b} over {proto} in clear text."),
+                };
+                let outcome = match accepted {
+                    Some(true) => ", accepted",
+                    Some(false) => ", refused",
+                    None => "",
+                };
+                (title, why, evidence(format!("user {user}{outcome}"), None, None))
             },
             ..Sighting::of(&META, fact, flow)
         });

@@ -52,16 +52,20 @@ impl Detector for ConfigurationChange {
         let Some((what, attack)) = words(op.class).filter(|_| !op.is_answer) else { return };
         let (src, dst) = ends(fact, flow);
         look.see(&Sighting {
-            dedup_key: format!("{}>{}:{}:{}", src.name(), dst.name(), op.proto, op.name),
+            dedup_key: format!("{}>{}:{}:{:?}:{}:{}", src.name(), dst.name(), op.proto, op.class, op.name, op.action),
             severity: Severity::Info,
             attack,
             proto: op.proto,
             src,
             dst,
             words: &|site| {
-                let title = format!("{what}: {} from {} to {}", op.name, site.name(&src), site.name(&dst));
-                let why = format!("{} asked {} for a {what} ({}).", site.name(&src), site.name(&dst), op.name);
-                (title, why, evidence(format!("{} function {}", op.proto, op.function), None, None))
+                let name = crate::fold::words(op.name);
+                let what = if op.action.is_empty() { what.to_owned() } else { format!("{what}, {}", op.action) };
+                let title = format!("{what}: {name} from {} to {}", site.name(&src), site.name(&dst));
+                let why = format!("{} asked {} for a {what} ({name}).", site.name(&src), site.name(&dst));
+                // Some protocols name their functions instead of numbering them.
+                let function = if op.function < 0x100 { format!(" (function {})", op.function) } else { String::new() };
+                (title, why, evidence(format!("{} {name}{function}", op.proto), None, None))
             },
             ..Sighting::of(&META, fact, flow)
         });

@@ -1,6 +1,9 @@
-//! Control commands and set points as they were sent: a fact for the operator's log, not an alarm.
+//! Control commands and set points as they were sent, with what the device answered: a fact for the operator's log, not an alarm.
 
-use gwcore::{Body, Fact, FactKinds, FlowConst, Op, OpClass, Severity};
+use std::collections::VecDeque;
+
+use gwcore::time::SECOND;
+use gwcore::{Body, Fact, FactKinds, FlowConst, Op, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::fold::{End, Sighting, ends, evidence, words};
@@ -18,55 +21,153 @@ pub(super) static META: Meta = Meta {
     severity: Severity::Info,
 };
 
-/// Stateless.
-pub(super) struct ControlOperation;
+/// How long a command waits for its answer before it is told without one.
+const WAIT: i64 = 10 * SECOND;
+/// Commands that wait; the oldest are told without an answer beyond them.
+const WAITING: usize = 4_096;
+
+/// A command whose answer has not come.
+struct Sent {
+    fact: Fact,
+    flow: FlowConst,
+}
+
+/// What came of a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Accepted,
+    Refused(u16, &'static str),
+    Unknown,
+}
+
+/// Commands that wait for their answers, in the order of the input.
+#[derive(Default)]
+pub(super) struct ControlOperation {
+    waiting: VecDeque<Sent>,
+}
 
 impl ControlOperation {
     pub(super) fn new(_: &Setup) -> Self {
-        ControlOperation
+        ControlOperation::default()
+    }
+
+    /// Takes out the first command that an answer of this flow belongs to.
+    fn answered(&mut self, answer: &Op, fact: &Fact, flow: &FlowConst) -> Option<Sent> {
+        let fits = |s: &Sent| {
+            let Body::Op(op) = &s.fact.body else { return false };
+            let same = (op.proto, op.function) == (answer.proto, answer.function);
+            let point = answer.point.is_none() || answer.point == op.point;
+            s.flow.uid == flow.uid && s.fact.flow.reversed() != fact.flow.reversed() && same && point
+        };
+        let at = self.waiting.iter().position(fits)?;
+        self.waiting.remove(at)
+    }
+
+    fn tell_older_than(&mut self, now: Ts, look: &mut Look<'_>) {
+        while self.waiting.front().is_some_and(|s| now.since(s.fact.ts) >= WAIT) {
+            if let Some(sent) = self.waiting.pop_front() {
+                tell(&sent, Outcome::Unknown, look);
+            }
+        }
     }
 }
 
 impl Detector for ControlOperation {
     fn wants(&self) -> FactKinds {
-        FactKinds::REQUEST
+        FactKinds::REQUEST | FactKinds::ANSWER | FactKinds::TICK
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let Body::Op(op) = &fact.body else { return };
-        if op.is_answer || !matches!(op.class, OpClass::Control | OpClass::SetPoint) {
+        if op.is_answer {
+            let Some(sent) = self.answered(op, fact, flow) else { return };
+            let outcome = op.refused.map_or(Outcome::Accepted, |(code, name)| Outcome::Refused(code, name));
+            return tell(&sent, outcome, look);
+        }
+        if !matches!(op.class, OpClass::Control | OpClass::SetPoint) {
             return;
         }
-        let (src, dst) = ends(fact, flow);
-        let attack: &[&str] = if op.class == OpClass::Control { &["T1692.001"] } else { &["T0836"] };
-        look.see(&Sighting {
-            dedup_key: format!("{}>{}:{}:{}", src.name(), dst.name(), op.proto, op.name),
-            severity: Severity::Info,
-            attack,
-            proto: op.proto,
-            src,
-            dst,
-            words: &|site| {
-                let name = words(op.name);
-                let title = format!("{name} from {} to {}", site.name(&src), site.name(&dst));
-                let why = format!("{} sent {name}{} to {}.", site.name(&src), point(op, &dst, site), site.name(&dst));
-                (title, why, evidence(said(op, &dst, site), None, None))
-            },
-            ..Sighting::of(&META, fact, flow)
-        });
+        if self.waiting.len() >= WAITING
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            tell(&oldest, Outcome::Unknown, look);
+        }
+        self.waiting.push_back(Sent { fact: fact.clone(), flow: *flow });
     }
+
+    fn tick(&mut self, look: &mut Look<'_>) {
+        self.tell_older_than(look.now, look);
+    }
+
+    fn finish(&mut self, look: &mut Look<'_>) {
+        while let Some(sent) = self.waiting.pop_front() {
+            tell(&sent, Outcome::Unknown, look);
+        }
+    }
+}
+
+fn tell(sent: &Sent, outcome: Outcome, look: &mut Look<'_>) {
+    let (fact, flow) = (&sent.fact, &sent.flow);
+    let Body::Op(op) = &fact.body else { return };
+    let (src, dst) = ends(fact, flow);
+    let attack: &[&str] = if op.class == OpClass::Control { &["T1692.001"] } else { &["T0836"] };
+    let at = op.point.map_or_else(String::new, |p| format!("{}:{}:{}", p.table, p.unit, p.address));
+    let how = if matches!(outcome, Outcome::Refused(..)) { ":refused" } else { "" };
+    look.see(&Sighting {
+        dedup_key: format!("{}>{}:{}:{}:{at}:{}{how}", src.name(), dst.name(), op.proto, op.name, op.action),
+        severity: Severity::Info,
+        attack,
+        proto: op.proto,
+        src,
+        dst,
+        words: &|site| {
+            let name = words(op.name);
+            let (from, to) = (site.name(&src), site.name(&dst));
+            let what = format!("{name}{}", point(op, &dst, site));
+            let value = value(op, &dst, site).map_or_else(String::new, |v| format!(" with value {v}"));
+            let (title, said) = match outcome {
+                Outcome::Refused(code, reason) => {
+                    let reason = words(reason);
+                    (
+                        format!("{name} from {from} to {to}, refused"),
+                        format!("{from} sent {what}{value} to {to}, which refused it: {reason} ({code})."),
+                    )
+                }
+                _ => (format!("{name} from {from} to {to}"), format!("{from} sent {what}{value} to {to}.")),
+            };
+            let mut e = evidence(said_of(op, &dst, site), None, None);
+            let outcome = match outcome {
+                Outcome::Accepted => "accepted",
+                Outcome::Refused(..) => "refused",
+                Outcome::Unknown => "no answer seen",
+            };
+            e.more.insert("outcome".into(), outcome.into());
+            if op.points > 1 {
+                e.more.insert("points".into(), op.points.into());
+            }
+            (title, said, e)
+        },
+        ..Sighting::of(&META, fact, flow)
+    });
 }
 
 /// The point in the site's words, with the action.
 fn point(op: &Op, device: &End, site: &Site) -> String {
     let action = if op.action.is_empty() { String::new() } else { format!(" ({})", op.action) };
+    let more = if op.points > 1 { format!(" and {} more", op.points - 1) } else { String::new() };
     match op.point {
-        Some(p) => format!("{action} for {}", site.say_point(device, op.proto, p)),
+        Some(p) => format!("{action} for {}{more}", site.say_point(device, op.proto, p)),
         None => action,
     }
 }
 
-fn said(op: &Op, device: &End, site: &Site) -> String {
+/// The value of a set point; what a control does is its action.
+fn value(op: &Op, device: &End, site: &Site) -> Option<String> {
+    let value = op.value.filter(|_| op.class == OpClass::SetPoint || op.action.is_empty())?;
+    Some(op.point.map_or_else(|| number(value), |p| site.say_value(device, op.proto, p, value)))
+}
+
+fn said_of(op: &Op, device: &End, site: &Site) -> String {
     let name = words(op.name);
     let value = |v| op.point.map_or_else(|| number(v), |p| site.say_value(device, op.proto, p, v));
     match op.value {

@@ -54,7 +54,8 @@ impl Detector for FunctionScan {
         let pair = (src.addr, dst.addr, op.proto);
         let functions = self.functions.count(pair, fact.ts, (op.function, op.name));
         let functions = functions.filter(|w| w.kinds.len() >= FUNCTIONS).map(|w| (w.since, w.kinds.len()));
-        let units = op.point.and_then(|p| self.units.count(pair, fact.ts, p.unit));
+        let unit = op.point.and_then(|p| p.device(op.proto));
+        let units = unit.and_then(|unit| self.units.count(pair, fact.ts, unit));
         let units = units.filter(|w| w.kinds.len() >= UNITS).map(|w| (w.since, w.kinds.len()));
         let (what, (since, count), threshold, attack): (_, _, _, &[&str]) = match (functions, units) {
             (Some(f), _) => ("functions", f, FUNCTIONS, &["T0888"]),

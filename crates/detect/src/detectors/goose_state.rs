@@ -65,6 +65,8 @@ struct Block {
     /// A repetition carried another time of change: it does not keep the rules that its values, states and times are judged by.
     loose: bool,
     silent: bool,
+    /// Its repetitions are numbered: some publishers leave the number as it is.
+    counts: bool,
     last: (Fact, FlowConst),
     /// Where the message that is taken in stands.
     at: Place,
@@ -185,6 +187,7 @@ impl Block {
             moves: false,
             loose: false,
             silent: false,
+            counts: false,
             last: (fact.clone(), *flow),
             at: (flow.file, fact.frame),
         }
@@ -238,6 +241,14 @@ impl Block {
         let since = if how > 1 { old.since } else { now };
         *line = Line { since, born: old.born, before: old.before, ..Line::new(m, old.mac, now, self.at) };
         let same_values = old.values == m.values;
+        self.counts |= how == 4;
+        let again = (old.state, old.sequence, old.changed) == (m.state, m.sequence, m.changed) && same_values;
+        if again && self.counts && now.since(old.last) > OVERTAKEN {
+            let observed = format!("{} again after {:.1} s", numbers(m), now.since(old.last) as f64 / SECOND as f64);
+            let said = "was heard again with a message that it had sent before";
+            let expected = "the next repetition or state".to_owned();
+            return Some(Break::new("replay", Severity::Medium, said, observed, expected));
+        }
         if how > 1 {
             self.loose |= how == 2;
             let observed = format!("other values in {}", numbers(m));

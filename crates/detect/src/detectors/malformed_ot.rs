@@ -28,6 +28,8 @@ const NOT_MALFORMED: &[&str] = &[
     "answer_without_request",
     "second_answer",
     "message_unfinished",
+    "unit_not_echoed",
+    "transaction_not_echoed",
 ];
 
 /// Stateless.

@@ -111,8 +111,11 @@ impl Devices {
                 }
             }
             Body::Service { proto, server_is_responder } => {
-                let (server, client) = if *server_is_responder { (resp, orig) } else { (orig, resp) };
-                let port = if *server_is_responder { flow.dst_port } else { flow.src_port };
+                // An outstation that dials in asks nobody, yet its port serves nothing: the master listens.
+                let has = |port| gwcore::registered(gwcore::Numbered::Tcp, port).is_some();
+                let listens = *server_is_responder || (flow.ip_proto == 6 && has(flow.dst_port) && !has(flow.src_port));
+                let (server, client) = if listens { (resp, orig) } else { (orig, resp) };
+                let port = if listens { flow.dst_port } else { flow.src_port };
                 if !matches!(flow.ip_proto, 6 | 17) {
                     // On the link nobody serves: publishers and time sources tell their role themselves.
                     return self.touch(sender, fact.ts, flow, |s| add(&mut s.protocols, (*proto).to_owned()));

@@ -150,6 +150,16 @@ impl Parser for Http {
         self.head_cut(server, data, cx);
     }
 
+    fn unseen(&mut self, dir: Dir, cx: &mut Cx<'_>) -> bool {
+        let client = self.client.unwrap_or_default();
+        if dir == client {
+            return true;
+        }
+        // The client has what was not seen: answers to all that it asked before, unless it does not wait for them.
+        self.exchanges.answered_unseen(cx, client);
+        false
+    }
+
     fn resync(&self, dir: Dir, data: &[u8], _hint: &Hint) -> Option<usize> {
         let fits = |start: Start| match (start, self.client) {
             (Start::Request, Some(client)) => client == dir,
@@ -303,6 +313,7 @@ impl Http {
         self.end_body(server, false, None, cx);
         if server == 1 {
             self.exchanges.responses_lost = true;
+            self.exchanges.ambiguous();
         }
         let client = self.client.unwrap_or_default();
         self.exchanges.flush(cx, client, false);

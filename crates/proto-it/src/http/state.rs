@@ -115,6 +115,23 @@ impl Exchanges {
         exchange.and_then(|e| e.request.head.as_ref()).is_some_and(|(r, _)| &*r.version == b"0.9")
     }
 
+    /// The client has acknowledged bytes of the server that were not seen and sends data: no answer that comes now belongs to what it asked
+    /// before.
+    pub fn answered_unseen(&mut self, cx: &mut Cx<'_>, client: Dir) {
+        for exchange in &mut self.queue {
+            exchange.response.over = true;
+        }
+        self.flush(cx, client, false);
+    }
+
+    /// Bytes of the server are missing while several requests wait: which of them the next answer belongs to cannot be told.
+    pub fn ambiguous(&mut self) {
+        let waiting = |e: &Exchange| e.response.head.is_none() && !e.response.over;
+        if self.queue.iter().filter(|e| waiting(e)).count() > 1 {
+            self.queue.iter_mut().filter(|e| waiting(e)).for_each(|e| e.response.over = true);
+        }
+    }
+
     /// Takes in a request; its number.
     pub fn request(&mut self, request: Request, cx: &mut Cx<'_>, client: Dir) -> u64 {
         if std::mem::take(&mut self.responses_lost) {
@@ -229,8 +246,10 @@ fn write(exchange: &Exchange, depth: u64, cx: &mut Cx<'_>, client: Dir) {
     let (response, response_mark) = split(&exchange.response.head);
     let info = exchange.info.as_ref();
     let Some(mark) = request_mark.or(response_mark).or(info.map(|i| i.2)) else { return };
-    let asked = exchange.request.end.or(request_mark);
-    let response_time = asked.zip(response_mark).map(|(a, b)| Span(b.ts.0.saturating_sub(a.ts.0)));
+    // The end of a request that is known by a gap alone is told later than its answer came.
+    let end = exchange.request.end.filter(|end| response_mark.is_none_or(|r| end.ts <= r.ts));
+    let asked = end.or(request_mark);
+    let response_time = asked.zip(response_mark).map(|(a, b)| Span(b.ts.0.saturating_sub(a.ts.0).max(0)));
     let (sent, answered) = (&exchange.request.body, &exchange.response.body);
     let (client_names, server_names) = (request.map(|r| r.names.list()), response.map(|r| r.names.list()));
     let proxied = request.map(|r| r.proxied.list()).filter(|p| !p.is_empty());
@@ -265,7 +284,7 @@ fn write(exchange: &Exchange, depth: u64, cx: &mut Cx<'_>, client: Dir) {
             resp_sha256: answered.sha256.as_ref().map(|h| &h[..]),
             orig_sha256: sent.sha256.as_ref().map(|h| &h[..]),
             request_frame: request_mark.map(|m| m.frame),
-            request_end_frame: exchange.request.end.map(|m| m.frame),
+            request_end_frame: end.map(|m| m.frame),
             info_frame: info.map(|i| i.2.frame),
             response_frame: response_mark.map(|m| m.frame),
             response_end_frame: exchange.response.end.map(|m| m.frame),

@@ -84,7 +84,11 @@ impl Digest {
             point: self.point,
             points: self.points,
             value: self.value,
-            action: if code == function::READ && self.has_class_0 { "integrity poll" } else { self.action },
+            action: match code {
+                function::READ if self.has_class_0 => "integrity poll",
+                function::WRITE if self.first.is_some_and(|f| f.0 == 80) => "clear the restart indication",
+                _ => self.action,
+            },
             is_answer: false,
             refused: None,
         })
@@ -99,7 +103,8 @@ fn class(code: u8, first: Option<(u8, u8)>, file_mode: Option<u16>) -> OpClass {
         function::READ if group == Some(70) => OpClass::Upload,
         function::READ | 28 => OpClass::Read,
         function::WRITE => match group {
-            Some(50) => OpClass::TimeSet,
+            // Variations 2 and 4 are times at which something is to be done, not the clock.
+            Some(50) if !matches!(first, Some((_, 2 | 4))) => OpClass::TimeSet,
             Some(80) => OpClass::Clear,
             Some(10) => OpClass::Control,
             Some(40) => OpClass::SetPoint,
@@ -111,7 +116,9 @@ fn class(code: u8, first: Option<(u8, u8)>, file_mode: Option<u16>) -> OpClass {
         function::SELECT => OpClass::Select,
         function::OPERATE..=function::DIRECT_OPERATE_NR if group == Some(41) => OpClass::SetPoint,
         function::OPERATE..=function::DIRECT_OPERATE_NR => OpClass::Control,
-        7..=12 => OpClass::Freeze,
+        // Freeze and clear, answered or not.
+        9 | 10 => OpClass::Clear,
+        7 | 8 | 11 | 12 => OpClass::Freeze,
         13 | 14 => OpClass::Restart,
         15..=18 => OpClass::Mode,
         19 | 22 => OpClass::Parameter,
@@ -180,7 +187,8 @@ fn sample(code: u8, o: &Dnp3Object<'_>, unit: u16) -> Option<Sample> {
 /// Identities from device attributes, and users of file authentication.
 fn tell(code: u8, o: &Dnp3Object<'_>, cx: &mut Cx<'_>) {
     let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned().into_boxed_str();
-    if let Some(user) = o.user_name {
+    // The answer carries the key, not the user (IEEE 1815, group 70 variation 2).
+    if let Some(user) = o.user_name.filter(|user| !is_answer(code) && !user.is_empty()) {
         cx.fact(Body::Login { proto: "dnp3", user: text(user), cleartext: true, accepted: None });
     }
     let field = match (o.group, o.variation) {

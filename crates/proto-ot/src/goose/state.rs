@@ -6,11 +6,22 @@ use gwcore::Ts;
 use gwcore::time::MILLI;
 
 use super::parse::Message;
+use super::value::Entries;
 
 /// Messages remembered to recognise copies that come late.
 const RECENT: usize = 4;
 /// How late the copy of a message may come once a later one was seen, in nanoseconds: the difference of two paths, not a replay.
 const PATH_SKEW: i64 = 20 * MILLI;
+/// The same message later than this is no copy by another path but one sent again.
+const COPY: i64 = 100 * MILLI;
+/// Structures within structures that are looked into.
+const NESTED: usize = 8;
+/// Tags of MMS data (IEC 61850-8-1 Annex A): groups and times.
+const ARRAY: u8 = 0xa1;
+const STRUCTURE: u8 = 0xa2;
+const GENERALIZED_TIME: u8 = 0x8b;
+const BINARY_TIME: u8 = 0x8c;
+const UTC_TIME: u8 = 0x91;
 /// The standard's INT32U counters return to 1.
 const COUNTER_MAX: u64 = u32::MAX as u64;
 
@@ -106,9 +117,29 @@ fn hash(of: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// A hash of the values of a message.
+/// A hash of the values of a message, without its times: a TimeStamp has no trigger option (IEC 61850-7-2 §9.2), so that it may move without
+/// a new state.
 pub fn values_of(m: &Message<'_>) -> u64 {
-    hash(m.all_data)
+    let mut hasher = DefaultHasher::new();
+    match m.all_data {
+        Some(data) => untimed(data, NESTED, &mut hasher),
+        None => 0.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+/// Members of a data set, those of structures and arrays too; of times the tag alone.
+fn untimed(data: &[u8], depth: usize, hasher: &mut DefaultHasher) {
+    let mut entries = Entries::new(data);
+    for (tag, content) in entries.by_ref() {
+        tag.hash(hasher);
+        match (tag, depth.checked_sub(1)) {
+            (GENERALIZED_TIME | BINARY_TIME | UTC_TIME, _) => {}
+            (ARRAY | STRUCTURE, Some(inner)) => untimed(content, inner, hasher),
+            _ => content.hash(hasher),
+        }
+    }
+    entries.left().hash(hasher);
 }
 
 /// Time allowed to live in nanoseconds, 0 for none.
@@ -170,7 +201,7 @@ impl Block {
     /// Takes a message in; gives back how it relates to those before, how many copies of it there were, and what else changed.
     pub fn take(&mut self, m: &Message<'_>, now: Ts) -> (State, u32, Changes) {
         let (Some(st), Some(sq)) = (m.st_num, m.sq_num) else { return (State::Unknown, 0, Changes::default()) };
-        let content = hash((m.t, m.data_set, m.conf_rev, m.simulation, m.header_simulation, values_of(m)));
+        let content = hash((m.t, m.data_set, m.conf_rev, m.simulation, m.header_simulation, m.all_data));
         let seen = Seen { ts: now, st, sq, content, copies: 0 };
         if let Some(copies) = self.copy(&seen) {
             return (State::Copy, copies, Changes::default());
@@ -185,12 +216,12 @@ impl Block {
         (state, 0, changes)
     }
 
-    /// Counts a copy of the last message within its time to live, or of an earlier one within the difference of two paths.
+    /// Counts a copy of the last message within a tenth of a second, or of an earlier one within the difference of two paths.
     fn copy(&mut self, new: &Seen) -> Option<u32> {
         let last = self.recent.len().checked_sub(1)?;
         let ttl = self.ttl;
         let same = |(i, old): &(usize, &mut Seen)| {
-            let room = if *i == last { ttl } else { PATH_SKEW };
+            let room = if *i == last { ttl.min(COPY) } else { PATH_SKEW };
             (old.st, old.sq, old.content) == (new.st, new.sq, new.content) && (0..=room).contains(&new.ts.since(old.ts))
         };
         let (_, old) = self.recent.iter_mut().enumerate().find(same)?;

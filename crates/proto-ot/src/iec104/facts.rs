@@ -47,10 +47,9 @@ pub fn asdu(asdu: &Asdu<'_>, phase: Phase, from_master: bool, cx: &mut Cx<'_>) {
     }
     for o in asdu.objects().filter(|o| o.select != Some(true)) {
         let (Some(point), Some(value)) = (point(asdu, &o), o.value) else { continue };
-        if value.is_finite() {
-            let good = o.quality.is_none_or(is_good);
-            cx.sample(Sample { proto: PROTO, point, value, discrete: o.element.is_discrete(), good, write });
-        }
+        // What is no number is not to be believed, whatever its quality says; the value before it is no longer the last.
+        let good = o.quality.is_none_or(is_good) && value.is_finite();
+        cx.sample(Sample { proto: PROTO, point, value, discrete: o.element.is_discrete(), good, write });
     }
 }
 
@@ -115,8 +114,8 @@ fn class(asdu: &Asdu<'_>, first: Option<&Object<'_>>, from_master: bool) -> Opti
         48..=51 | 61..=64 => OpClass::SetPoint,
         81..=95 => OpClass::Authenticate,
         // QCC (IEC 60870-5-101 §7.2.6.23): bits 7–8 freeze, freeze with reset, or reset.
-        101 if matches!(qualifier >> 6, 1 | 2) => OpClass::Freeze,
-        101 if qualifier >> 6 == 3 => OpClass::Clear,
+        101 if qualifier >> 6 == 1 => OpClass::Freeze,
+        101 if qualifier >> 6 > 1 => OpClass::Clear,
         100..=102 => OpClass::Read,
         103 => OpClass::TimeSet,
         104 | 107 => OpClass::Identify,

@@ -186,10 +186,11 @@ impl Iec104 {
     fn pair(&mut self, dir: Dir, phase: Phase, apdu: &Apdu<'_>, asdu: Option<&Asdu<'_>>, cx: &mut Cx<'_>) {
         let limit = cx.limits.get(Limit::Pending);
         let key = Key::of(apdu, asdu);
+        let originator = asdu.and_then(|_| apdu.body.get(3)).copied().unwrap_or(0);
         let mut partner = None;
         match (phase, key, asdu) {
             (Phase::Request, Some(key), _) => {
-                let request = Request { key, mark: cx.mark(), bytes: apdu.bytes.into() };
+                let request = Request { key, mark: cx.mark(), bytes: apdu.bytes.into(), originator };
                 if let Some(oldest) = self.waiting.push(request, limit) {
                     cx.hit(Limit::Pending);
                     self.emit_request(&oldest, Pair::default(), cx);
@@ -201,17 +202,20 @@ impl Iec104 {
             }
             (Phase::Confirmation, Some(key), _) => {
                 let refused = asdu.is_some_and(|a| a.cause >= 44 || a.negative);
-                let request = self.waiting.confirmed(&key, dir, refused, limit);
-                partner = request.map(|r| self.answered(&r, cx));
+                let request = self.waiting.confirmed((&key, originator), dir, refused, limit);
+                partner = match request {
+                    Some(request) => Some(self.answered(&request, cx)),
+                    None => self.waiting.confirmed_too(&key, dir, refused, limit),
+                };
             }
             (Phase::Termination, Some(key), _) => partner = self.waiting.terminated(&key, dir),
             (Phase::Monitor, _, Some(asdu)) if asdu.cause == 5 => {
-                let request = self.waiting.confirmed(&Key::of_read(asdu), dir, true, limit);
+                let request = self.waiting.confirmed((&Key::of_read(asdu), originator), dir, true, limit);
                 partner = request.map(|r| self.answered(&r, cx));
             }
             _ => {}
         }
-        let response_time = |m: Mark| Span(cx.now().since(m.ts));
+        let response_time = |m: Mark| Span(cx.now().since(m.ts).max(0));
         let pair = Pair { frame: partner.map(|m| m.frame), response_time: partner.map(response_time) };
         self.emit(cx.mark(), apdu, asdu, pair, cx);
     }

@@ -11,6 +11,8 @@ use super::asdu::Asdu;
 
 /// How long a row waits for its confirmation.
 pub const TIMEOUT: i64 = 30 * SECOND;
+/// The common address of every station.
+pub const BROADCAST: u16 = 0xffff;
 /// How long a confirmed activation is remembered for its termination.
 const RUNNING: i64 = 300 * SECOND;
 
@@ -79,9 +81,23 @@ impl Key {
         Key::Command(102, asdu.ca, asdu.first().and_then(|o| o.ioa), false)
     }
 
+    /// Whether it goes to every station.
+    pub fn is_broadcast(&self) -> bool {
+        matches!(self, Key::Command(_, BROADCAST, ..))
+    }
+
+    /// Whether an answer of these numbers confirms it: a broadcast is answered with the station's own address (IEC 60870-5-101 §7.2.4).
+    fn is_confirmed_by(&self, answer: &Key) -> bool {
+        match (self, answer) {
+            (Key::Command(t, BROADCAST, ioa, off), Key::Command(u, _, job, on)) => (t, ioa, off) == (u, job, on),
+            _ => self == answer,
+        }
+    }
+
     /// Whether a refusal by cause 44–47, which does not tell activation from deactivation, may refuse this request.
     fn is_refused_by(&self, answer: &Key) -> bool {
         match (self, answer) {
+            (Key::Command(t, BROADCAST, ioa, _), Key::Command(u, _, job, _)) => (t, ioa) == (u, job),
             (Key::Command(t, ca, ioa, _), Key::Command(u, cb, job, _)) => (t, ca, ioa) == (u, cb, job),
             _ => false,
         }
@@ -96,6 +112,8 @@ pub struct Request {
     pub mark: Mark,
     /// The whole APDU.
     pub bytes: Box<[u8]>,
+    /// Originator address, 0 for none.
+    pub originator: u8,
 }
 
 /// Requests in the order they came: those whose rows wait, and those confirmed but not terminated.
@@ -103,6 +121,8 @@ pub struct Request {
 pub struct Waiting {
     queue: VecDeque<Request>,
     running: VecDeque<(Key, Mark)>,
+    /// Activations of all stations that one has confirmed: each of the others does so too.
+    broadcasts: VecDeque<(Key, Mark)>,
 }
 
 impl Waiting {
@@ -114,18 +134,49 @@ impl Waiting {
         oldest
     }
 
-    /// Takes out the oldest request that the side `dir` answers.
-    pub fn confirmed(&mut self, key: &Key, by: Dir, refused: bool, limit: usize) -> Option<Request> {
-        let fits = |r: &Request| r.mark.dir != by && (r.key == *key || (refused && r.key.is_refused_by(key)));
-        let at = self.queue.iter().position(fits)?;
-        let request = self.queue.remove(at)?;
-        if !refused && matches!(key, Key::Command(_, _, _, false)) {
-            if self.running.len() >= limit {
-                self.running.pop_front();
+    /// Takes out the oldest request that the side `by` answers: of the same originator where one is, else of whichever.
+    pub fn confirmed(
+        &mut self,
+        (key, originator): (&Key, u8),
+        by: Dir,
+        refused: bool,
+        limit: usize,
+    ) -> Option<Request> {
+        let fits =
+            |r: &Request| r.mark.dir != by && (r.key.is_confirmed_by(key) || (refused && r.key.is_refused_by(key)));
+        let own = self.queue.iter().position(|r| r.originator == originator && fits(r));
+        let at = own.or_else(|| self.queue.iter().position(fits));
+        // Some stations confirm a deactivation as if it were an activation.
+        let at = at.or_else(|| self.queue.iter().position(|r| r.mark.dir != by && r.key.is_refused_by(key)));
+        let request = self.queue.remove(at?)?;
+        let is_activation = matches!(request.key, Key::Command(_, _, _, false));
+        if !refused && is_activation && matches!(key, Key::Command(_, _, _, false)) {
+            self.run(*key, request.mark, limit);
+        }
+        if is_activation && request.key.is_broadcast() {
+            if self.broadcasts.len() >= limit {
+                self.broadcasts.pop_front();
             }
-            self.running.push_back((request.key, request.mark));
+            self.broadcasts.push_back((request.key, request.mark));
         }
         Some(request)
+    }
+
+    /// The activation of all stations that a further one of them confirms.
+    pub fn confirmed_too(&mut self, key: &Key, by: Dir, refused: bool, limit: usize) -> Option<Mark> {
+        let fits = |(k, mark): &&(Key, Mark)| mark.dir != by && k.is_confirmed_by(key);
+        let (_, mark) = *self.broadcasts.iter().rev().find(fits)?;
+        if !refused {
+            self.run(*key, mark, limit);
+        }
+        Some(mark)
+    }
+
+    fn run(&mut self, key: Key, mark: Mark, limit: usize) {
+        if self.running.len() >= limit {
+            self.running.pop_front();
+        }
+        self.running.push_back((key, mark));
     }
 
     /// Takes out the confirmed activation that the side `by` terminates.
@@ -136,8 +187,10 @@ impl Waiting {
 
     /// Takes out the oldest request when it has waited too long.
     pub fn expired(&mut self, now: Ts) -> Option<Request> {
-        while self.running.front().is_some_and(|(_, mark)| now.since(mark.ts) >= RUNNING) {
-            self.running.pop_front();
+        for list in [&mut self.running, &mut self.broadcasts] {
+            while list.front().is_some_and(|(_, mark)| now.since(mark.ts) >= RUNNING) {
+                list.pop_front();
+            }
         }
         let late = now.since(self.queue.front()?.mark.ts) >= TIMEOUT;
         if late { self.queue.pop_front() } else { None }

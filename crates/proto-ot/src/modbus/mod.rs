@@ -22,7 +22,7 @@ pub use record::{ModbusColumns, ModbusPdu};
 use frame::{Header, Next};
 use parse::{Pdu, parse};
 use record::{Lists, Pair};
-use state::{Request, Sides, Waiting};
+use state::{Echo, Request, Sides, Waiting};
 
 /// Function codes and names of what stays whole.
 pub(crate) fn left_raw() -> impl Iterator<Item = (String, &'static str)> {
@@ -211,7 +211,26 @@ impl Modbus {
     }
 
     fn answer(&mut self, header: &Header, pdu: &Pdu<'_>, cx: &mut Cx<'_>) {
-        let waited = self.waiting.answered(header, pdu);
+        let (waited, echo) = match self.waiting.answered(header, pdu) {
+            Some((request, echo)) => (Some(request), echo),
+            None => (None, Echo::Whole),
+        };
+        let fault = match echo {
+            Echo::Whole => "",
+            Echo::Unit => "unit_not_echoed",
+            Echo::Transaction => "transaction_not_echoed",
+        };
+        if !fault.is_empty() {
+            let asked = waited.as_ref().map(|w| (w.header.transaction.unwrap_or(0), w.header.unit)).unwrap_or_default();
+            let detail = format!(
+                "asked transaction {} of unit {}, answered {} of unit {}",
+                asked.0,
+                asked.1,
+                header.transaction.unwrap_or(0),
+                header.unit
+            );
+            cx.anomaly(Self::NAME, fault, detail.as_bytes());
+        }
         let asked = waited.as_ref().and_then(|w| parse(true, &w.pdu));
         if asked.as_ref().is_some_and(|r| pdu.fault.is_none() && !state::is_answer_to(pdu, r)) {
             cx.anomaly(Self::NAME, "answer_mismatch", b"");
@@ -226,11 +245,13 @@ impl Modbus {
             self.emit(request.mark, &request.header, (asked, None), pair, cx);
         }
         self.lists.fill(pdu, asked.as_ref());
-        facts::answer(header.unit, pdu, asked.as_ref(), &self.lists, cx);
+        // Points belong to the unit that was asked.
+        let unit = waited.as_ref().map_or(header.unit, |w| w.header.unit);
+        facts::answer(unit, pdu, asked.as_ref(), &self.lists, cx);
         if written {
             let pair = waited.as_ref().map_or(Pair::default(), |r| Pair {
                 frame: Some(r.mark.frame),
-                time: Some(Span(mark.ts.since(r.mark.ts))),
+                time: Some(Span(mark.ts.since(r.mark.ts).max(0))),
             });
             self.emit(mark, header, (pdu, asked.as_ref()), pair, cx);
         }

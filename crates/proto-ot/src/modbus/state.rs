@@ -14,6 +14,8 @@ use super::parse::{Pdu, Values, parse};
 pub const TIMEOUT: i64 = 30 * SECOND;
 /// A client that uses a transaction identifier again after this long has given up the request that had it before.
 const REUSE: i64 = SECOND;
+/// Transactions remembered of requests that were answered.
+const ANSWERED: usize = 8;
 /// Votes at which who serves is settled, and further PDUs are read one way only.
 const SETTLED: i8 = 4;
 
@@ -84,6 +86,19 @@ impl Request {
 pub struct Waiting {
     queue: VecDeque<Request>,
     bytes: usize,
+    /// Transactions of the last requests that were answered by number.
+    answered: VecDeque<Option<u16>>,
+}
+
+/// How an answer belongs to its request although a field that ties them is not echoed: a fault of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// Both are.
+    Whole,
+    /// Another unit stands in the answer.
+    Unit,
+    /// Another transaction stands in the answer: 0, or one that the device counts by itself.
+    Transaction,
 }
 
 impl Waiting {
@@ -104,8 +119,41 @@ impl Waiting {
         (gone, full)
     }
 
-    /// Takes out the request that an answer belongs to: the oldest that it fits, else the oldest of its kind.
-    pub fn answered(&mut self, header: &Header, answer: &Pdu<'_>) -> Option<Request> {
+    /// Takes out the request that an answer belongs to: by transaction, unit and function; else by transaction and function (the unit is not
+    /// echoed); else, where one request alone of this unit and function is open, that one (the transaction is not echoed).
+    pub fn answered(&mut self, header: &Header, answer: &Pdu<'_>) -> Option<(Request, Echo)> {
+        if let Some(request) = self.by_number(header, answer) {
+            if self.answered.len() >= ANSWERED {
+                self.answered.pop_front();
+            }
+            self.answered.push_back(request.header.transaction);
+            return Some((request, Echo::Whole));
+        }
+        header.transaction?;
+        let fits = |r: &Request| {
+            r.pdu.first().is_some_and(|f| f & 0x7f == answer.function)
+                && parse(true, &r.pdu).is_some_and(|asked| is_answer_to(answer, &asked))
+        };
+        let same_number = |r: &Request| r.header.transaction == header.transaction && r.header.transaction != Some(0);
+        if let Some(at) = self.queue.iter().position(|r| same_number(r) && fits(r)) {
+            return Some((self.take_at(at)?, Echo::Unit));
+        }
+        // An answer that was given before is no answer to what was asked since.
+        if self.answered.contains(&header.transaction) {
+            return None;
+        }
+        let of_kind =
+            |r: &Request| r.header.unit == header.unit && r.pdu.first().is_some_and(|f| f & 0x7f == answer.function);
+        let mut open = self.queue.iter().enumerate().filter(|(_, r)| of_kind(r));
+        let (at, request) = open.next()?;
+        if open.next().is_some() || !fits(request) {
+            return None;
+        }
+        Some((self.take_at(at)?, Echo::Transaction))
+    }
+
+    /// The oldest request of the answer's numbers that it fits, else the oldest of its kind.
+    fn by_number(&mut self, header: &Header, answer: &Pdu<'_>) -> Option<Request> {
         let mut oldest = None;
         let mut fitting = None;
         for (at, request) in self.queue.iter().enumerate() {

@@ -73,18 +73,22 @@ fn place(c: &mut Cursor<'_>) -> Option<Place> {
 }
 
 /// The items of a job's or an answer's data; whether all of them are there.
-pub fn data(data: &[u8], stated: u8) -> (Vec<Datum<'_>>, bool) {
+pub fn data(data: &[u8], stated: u8, is_answer: bool) -> (Vec<Datum<'_>>, bool) {
     let mut c = Cursor::new(data);
     let mut all = Vec::new();
     for i in 0..stated {
-        let Some(datum) = datum(&mut c, i + 1 == stated) else { return (all, false) };
+        let Some(datum) = datum(&mut c, is_answer, i + 1 == stated) else { return (all, false) };
         all.push(datum);
     }
     (all, true)
 }
 
-fn datum<'a>(c: &mut Cursor<'a>, is_last: bool) -> Option<Datum<'a>> {
+fn datum<'a>(c: &mut Cursor<'a>, is_answer: bool, is_last: bool) -> Option<Datum<'a>> {
     let (code, transport, length) = (c.u8()?, c.u8()?, usize::from(c.u16()?));
+    // An item that failed has no data; some controllers state a length all the same.
+    if is_answer && code != DONE {
+        return Some(Datum { code, bytes: &[] });
+    }
     // Bits, bytes and integers state their length in bits, everything else in bytes.
     let length = if matches!(transport, 3..=5) { length.div_ceil(8) } else { length };
     let bytes = c.take(length)?;

@@ -111,7 +111,9 @@ impl<'a> Message<'a> {
     pub fn items(&self) -> (Vec<Datum<'a>>, bool) {
         let stated = self.item_count().unwrap_or(0);
         match (self.function, self.role) {
-            (Some(WRITE), Role::Request) | (Some(READ), Role::Answer) => item::data(self.data, stated),
+            (Some(WRITE), Role::Request) | (Some(READ), Role::Answer) => {
+                item::data(self.data, stated, self.role == Role::Answer)
+            }
             (Some(WRITE), Role::Answer) => (item::codes(self.data), self.data.len() == usize::from(stated)),
             _ => (Vec::new(), true),
         }
