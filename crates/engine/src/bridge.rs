@@ -1,7 +1,7 @@
 //! Between flow and parser: what a shard delivers goes to the parser of its flow, what comes out gets its stamp.
 
-use flow::{Conn, ConnPart, Flow, Handler, Origin, Side};
-use gwcore::{Body, FlowConst, Limits, Mac, Out};
+use flow::{Conn, ConnPart, Flow, FlowMinute, FlowStats, Handler, Origin, Side};
+use gwcore::{Body, FlowConst, Limits, Mac, Out, Ts};
 use packet::{Anomalies, Packet, Transport};
 use proto::{App, At, Carrier, Cx, Dir, Effects, Folds, Mark};
 
@@ -179,6 +179,20 @@ impl Handler for Bridge<'_> {
 
     fn part(&mut self, flow: &mut Flow<FlowApp>, row: ConnPart<'_>) {
         let mark = Mark { ts: self.at.ts, frame: flow.app.last_frame, file: flow.constant.file, dir: Dir::Orig };
+        self.with(flow, Side::Orig, |_, cx| {
+            cx.emit_at(mark, row);
+        });
+    }
+
+    fn stats(&mut self, flow: &mut Flow<FlowApp>, first: Ts, row: FlowStats<'_>) {
+        let mark = Mark { ts: first, frame: flow.app.last_frame, file: flow.constant.file, dir: Dir::Orig };
+        self.with(flow, Side::Orig, |_, cx| {
+            cx.emit_at(mark, row);
+        });
+    }
+
+    fn minute(&mut self, flow: &mut Flow<FlowApp>, at: Ts, row: FlowMinute<'_>) {
+        let mark = Mark { ts: at, frame: flow.app.last_frame, file: flow.constant.file, dir: Dir::Orig };
         self.with(flow, Side::Orig, |_, cx| {
             cx.emit_at(mark, row);
         });

@@ -28,6 +28,8 @@ pub fn kinds() -> Vec<&'static Kind> {
         proto::AnomalyColumns::kind(),
         flow::ConnColumns::kind(),
         flow::ConnPartColumns::kind(),
+        flow::FlowStatsColumns::kind(),
+        flow::FlowMinuteColumns::kind(),
         crate::points::PointColumns::kind(),
         crate::clock::TimeBreakColumns::kind(),
     ];

@@ -4,9 +4,10 @@ use gwcore::{Span, Ts};
 use packet::{Packet, Transport};
 
 use crate::history::{History, Scale};
+use crate::stats::{About, Meter};
 use crate::table::Worth;
 use crate::tcp::Tcp;
-use crate::{Conn, ConnPart, Flow, Options, Side};
+use crate::{Conn, ConnPart, Flow, FlowMinute, FlowStats, Options, Side};
 
 /// One-way flows of fewer packets are attempts that nobody answered.
 const ATTEMPT_PACKETS: u64 = 4;
@@ -71,6 +72,8 @@ pub(crate) struct Entry<A> {
     pub is_apart: bool,
     /// That the sides bear different VLANs was told.
     pub vlans_told: bool,
+    /// Statistics for learning, where they are wanted.
+    pub meter: Option<Box<Meter>>,
 }
 
 /// The VLANs of a side that was not seen yet.
@@ -103,7 +106,31 @@ impl<A> Entry<A> {
             late: 0,
             is_apart: false,
             vlans_told: false,
+            meter: o.stats.then(Box::default),
         }
+    }
+
+    fn about(&self) -> About {
+        About { proto: self.proto(), service: self.service() }
+    }
+
+    /// Takes a packet into the statistics; true when it is the first one of its minute.
+    #[inline]
+    pub(crate) fn measure(&mut self, side: Side, p: &Packet, now: Ts) -> bool {
+        let len = if matches!(self.kind, Kind::Link) { p.wire_len } else { p.ip_len };
+        self.meter.as_mut().is_some_and(|m| m.packet(side, p, len, now))
+    }
+
+    /// Statistics of the part at hand, if any packet came in it.
+    pub(crate) fn stats(&mut self, continued: bool) -> Option<(Ts, FlowStats<'static>)> {
+        let about = self.about();
+        self.meter.as_mut()?.part(&about, continued)
+    }
+
+    /// The minute at hand, if any packet came in it.
+    pub(crate) fn minute(&mut self) -> Option<(Ts, FlowMinute<'static>)> {
+        let (about, started) = (self.about(), self.started);
+        self.meter.as_mut()?.minute(&about, started)
     }
 
     /// Counts a packet.

@@ -3,7 +3,7 @@
 use gwcore::{FlowConst, Mac, Ts};
 use packet::Packet;
 
-use crate::{Conn, ConnPart};
+use crate::{Conn, ConnPart, FlowMinute, FlowStats};
 
 /// Who sent something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +104,10 @@ pub trait Handler {
     fn altered(&mut self, flow: &mut Flow<Self::App>, side: Side, by: Mac, detail: &str);
     /// Five more minutes of the flow have passed; called at the first packet or tick at or after the end of the interval.
     fn part(&mut self, flow: &mut Flow<Self::App>, row: ConnPart<'_>);
+    /// Statistics of five minutes of the flow, or of the rest at its end; `first` is the time of the first packet among them.
+    fn stats(&mut self, _flow: &mut Flow<Self::App>, _first: Ts, _row: FlowStats<'_>) {}
+    /// A minute of the flow, which began at `at`; told at the first tick after it, or when the flow ends.
+    fn minute(&mut self, _flow: &mut Flow<Self::App>, _at: Ts, _row: FlowMinute<'_>) {}
     /// No more data will come; what is learned of the protocol here still goes into the flow's row.
     fn close(&mut self, _flow: &mut Flow<Self::App>) {}
     /// The flow is over. The last call for it.

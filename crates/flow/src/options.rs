@@ -43,6 +43,8 @@ pub struct Options {
     pub part_interval: i64,
     /// VLANs tell conversations apart, whatever their sequence numbers and MAC addresses say.
     pub vlan_in_key: bool,
+    /// Whether statistics for learning are kept and told ([`crate::Handler::stats`], [`crate::Handler::minute`]).
+    pub stats: bool,
 }
 
 impl Default for Options {
@@ -60,6 +62,7 @@ impl Default for Options {
             tcp_connection_linger: 5 * SECOND,
             part_interval: 5 * MINUTE,
             vlan_in_key: false,
+            stats: false,
         }
     }
 }

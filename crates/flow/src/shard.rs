@@ -36,6 +36,8 @@ pub struct Shard<A> {
     now: Option<Ts>,
     serial: u64,
     instant: Instant,
+    /// Flows with packets in the minute at hand, where statistics are kept.
+    in_minute: Vec<(u64, u32)>,
 }
 
 /// Identities of flows that began and ended within one nanosecond, so that a further one gets another.
@@ -60,6 +62,7 @@ impl<A: Default> Shard<A> {
             now: None,
             serial: 0,
             instant: Instant::default(),
+            in_minute: Vec::new(),
         }
     }
 
@@ -102,6 +105,9 @@ impl<A: Default> Shard<A> {
         run_due(e, &self.options, now, now, h);
         let side = k.side(e.orig_is_a);
         e.count(side, p, now);
+        if e.measure(side, p, now) {
+            self.in_minute.push((e.serial, slot));
+        }
         h.packet(&mut e.flow, side, p);
         if believed && e.waiting == [0; 2] {
             if e.late == 0 && !is_early(e, side, p) {
@@ -468,9 +474,12 @@ impl<A: Default> Shard<A> {
 
     /// Runs what is due up to `now`, in order of time, then of the flows' creation: wakes, parts, ends.
     pub fn tick<H: Handler<App = A>>(&mut self, now: Ts, h: &mut H) {
-        self.now = Some(self.now.map_or(now, |n| n.max(now)));
+        let before = self.now.replace(self.now.map_or(now, |n| n.max(now)));
         if !self.late.is_empty() {
             self.release_over(now, h);
+        }
+        if before.is_some_and(|b| b.minute() < now.minute()) {
+            self.end_minute(h);
         }
         while let Some(due) = self.timers.pop(now) {
             let Some(e) = self.table.get_mut(due.slot).filter(|e| e.serial == due.serial) else { continue };
@@ -499,6 +508,17 @@ impl<A: Default> Shard<A> {
         while let Some(serial) = self.late.over(now) {
             self.release(serial, true, h);
         }
+    }
+
+    /// Tells the minute of every flow with packets in it, in the order of their first packets there.
+    fn end_minute<H: Handler<App = A>>(&mut self, h: &mut H) {
+        let mut flows = std::mem::take(&mut self.in_minute);
+        for (serial, slot) in flows.drain(..) {
+            if let Some(e) = self.table.get_mut(slot).filter(|e| e.serial == serial) {
+                tell_minute(e, h);
+            }
+        }
+        self.in_minute = flows;
     }
 
     /// The parts of a flow that ended before `now` without a timer having run.
@@ -543,6 +563,10 @@ impl<A: Default> Shard<A> {
             e.flow.whole = tcp.are_whole();
         }
         h.close(&mut e.flow);
+        tell_minute(&mut e, h);
+        if let Some((first, row)) = e.stats(false) {
+            h.stats(&mut e.flow, first, row);
+        }
         let history = e.history;
         let row = e.conn(&history, reason);
         if e.flow.first_ts == self.instant.at && self.instant.ended.len() < self.table.limit() {
@@ -623,6 +647,15 @@ fn run_due<H: Handler>(e: &mut Entry<H::App>, o: &Options, at: Ts, now: Ts, h: &
         }
         let row = e.part(o);
         h.part(&mut e.flow, row);
+        if let Some((first, row)) = e.stats(true) {
+            h.stats(&mut e.flow, first, row);
+        }
+    }
+}
+
+fn tell_minute<H: Handler>(e: &mut Entry<H::App>, h: &mut H) {
+    if let Some((at, row)) = e.minute() {
+        h.minute(&mut e.flow, at, row);
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Command {
     Sensor(Box<crate::sensor::Sensor>),
     /// Shows the ledger of what was done, and verifies it.
     Audit(crate::audit::Audit),
+    /// Makes a table of features for learning from captures.
+    Features(crate::features::Features),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -259,6 +261,7 @@ impl Cli {
 fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "help"];
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "audit", "demo", "detectors", "help"];
+    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "features", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

@@ -5,6 +5,7 @@ mod audit;
 mod cli;
 mod demo;
 mod detectors;
+mod features;
 mod knowledge;
 mod learn;
 mod origin;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         cli::Command::Analyze(args) => analyze::run(&args),
         cli::Command::Learn(args) => learn::run(&args),
         cli::Command::Simulate(args) => simulate::run(&args),
+        cli::Command::Features(args) => features::run(&args),
         cli::Command::Prove(args) => prove::run(&args),
         cli::Command::Run(args) => run::run(&args),
         cli::Command::Sensor(args) => sensor::run(&args),
