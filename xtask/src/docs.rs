@@ -13,6 +13,7 @@ pub fn run(check: bool) -> anyhow::Result<()> {
         ("docs/findings.md", findings()),
         ("docs/limits.md", limits()),
         ("docs/left-raw.md", left_raw()),
+        ("docs/features.md", features()),
     ];
     for (name, text) in pages {
         let path = sh::root().join(name);
@@ -63,6 +64,23 @@ fn findings() -> String {
             m.attack.join(", "),
             m.number
         );
+    }
+    page
+}
+
+fn features() -> String {
+    let mut page = String::from(
+        "# Features\n\nEvery feature of `gridwarden features`, made from the code by `cargo xtask docs`. Columns that name a row (`ts`, `end`, `src`, \
+         `dst`, `uid`, `frame`, `situation`) are no features.\n",
+    );
+    for (which, name) in features::Which::ALL {
+        let family = which.family();
+        let _ = write!(page, "\n## {name}\n\n{} One row: {}. Version {}.\n\n", family.doc, family.row, family.version);
+        page += "| feature | unit | meaning | from |\n|---|---|---|---|\n";
+        for f in &family.features {
+            let doc = f.doc.replace('|', "\\|").replace('\n', " ");
+            let _ = writeln!(page, "| `{}` | {} | {doc} | {} |", f.name, f.unit, f.source);
+        }
     }
     page
 }

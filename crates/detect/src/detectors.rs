@@ -146,6 +146,7 @@ mod time_source;
 mod unacknowledged_command;
 mod unexpected_port;
 mod unusual_hour;
+mod unusual_window;
 mod value_range;
 
 macro_rules! detectors {
@@ -207,6 +208,7 @@ detectors! {
     frozen_values::FrozenValues,
     second_session::SecondSession,
     report_again::ReportAgain,
+    unusual_window::UnusualWindow,
 }
 
 /// All detectors at work.
