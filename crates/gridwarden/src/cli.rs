@@ -38,6 +38,16 @@ pub enum Command {
     Audit(crate::audit::Audit),
     /// Makes a table of features for learning from captures.
     Features(crate::features::Features),
+    /// Findings become cases: built, listed, given to people, joined, split, decided; their evidence taken along.
+    Case(crate::case::CaseArgs),
+    /// Other people's systems: tried, sent to, and what was refused there.
+    Connect(crate::connect::ConnectArgs),
+    /// Playbooks in CACAO 2.0: listed, checked, and shown what one would do for a case.
+    Playbook(crate::playbook::PlaybookArgs),
+    /// Reports for people: a case, the shift, the week, the network.
+    Report(crate::reports::ReportArgs),
+    /// Records, findings, devices and cases as CSV, JSON lines or Parquet.
+    Export(crate::export::Export),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -262,6 +272,20 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "help"];
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "audit", "demo", "detectors", "help"];
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "features", "help"];
+    const VERBS: &[&str] = &[
+        "analyze",
+        "learn",
+        "simulate",
+        "prove",
+        "demo",
+        "detectors",
+        "case",
+        "connect",
+        "playbook",
+        "report",
+        "export",
+        "help",
+    ];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

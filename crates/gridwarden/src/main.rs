@@ -2,17 +2,22 @@
 
 mod analyze;
 mod audit;
+mod case;
 mod cli;
+mod connect;
 mod demo;
 mod detectors;
 mod features;
+mod export;
 mod knowledge;
 mod learn;
 mod origin;
 mod platform;
+mod playbook;
 mod progress;
 mod prove;
 mod run;
+mod reports;
 mod say;
 mod sensor;
 mod simulate;
@@ -39,6 +44,11 @@ fn main() -> ExitCode {
         cli::Command::Sensor(args) => sensor::run(&args),
         cli::Command::Demo { once: _ } => demo::run(),
         cli::Command::Audit(args) => audit::run(&args),
+        cli::Command::Case(args) => case::run(&args),
+        cli::Command::Connect(args) => connect::run(&args),
+        cli::Command::Playbook(args) => playbook::run(&args),
+        cli::Command::Report(args) => reports::run(&args),
+        cli::Command::Export(args) => export::run(&args),
         cli::Command::Detectors { json } => detectors::run(json),
     };
     match result {

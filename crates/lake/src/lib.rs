@@ -10,11 +10,13 @@ mod column;
 mod common;
 mod group;
 mod live;
+mod read;
 mod schema;
 mod sink;
 pub mod size;
 mod table;
 
 pub use live::{LiveLake, Written};
+pub use read::{Cut, Format, Select, csv_cell, cut};
 pub use schema::{FORMAT_VERSION, arrow_schema, file_metadata};
 pub use sink::ParquetSink;

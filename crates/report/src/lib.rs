@@ -7,6 +7,7 @@ mod feed;
 mod groups;
 mod html;
 mod names;
+pub mod ops;
 mod origin;
 mod overview;
 mod summary;

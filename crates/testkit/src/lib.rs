@@ -14,6 +14,8 @@
 mod checksum;
 mod corpus;
 mod layers;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod pcap;
 mod session;
 mod stack;

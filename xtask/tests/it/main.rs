@@ -12,7 +12,8 @@ const ORDER: &[&[&str]] = &[
     &["engine", "detect", "lake", "views", "simulate", "ledger", "state", "intel", "rules"],
     &["features", "ingest", "nets", "query"],
     &["learn"],
-    &["respond", "connect"],
+    &["respond"],
+    &["connect"],
     &["report"],
     &["console", "agent"],
     &["gridwarden"],
@@ -26,6 +27,8 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("burn", &["nets"]),
     ("rusqlite", &["state"]),
     ("axum", &["console"]),
+    ("ureq", &["connect"]),
+    ("rustls", &["connect", "console"]),
     ("x509-parser", &["proto-it"]),
     ("clap", &["gridwarden"]),
 ];

@@ -23,8 +23,7 @@ use crate::groups::{Group, groups};
 use crate::names::Names;
 use crate::{Origin, Overview, Summary};
 pub(crate) use map::is_utility;
-use text::e;
-pub(crate) use text::{cut, value};
+pub(crate) use text::{cut, e, value};
 
 pub use learned::{Learned, learned};
 

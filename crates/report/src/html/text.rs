@@ -1,7 +1,7 @@
 //! Text in the page: everything that may come from the wire is escaped, times and counts are written for people.
 
 /// Text made safe for HTML: markup is escaped, control and direction characters stand as escapes.
-pub(super) fn e(text: &str) -> String {
+pub(crate) fn e(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in crate::plain(text).chars() {
         match c {

@@ -1,0 +1,186 @@
+//! `gridwarden connect`: what destinations a configuration names, whether they answer, a test event, what waits and what was refused.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use connect::{Config, Kind, New, Queue, Settings};
+use serde_json::value::RawValue;
+
+use crate::say::say;
+
+/// Other people's systems: tried, sent to, and what was refused there.
+#[derive(Args, Clone)]
+pub struct ConnectArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Clone)]
+enum What {
+    /// Asks every destination whether it is there and accepts us; sends nothing.
+    Check {
+        /// Configuration with `[[destination]]` tables.
+        config: PathBuf,
+    },
+    /// Sends one test event to a destination and says what became of it.
+    Test {
+        /// Configuration with `[[destination]]` tables.
+        config: PathBuf,
+        /// The destination.
+        name: String,
+    },
+    /// Queues the findings (and cases, where they were built) of an analysis for every destination that wants them, and delivers.
+    Send {
+        /// Configuration with `[[destination]]` tables.
+        config: PathBuf,
+        /// Folder that `analyze` wrote.
+        dir: PathBuf,
+        /// Folder of the queues.
+        #[arg(long, default_value = "/var/lib/gridwarden/queue")]
+        queue: PathBuf,
+        /// Seconds after which what is left stays queued.
+        #[arg(long, default_value_t = 60)]
+        within: u64,
+    },
+    /// Lists what destinations refused for good.
+    Dead {
+        /// Folder of the queues.
+        #[arg(long, default_value = "/var/lib/gridwarden/queue")]
+        queue: PathBuf,
+        /// The destination.
+        name: String,
+    },
+    /// Puts what was refused back into the queue.
+    Resend {
+        /// Folder of the queues.
+        #[arg(long, default_value = "/var/lib/gridwarden/queue")]
+        queue: PathBuf,
+        /// The destination.
+        name: String,
+        /// Ids; without any all.
+        ids: Vec<String>,
+    },
+}
+
+/// Runs it.
+pub fn run(args: &ConnectArgs) -> anyhow::Result<u8> {
+    match &args.what {
+        What::Check { config } => {
+            let config = read(config)?;
+            let mut failed = false;
+            for settings in &config.destinations {
+                let asked =
+                    connect::build(settings, &config.sender).and_then(|mut d| d.probe().map_err(|f| f.to_string()));
+                failed |= asked.is_err();
+                let (word, text) = match &asked {
+                    Ok(text) => ("fine", text),
+                    Err(text) => ("FAILS", text),
+                };
+                say!("{:20} {:14} {word:6} {}", settings.name, settings.kind.name(), report::plain(text));
+            }
+            Ok(if failed { 2 } else { 0 })
+        }
+        What::Test { config, name } => test(&read(config)?, name),
+        What::Send { config, dir, queue, within } => send(&read(config)?, dir, queue, Duration::from_secs(*within)),
+        What::Dead { queue, name } => {
+            for dead in open(queue, name)?.dead(100_000)? {
+                say!("{}  {}  {}", report::plain(&dead.id), dead.kind, report::plain(&dead.reason));
+            }
+            Ok(0)
+        }
+        What::Resend { queue, name, ids } => {
+            let n = open(queue, name)?.resend((!ids.is_empty()).then_some(ids.as_slice()))?;
+            say!("{n} events wait again");
+            Ok(0)
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Config> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    Config::parse(&text).map_err(|problems| anyhow::anyhow!("`{}`: {}", path.display(), problems.join("; ")))
+}
+
+fn open(dir: &Path, name: &str) -> anyhow::Result<Queue> {
+    let at = dir.join(name);
+    if !at.is_dir() {
+        bail!("there is no queue `{}`", at.display());
+    }
+    Queue::open(&at, connect::queue::BYTES).with_context(|| format!("cannot open the queue `{}`", at.display()))
+}
+
+/// An event that says of itself that it is a test.
+fn test(config: &Config, name: &str) -> anyhow::Result<u8> {
+    let settings = config.destinations.iter().find(|d| d.name == name);
+    let settings = settings.with_context(|| format!("there is no destination `{name}`"))?;
+    let now = respond::clock::now().to_string();
+    let id = format!("test-{}", now.replace([':', '.'], "-"));
+    let finding = serde_json::json!({
+        "id": id, "rev": 1, "ts": now, "ts_end": now, "raised": now, "detector": "test", "severity": "info", "basis": "declared",
+        "title": "Test event from Gridwarden", "why": "A person sent this event to see that it arrives; nothing was found.",
+        "attack": [], "src": {}, "dst": {}, "proto": "", "uids": [], "packets": [], "evidence": { "observed": "nothing" }, "count": 1,
+    });
+    let case = settings.events.contains(&Kind::Case);
+    let body = if case {
+        serde_json::to_string(&respond::Case::open(&respond::Finding::from_json(finding)?))?
+    } else {
+        finding.to_string()
+    };
+    let item =
+        connect::Item { seq: 1, kind: Kind::Test, id: id.clone(), key: id.clone(), body: RawValue::from_string(body)? };
+    let mut destination = connect::build(settings, &config.sender).map_err(anyhow::Error::msg)?;
+    match destination.send(&[&item]).into_iter().next() {
+        Some(connect::Verdict::Done) => {
+            say!("{name}: the test event {id} arrived");
+            Ok(0)
+        }
+        Some(connect::Verdict::Again(fault)) => bail!("{name}: not delivered: {fault}"),
+        Some(connect::Verdict::Dead(reason)) => bail!("{name}: refused: {reason}"),
+        None => bail!("{name}: no verdict"),
+    }
+}
+
+fn send(config: &Config, dir: &Path, queues: &Path, within: Duration) -> anyhow::Result<u8> {
+    let findings = respond::Finding::read_all(&dir.join("alerts.ndjson"))?;
+    let cases = dir.join("cases.ndjson");
+    let cases = if cases.exists() { std::fs::read_to_string(&cases)? } else { String::new() };
+    let mut left = false;
+    for settings in &config.destinations {
+        let queue = Queue::open(&queues.join(&settings.name), connect::queue::BYTES)?;
+        let queued = fill(settings, &queue, &findings, &cases)?;
+        let mut destination = connect::build(settings, &config.sender).map_err(anyhow::Error::msg)?;
+        let health = connect::drain(&queue, destination.as_mut(), within, Duration::from_secs(1))?;
+        let (waiting, dead, _) = health.queued;
+        left |= waiting + dead > 0;
+        let why = health.fault.map(|(kind, text)| format!("; {kind}: {}", report::plain(&text))).unwrap_or_default();
+        say!("{:20} queued {queued}, sent {}, waiting {waiting}, refused {dead}{why}", settings.name, health.sent);
+    }
+    Ok(if left { 2 } else { 0 })
+}
+
+/// Queues what a destination wants to hear; tells how much.
+fn fill(settings: &Settings, queue: &Queue, findings: &[respond::Finding], cases: &str) -> anyhow::Result<usize> {
+    let mut bodies: Vec<(Kind, String, String, Box<RawValue>)> = Vec::new();
+    if settings.events.contains(&Kind::Finding) {
+        for f in findings.iter().filter(|f| f.severity >= settings.severity) {
+            let body = serde_json::value::to_raw_value(&f.raw)?;
+            bodies.push((Kind::Finding, connect::event::revision_id(f), f.id.clone(), body));
+        }
+    }
+    if settings.events.contains(&Kind::Case) {
+        for line in cases.lines().filter(|l| !l.trim().is_empty()) {
+            let case: respond::Case = serde_json::from_str(line)?;
+            if case.severity >= settings.severity {
+                let body = RawValue::from_string(line.to_owned())?;
+                bodies.push((Kind::Case, format!("{}-{}", case.id, case.rev), case.id, body));
+            }
+        }
+    }
+    let items: Vec<New<'_>> = bodies.iter().map(|(kind, id, key, body)| New { kind: *kind, id, key, body }).collect();
+    for chunk in items.chunks(1_000) {
+        queue.push(chunk)?;
+    }
+    Ok(items.len())
+}
