@@ -48,6 +48,18 @@ pub enum Command {
     Report(crate::reports::ReportArgs),
     /// Records, findings, devices and cases as CSV, JSON lines or Parquet.
     Export(crate::export::Export),
+    /// Cleans rows of CSV or Parquet files, with a counted reason for every change.
+    Clean(crate::clean::Clean),
+    /// Ranks columns by what they say of the label, and tells shortcuts.
+    Select(crate::clean::Select),
+    /// Trains a model on rows of CSV or Parquet files.
+    Train(crate::train::Train),
+    /// Scores rows of CSV or Parquet files with a model.
+    Score(crate::score::Score),
+    /// Says why a model scores rows as it does.
+    Explain(crate::explain::Explain),
+    /// Judges a model, or a way of training one, on data it has not seen.
+    Validate(crate::validate::Validate),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -284,6 +296,12 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
         "playbook",
         "report",
         "export",
+        "train",
+        "score",
+        "validate",
+        "clean",
+        "select",
+        "explain",
         "help",
     ];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));

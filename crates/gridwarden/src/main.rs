@@ -3,12 +3,14 @@
 mod analyze;
 mod audit;
 mod case;
+mod clean;
 mod cli;
 mod connect;
 mod demo;
 mod detectors;
 mod features;
 mod export;
+mod explain;
 mod knowledge;
 mod learn;
 mod origin;
@@ -20,7 +22,11 @@ mod run;
 mod reports;
 mod say;
 mod sensor;
+mod score;
 mod simulate;
+mod tables;
+mod train;
+mod validate;
 mod write;
 
 use std::process::ExitCode;
@@ -49,6 +55,12 @@ fn main() -> ExitCode {
         cli::Command::Playbook(args) => playbook::run(&args),
         cli::Command::Report(args) => reports::run(&args),
         cli::Command::Export(args) => export::run(&args),
+        cli::Command::Train(args) => train::run(&args),
+        cli::Command::Clean(args) => clean::run(&args),
+        cli::Command::Select(args) => clean::select(&args),
+        cli::Command::Explain(args) => explain::run(&args),
+        cli::Command::Score(args) => score::run(&args),
+        cli::Command::Validate(args) => validate::run(&args),
         cli::Command::Detectors { json } => detectors::run(json),
     };
     match result {
