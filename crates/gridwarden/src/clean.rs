@@ -101,7 +101,7 @@ pub fn select(args: &Select) -> anyhow::Result<u8> {
         );
         for f in found["features"].as_array().into_iter().flatten().take(20) {
             let number = |name: &str| f[name].as_f64().unwrap_or(f64::NAN);
-            let name = report::plain(f["feature"].as_str().unwrap_or_default()).to_string();
+            let name = report::plain(f["feature"].as_str().unwrap_or_default());
             let mark = if f["shortcut"] == true { "  shortcut?" } else { "" };
             say!(
                 "{:>4}  {name:<32} {:>10.4} {:>12.4} {:>10.4} {:>9.2}{mark}",

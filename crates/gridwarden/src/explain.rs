@@ -41,7 +41,7 @@ pub fn run(args: &Explain) -> anyhow::Result<u8> {
             say!("row {}: no score: {error}", row["row"]);
             continue;
         }
-        let text = |name: &str| report::plain(row[name].as_str().unwrap_or_default()).to_string();
+        let text = |name: &str| report::plain(row[name].as_str().unwrap_or_default());
         say!(
             "row {}: {}, score {:.6}; {}",
             row["row"],

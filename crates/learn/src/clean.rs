@@ -70,7 +70,7 @@ pub fn clean(table: &Table, setup: &Setup, progress: Progress<'_>) -> Result<(Ta
     account.insert("columns_out".into(), json!(out.names));
     account.insert("ranges".into(), ranges(&out));
     if setup.label.is_some() {
-        let data = Data::new(out.clone(), setup)?;
+        let data = Data::of_test(out.clone(), setup)?;
         account.insert("shortcuts".into(), crate::validate::shortcuts(&data, &[]));
         account.insert("doubted_labels".into(), doubted(&data, setup, &keep)?);
     }
@@ -148,6 +148,11 @@ fn agreed(table: &Table, label: usize, setup: &Setup) -> Vec<u32> {
 fn columns(table: &mut Table, label: Option<String>) -> Value {
     let mut out = Map::new();
     let mut at = 0;
+    let hash = |column: &Column| {
+        let one = Table { columns: vec![column.clone()], ..Table::default() };
+        (0..column.len()).fold(0u64, |h, r| h.rotate_left(7) ^ one.row_hash(r, &[0]))
+    };
+    let mut hashes: Vec<u64> = table.columns.iter().map(hash).collect();
     while at < table.columns.len() {
         let column = &table.columns[at];
         let mut different = crate::hash::HashSet::default();
@@ -163,14 +168,13 @@ fn columns(table: &mut Table, label: Option<String>) -> Value {
         } else if whole && table.rows >= 1000 && different.len() == table.rows {
             Some("every row has another whole number: a row number")
         } else {
-            (0..at)
-                .find(|&o| (0..table.rows).all(|r| column.text(r) == table.columns[o].text(r)))
-                .map(|_| "copy of an earlier column")
+            hashes[..at].contains(&hashes[at]).then_some("copy of an earlier column")
         };
         match why {
             Some(why) => {
                 out.insert(table.names.remove(at), json!(why));
                 table.columns.remove(at);
+                hashes.remove(at);
             }
             None => at += 1,
         }

@@ -180,9 +180,9 @@ impl Encoder {
     }
 }
 
-/// To 32 bits; what is beyond them is infinite.
+/// To 32 bits; infinities and what is beyond become the largest number there is.
 fn narrow(x: f64) -> f32 {
-    x as f32
+    (x as f32).clamp(f32::MIN, f32::MAX)
 }
 
 /// Category codes of a column, each different cell looked up once.

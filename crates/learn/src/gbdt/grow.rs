@@ -168,7 +168,7 @@ impl Grower<'_> {
         let missing_left = if feature.has_missing { split.missing_left } else { left.len() >= right.len() };
         nodes.push(Node {
             feature: split.feature as u32,
-            threshold: feature.cuts.get(split.bin).copied().unwrap_or(f32::INFINITY),
+            threshold: feature.cuts.get(split.bin).copied().unwrap_or(f32::MAX),
             left: 0,
             right: 0,
             missing_left,
