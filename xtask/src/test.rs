@@ -17,6 +17,7 @@ const SHOWS: &[&str] = &[
     "show/12-devices",
     "show/13-put-back",
     "show/14-onto",
+    "show/31-tables",
 ];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.

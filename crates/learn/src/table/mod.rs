@@ -97,11 +97,15 @@ impl Column {
 
     /// Appends a text as it is, without looking for numbers in it.
     pub fn push_text(&mut self, text: &str) {
-        let next = self.texts.len() as u32;
-        let code = *self.codes.entry_ref(text).or_insert(next);
-        if code == next {
-            self.texts.push(text.into());
-        }
+        let code = match self.codes.get(text) {
+            Some(code) => *code,
+            None => {
+                let next = self.texts.len() as u32;
+                self.codes.insert(text.into(), next);
+                self.texts.push(text.into());
+                next
+            }
+        };
         self.cells.push(MISSING | (u64::from(code) + 1));
     }
 
