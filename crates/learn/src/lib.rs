@@ -1,5 +1,8 @@
 //! Learning that people can trust: tables, trees and anomaly detectors, calibrated on later data and validated honestly.
 
+// Loops over several arrays by one index read better than zips of zips.
+#![allow(clippy::needless_range_loop)]
+
 pub mod calibrate;
 pub mod clean;
 pub mod dense;

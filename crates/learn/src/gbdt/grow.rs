@@ -176,7 +176,7 @@ impl Grower<'_> {
             gain: split.gain as f32,
         });
         // The smaller side is added up, the larger is what is left of the parent; leaves that will not be split need neither.
-        let last = leaves.len() + 2 == self.params.leaves;
+        let last = leaves.len() + 2 == self.params.leaves && self.params.monotone.is_empty();
         let small_left = left.len() <= right.len();
         let mut sums = pool.get(if last { 0 } else { self.binned.total });
         let small =

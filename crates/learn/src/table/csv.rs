@@ -235,7 +235,7 @@ mod tests {
             for _ in 0..1 + round % 7 {
                 let at = rng.below(bytes.len());
                 match rng.below(3) {
-                    0 => bytes[at] = rng.next() as u8,
+                    0 => bytes[at] = rng.bits() as u8,
                     1 => bytes.truncate(at.max(1)),
                     _ => bytes.extend_from_within(at..),
                 }

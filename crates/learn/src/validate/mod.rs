@@ -145,6 +145,7 @@ fn one(data: &Data, test: Option<&Data>, setup: &Setup, split: Split, seed: u64)
         entries = mapped;
     } else {
         let folds = folds(data, split, &setup.group, setup.family.as_deref(), seed)?;
+        let (of, names) = splits::families(data, setup.family.as_deref())?;
         for (at, fold) in folds.iter().enumerate() {
             if fold.test.is_empty() || fold.train.is_empty() {
                 continue;
@@ -158,10 +159,11 @@ fn one(data: &Data, test: Option<&Data>, setup: &Setup, split: Split, seed: u64)
             match &fold.family {
                 // Each family's rows are told by themselves; seen rows of the first fold stand for all.
                 Some(name) => {
-                    families.push(family(name, data, fold, &judged, setup.family.as_deref(), seed)?);
-                    whole.append(judged.only(|i| at == 0 || judged.is_attack(i) && is_of(data, fold, i, &setup)));
-                    let keep = |i: &usize| at == 0 || judged.is_attack(*i) && is_of(data, fold, *i, &setup);
-                    entries.extend((0..fold.test.len()).filter(keep).map(|i| fold.test[i]));
+                    let is = |i: usize| names[of[fold.test[i] as usize] as usize] == *name && judged.is_attack(i);
+                    families.push(family(name, &is, &judged, seed));
+                    let keep = |i: usize| at == 0 || is(i);
+                    entries.extend((0..fold.test.len()).filter(|i| keep(*i)).map(|i| fold.test[i]));
+                    whole.append(judged.only(keep));
                 }
                 None => {
                     entries.extend(&fold.test);
@@ -191,16 +193,8 @@ fn one(data: &Data, test: Option<&Data>, setup: &Setup, split: Split, seed: u64)
     Ok(Some(Part { split, seed, json, judged: whole, baselines }))
 }
 
-/// Whether a judged row of a fold belongs to the family that was left out.
-fn is_of(data: &Data, fold: &Fold, at: usize, setup: &Setup) -> bool {
-    let Ok((of, names)) = splits::families(data, setup.family.as_deref()) else { return false };
-    fold.family.as_deref() == Some(names[of[fold.test[at] as usize] as usize].as_str())
-}
-
-/// What was found of a family that was not learned, beside the families that were.
-fn family(name: &str, data: &Data, fold: &Fold, judged: &Judged, column: Option<&str>, seed: u64) -> Result<Value> {
-    let (of, names) = splits::families(data, column)?;
-    let is = |i: usize| names[of[fold.test[i] as usize] as usize] == name && judged.is_attack(i);
+/// What was found of a family that was not learned (`is` says which rows), beside the families that were.
+fn family(name: &str, is: &dyn Fn(usize) -> bool, judged: &Judged, seed: u64) -> Value {
     let unseen = judged.only(|i| !judged.is_attack(i) || is(i));
     let seen = judged.only(|i| !is(i));
     let short = |j: &Judged| {
@@ -210,7 +204,7 @@ fn family(name: &str, data: &Data, fold: &Fold, judged: &Judged, column: Option<
             "fpr": number(figures[9]), "tpr_at_fpr": {"0.001": number(figures[11]), "0.01": number(figures[12]), "0.03": number(at_3)}})
     };
     let rows = (0..judged.truth.len()).filter(|i| is(*i)).count();
-    Ok(json!({"family": name, "seed": seed, "rows": rows, "unseen": short(&unseen), "seen": short(&seen)}))
+    json!({"family": name, "seed": seed, "rows": rows, "unseen": short(&unseen), "seen": short(&seen)})
 }
 
 /// Share of attacks found when at most this share of normal rows is called attack.

@@ -141,9 +141,8 @@ fn temporal(data: &Data) -> Fold {
 fn family_folds(data: &Data, column: Option<&str>) -> Result<Vec<Fold>> {
     let (of, names) = families(data, column)?;
     let mut counts = vec![0usize; names.len()];
-    for (e, f) in of.iter().enumerate().filter(|(e, _)| !data.labels.is_normal(*e)) {
-        let _ = e;
-        counts[*f as usize] += 1;
+    for (e, family) in of.iter().enumerate() {
+        counts[*family as usize] += usize::from(!data.labels.is_normal(e));
     }
     let mut chosen: Vec<u32> = (0..names.len() as u32).filter(|&f| counts[f as usize] >= MIN_FAMILY).collect();
     chosen

@@ -112,7 +112,7 @@ fn every_row_has_its_line_whatever_it_holds() {
         for (row, line) in rows.iter().zip(&out) {
             let fields: Vec<&str> = line.split(',').collect();
             let scored = fields[0].parse::<f64>().is_ok_and(f64::is_finite);
-            assert!(scored != !fields[3].is_empty(), "{row:?}: {line}");
+            assert_eq!(scored, fields[3].is_empty(), "{row:?}: {line}");
         }
         assert!([3, 4, 5, 6, 9].iter().all(|&at| out[at].starts_with(',')), "{out:#?}");
         assert_eq!(out[0], out[10]);
