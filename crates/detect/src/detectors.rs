@@ -7,6 +7,7 @@ use gwcore::{Body, Fact, FactKinds, Finding, FlowConst, KeptError, LimitHits, Re
 
 use crate::fold::{Folder, Sighting};
 use crate::observation::Observation;
+use crate::outside::{INTEL_MATCH, METAS, Outside, RULE_MATCH};
 use crate::{Baseline, Change, Inventory, Setup};
 
 /// What is fixed about a detector; its file's opening comment is its manual page.
@@ -152,7 +153,7 @@ mod value_range;
 macro_rules! detectors {
     ($($module:ident::$name:ident,)+) => {
         /// The fixed list of detectors.
-        pub static META: &[&Meta] = &[$(&$module::META),+];
+        pub static META: &[&Meta] = &[$(&$module::META,)+ &INTEL_MATCH, &RULE_MATCH];
         fn all(setup: &Setup) -> Vec<(&'static Meta, Box<dyn Detector>)> {
             vec![$((&$module::META, Box::new($module::$name::new(setup)) as Box<dyn Detector>)),+]
         }
@@ -220,6 +221,8 @@ pub struct Detectors {
     seen: Observation,
     now: Ts,
     setup: Setup,
+    /// Detectors outside of the table that are not to speak.
+    mute: Vec<&'static str>,
 }
 
 impl Detectors {
@@ -227,10 +230,12 @@ impl Detectors {
     pub fn new(setup: &Setup, only: &[String], without: &[String]) -> Detectors {
         let named = |list: &[String], m: &Meta| list.iter().any(|n| n == m.id);
         let mut active = all(setup);
-        active.retain(|(m, _)| (only.is_empty() || named(only, m)) && !named(without, m));
+        let chosen = |m: &Meta| (only.is_empty() || named(only, m)) && !named(without, m);
+        active.retain(|(m, _)| chosen(m));
         let wanted = wanted(&active);
         let (folder, seen) = (Folder::new(setup), Observation::new(&setup.limits));
-        Detectors { active, wanted, folder, seen, now: Ts(i64::MIN), setup: setup.clone() }
+        let mute = METAS.iter().filter(|m| !chosen(m)).map(|m| m.id).collect();
+        Detectors { active, wanted, folder, seen, now: Ts(i64::MIN), mute, setup: setup.clone() }
     }
 
     /// Takes over another baseline while the run goes on. What is open stays open; detectors keep what does not follow from the old one.
@@ -243,7 +248,23 @@ impl Detectors {
 
     /// Takes the facts of a batch; `files` names a file by its index.
     pub fn batch(&mut self, facts: &[Fact], flows: &[FlowConst], files: &dyn Fn(u32) -> Arc<str>) {
+        self.batch_with(facts, flows, &[], files);
+    }
+
+    /// The same with what others saw in the records of the batch, in the order of the keys: each is folded in where its record stands
+    /// among the facts.
+    pub fn batch_with(
+        &mut self,
+        facts: &[Fact],
+        flows: &[FlowConst],
+        outside: &[Outside<'_>],
+        files: &dyn Fn(u32) -> Arc<str>,
+    ) {
+        let mut waiting = outside.iter().peekable();
         for fact in facts {
+            while let Some(o) = waiting.next_if(|o| o.key < fact.key) {
+                self.outside(o, flows, files);
+            }
             let Some(flow) = flows.get(fact.flow.index()) else { continue };
             self.seen.fact(fact, flow);
             let before = self.now;
@@ -269,6 +290,25 @@ impl Detectors {
                 }
             }
         }
+        waiting.for_each(|o| self.outside(o, flows, files));
+    }
+
+    fn outside(&mut self, o: &Outside<'_>, flows: &[FlowConst], files: &dyn Fn(u32) -> Arc<str>) {
+        let Some(flow) = o.flow(flows).filter(|_| !self.mute.contains(&o.meta.id)) else { return };
+        let fact = o.fact();
+        let sighting = Sighting::of(o.meta, &fact, flow);
+        let ends = (sighting.src, sighting.dst);
+        let words = |site: &crate::Site| (o.words)(&site.name(&ends.0), &site.name(&ends.1));
+        let sighting = Sighting {
+            dedup_key: o.dedup_key.clone(),
+            severity: o.severity,
+            basis: o.basis,
+            attack: o.attack,
+            proto: o.proto,
+            words: &words,
+            ..sighting
+        };
+        self.folder.see(&sighting, self.now, files);
     }
 
     /// What became of findings since the last call; a run that never asks gets all of them from [`Detectors::finish`]. Parties are named

@@ -15,6 +15,7 @@ use report::{FileSummary, Overview, Summary, Verdict, Watch};
 
 use crate::cli::{Analyze, Checksums, Detail, Logs};
 use crate::knowledge;
+use crate::known_bad::Loaded;
 use crate::platform::{Platform, Tally};
 use crate::progress::Progress;
 use crate::say::{complaint, say};
@@ -31,7 +32,8 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     let inputs = Inputs::find(&args.paths, &limits);
     let dir = output(args)?;
     let setup = knowledge::setup(args, &limits)?;
-    let world = analyze(args, &setup, &inputs, &dir)?;
+    let loaded = Loaded::load(&args.intel, &args.rules, args.quiet)?;
+    let world = analyze(args, &setup, &loaded, &inputs, &dir)?;
     let mut summary = summarise(args, &inputs, &world, &setup);
     summary.seconds = started.elapsed().as_secs_f64();
     write::alerts(&dir, &world.findings)?;
@@ -62,9 +64,10 @@ struct World {
     overview: Option<Overview>,
 }
 
-fn analyze(args: &Analyze, setup: &Setup, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
+fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
     let limits = &setup.limits;
-    let options = options(args, limits);
+    let mut options = options(args, limits);
+    options.full |= loaded.wants_every_message();
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
@@ -77,6 +80,7 @@ fn analyze(args: &Analyze, setup: &Setup, inputs: &Inputs, dir: &Path) -> anyhow
             let Some(mut source) = Single::open(inputs, index, limits) else { continue };
             let names = (&files[..], &shared[..]);
             let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
+            stage.matchers = loaded.matchers();
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
             let (inventory, findings, _) = stage.result(counts.span);
@@ -94,6 +98,7 @@ fn analyze(args: &Analyze, setup: &Setup, inputs: &Inputs, dir: &Path) -> anyhow
         let mut source = Merge::open(inputs, limits);
         let names = (&files[..], &shared[..]);
         let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
+        stage.matchers = loaded.matchers();
         stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
@@ -200,7 +205,7 @@ fn summarise(args: &Analyze, inputs: &Inputs, world: &World, setup: &Setup) -> S
     let mut s = Summary {
         format_version: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        detail: if args.detail == Detail::Full { "full" } else { "summary" },
+        detail: if args.detail == Detail::Full || !args.rules.is_empty() { "full" } else { "summary" },
         shards: 32,
         records: world.tally.records.clone(),
         anomalies: world.tally.anomalies.clone(),

@@ -60,6 +60,10 @@ pub enum Command {
     Explain(crate::explain::Explain),
     /// Judges a model, or a way of training one, on data it has not seen.
     Validate(crate::validate::Validate),
+    /// Looks into lists of known-bad values.
+    Intel(crate::intel::Command),
+    /// Looks into rules of Sigma.
+    Rules(crate::rules::Command),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -120,6 +124,12 @@ pub struct Analyze {
     /// Declared work (CSV: start,end,asset,reason; times in RFC 3339 or seconds since 1970): alarms in it speak one step lower.
     #[arg(long)]
     pub maintenance: Option<PathBuf>,
+    /// Rules of Sigma, files or folders; may be repeated. They judge every message, so records are then in full detail.
+    #[arg(long, short = 'S', value_name = "FILE|DIR")]
+    pub rules: Vec<PathBuf>,
+    /// What is known to be bad: STIX, MISP, Zeek intel, CSV and risk lists, files or folders; may be repeated.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub intel: Vec<PathBuf>,
     /// Writes a report for people (HTML).
     #[arg(long)]
     pub report: Option<PathBuf>,
@@ -304,6 +314,7 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
         "explain",
         "help",
     ];
+    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "intel", "rules", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

@@ -11,7 +11,9 @@ mod detectors;
 mod features;
 mod export;
 mod explain;
+mod intel;
 mod knowledge;
+mod known_bad;
 mod learn;
 mod origin;
 mod platform;
@@ -20,6 +22,7 @@ mod progress;
 mod prove;
 mod run;
 mod reports;
+mod rules;
 mod say;
 mod sensor;
 mod score;
@@ -61,6 +64,8 @@ fn main() -> ExitCode {
         cli::Command::Explain(args) => explain::run(&args),
         cli::Command::Score(args) => score::run(&args),
         cli::Command::Validate(args) => validate::run(&args),
+        cli::Command::Intel(args) => intel::run(&args),
+        cli::Command::Rules(args) => rules::run(&args),
         cli::Command::Detectors { json } => detectors::run(json),
     };
     match result {

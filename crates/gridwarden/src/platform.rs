@@ -8,6 +8,7 @@ use engine::{Points, Seen, Stage};
 use gwcore::{Body, Finding, Key, LimitHits, Names, Out, Sink, Ts};
 use report::{Overview, Unread, Watch};
 
+use crate::known_bad::Matchers;
 use crate::progress::Progress;
 
 /// State of one world (one timeline) and the sinks shared by all.
@@ -16,6 +17,8 @@ pub struct Platform<'a> {
     pub devices: Devices,
     pub detectors: Detectors,
     pub watch: Option<Watch>,
+    /// Indicators and rules.
+    pub matchers: Matchers,
     pub site: Arc<Site>,
     pub sinks: &'a mut [Box<dyn Sink>],
     pub files: &'a [String],
@@ -51,6 +54,7 @@ impl<'a> Platform<'a> {
             devices: Devices::new(&setup.limits),
             detectors: Detectors::new(setup, only, without),
             watch: None,
+            matchers: Matchers::default(),
             site: Arc::clone(&setup.site),
             sinks,
             files,
@@ -113,7 +117,8 @@ impl Stage for Platform<'_> {
         }
         let files = self.shared_files;
         let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
-        self.detectors.batch(&out.facts, &out.flows, &name);
+        let outside = self.matchers.look(out);
+        self.detectors.batch_with(&out.facts, &out.flows, &outside, &name);
         self.progress.at(self.tally.bytes_done + seen.bytes);
         self.write(out, seen.interfaces)
     }

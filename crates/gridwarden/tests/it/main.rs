@@ -7,6 +7,7 @@ mod edges;
 mod findings;
 mod goose;
 mod inputs;
+mod known_bad;
 mod learn;
 mod loss;
 mod program;
