@@ -119,6 +119,44 @@ fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir:
     Ok(world)
 }
 
+/// Runs what comes from no capture through the same stages, and writes the same files; gives the number of findings and the exit code.
+pub fn ingested(args: &Analyze, feed: &mut crate::ingest::Feed, dir: &Path) -> anyhow::Result<(usize, u8)> {
+    let started = Instant::now();
+    known_detectors(args)?;
+    let limits = Limits::default();
+    let setup = knowledge::setup(args, &limits)?;
+    let loaded = Loaded::load(&args.intel, &args.rules, args.quiet)?;
+    let options = options(args, &limits);
+    let files = feed.names.clone();
+    let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
+    let mut sinks = sinks(args, dir, &limits)?;
+    let progress = Progress::new(0, true);
+    let mut world = World::default();
+    let chosen = (&args.only[..], &args.without[..]);
+    let mut stage = Platform::new(&setup, chosen, &mut sinks, (&files, &shared), &mut world.tally, &progress);
+    stage.matchers = loaded.matchers();
+    let counts = engine::analyze(feed, &Options { threads: 1, ..options }, &mut stage)
+        .with_context(|| format!("cannot write to `{}`", dir.display()))?;
+    let (inventory, findings, _) = stage.result(counts.span);
+    world.devices.extend(inventory.devices.into_iter().map(|d| (None, d)));
+    world.changes.extend(inventory.changes.into_iter().map(|c| (None, c)));
+    world.findings.extend(findings.into_iter().map(|f| (None, f)));
+    world.counts.push(counts);
+    for sink in &mut sinks {
+        sink.finish(Names { files: &files, interfaces: &[] })
+            .with_context(|| format!("cannot write to `{}`", dir.display()))?;
+    }
+    let nothing = Inputs::find(&[], &limits);
+    let mut summary = summarise(args, &nothing, &world);
+    summary.seconds = started.elapsed().as_secs_f64();
+    write::alerts(dir, &world.findings)?;
+    write::assets(dir, &world.devices)?;
+    write::changes(dir, &world.changes)?;
+    write::summary(dir, &summary)?;
+    let alarmed = world.findings.iter().any(|(_, f)| f.severity > Severity::Info);
+    Ok((world.findings.len(), u8::from(alarmed)))
+}
+
 fn options(args: &Analyze, limits: &Limits) -> Options {
     let checksums = if args.ignore_checksums { Checksums::None } else { args.checksums };
     let mut options = engine_options(args.threads, checksums, args.detail == Detail::Full, limits);
@@ -165,7 +203,7 @@ fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<
 }
 
 /// The output folder, made anew; an existing one is reused only if it is ours or empty.
-fn output(args: &Analyze) -> anyhow::Result<PathBuf> {
+pub fn output(args: &Analyze) -> anyhow::Result<PathBuf> {
     let dir = match (&args.output, args.paths.first()) {
         (Some(dir), _) => dir.clone(),
         (None, Some(first)) if first.as_os_str() == "-" => PathBuf::from("stdin.gridwarden"),

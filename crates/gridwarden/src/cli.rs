@@ -60,10 +60,14 @@ pub enum Command {
     Explain(crate::explain::Explain),
     /// Judges a model, or a way of training one, on data it has not seen.
     Validate(crate::validate::Validate),
+    /// Reads flow exports and logs and analyses what they tell.
+    Ingest(crate::ingest::Command),
     /// Looks into lists of known-bad values.
     Intel(crate::intel::Command),
     /// Looks into rules of Sigma.
     Rules(crate::rules::Command),
+    /// Puts a signed bundle of indicators, rules or other knowledge in force, or goes back to the one before.
+    Update(crate::update::Command),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -315,6 +319,8 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
         "help",
     ];
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "intel", "rules", "help"];
+    const VERBS: &[&str] =
+        &["analyze", "learn", "simulate", "prove", "demo", "detectors", "ingest", "intel", "rules", "update", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

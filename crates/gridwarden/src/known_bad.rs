@@ -30,7 +30,7 @@ impl Loaded {
         };
         let rules = match rules {
             [] => None,
-            paths => Some(Arc::new(rules::load(paths, &engine::kinds()).context("rules")?)),
+            paths => Some(Arc::new(rules::load(paths, &kinds()).context("rules")?)),
         };
         let refused: u64 = intel.iter().flat_map(|i| &i.reports).flat_map(|r| r.reasons.values()).sum();
         if refused > 0 && !quiet {
@@ -54,6 +54,11 @@ impl Loaded {
     pub fn matchers(&self) -> Matchers {
         Matchers { intel: self.intel.clone().map(Matcher::new), rules: self.rules.clone().map(Engine::new) }
     }
+}
+
+/// All kinds of records that rules may speak of.
+pub fn kinds() -> Vec<&'static gwcore::Kind> {
+    engine::kinds().into_iter().chain(ingest::kinds()).collect()
 }
 
 /// What looks at the records of one world.

@@ -11,6 +11,7 @@ mod detectors;
 mod features;
 mod export;
 mod explain;
+mod ingest;
 mod intel;
 mod knowledge;
 mod known_bad;
@@ -30,6 +31,7 @@ mod simulate;
 mod tables;
 mod train;
 mod validate;
+mod update;
 mod write;
 
 use std::process::ExitCode;
@@ -64,8 +66,10 @@ fn main() -> ExitCode {
         cli::Command::Explain(args) => explain::run(&args),
         cli::Command::Score(args) => score::run(&args),
         cli::Command::Validate(args) => validate::run(&args),
+        cli::Command::Ingest(args) => ingest::run(&args),
         cli::Command::Intel(args) => intel::run(&args),
         cli::Command::Rules(args) => rules::run(&args),
+        cli::Command::Update(args) => update::run(&args),
         cli::Command::Detectors { json } => detectors::run(json),
     };
     match result {

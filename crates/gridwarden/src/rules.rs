@@ -36,12 +36,12 @@ pub enum Verb {
 pub fn run(args: &Command) -> anyhow::Result<u8> {
     match &args.verb {
         Verb::List { paths } => {
-            for r in rules::load(paths, &engine::kinds())?.rules {
+            for r in rules::load(paths, &crate::known_bad::kinds())?.rules {
                 say!("{}", [&r.id, r.severity.name(), r.kind, &r.title].map(report::plain).join("\t"));
             }
             Ok(0)
         }
-        Verb::Check { paths, json } => check(&rules::load(paths, &engine::kinds())?, *json),
+        Verb::Check { paths, json } => check(&rules::load(paths, &crate::known_bad::kinds())?, *json),
     }
 }
 

@@ -130,7 +130,9 @@ impl Cleaner {
         }
         let key = (f.src, f.dst, f.src_port, f.dst_port, f.proto, f.raw.0, f.raw.1, start.0.div_euclid(SECOND));
         match self.seen.get(&key) {
-            Some((when, from, ingress)) if received.since(*when).abs() <= REPEAT && (*from, *ingress) != (exporter, f.ingress) => {
+            Some((when, from, ingress))
+                if received.since(*when).abs() <= REPEAT && (*from, *ingress) != (exporter, f.ingress) =>
+            {
                 return (Fate::Duplicate, start, end);
             }
             _ => {

@@ -13,5 +13,5 @@ mod zeek;
 
 pub use clean::{Cleaner, Fate, Fates};
 pub use rows::{FlowExport, FlowExportColumns, LogLine, LogLineColumns, Quarantine, QuarantineColumns, kinds};
-pub use source::{Collector, SourceReport};
+pub use source::{Collector, SourceReport, claims};
 pub use zeek::LineFormat;

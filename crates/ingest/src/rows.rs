@@ -104,7 +104,11 @@ pub fn kinds() -> Vec<&'static Kind> {
 
 /// Ports of utility protocols and of services whose server is never the one with the high port.
 fn is_service(port: u16) -> bool {
-    port < 1_024 || matches!(port, 2_404 | 4_840 | 20_000 | 19_998 | 44_818 | 47_808 | 1_883 | 3_389 | 5_432 | 1_433 | 8_080 | 8_443 | 3_306)
+    port < 1_024
+        || matches!(
+            port,
+            2_404 | 4_840 | 20_000 | 19_998 | 44_818 | 47_808 | 1_883 | 3_389 | 5_432 | 1_433 | 8_080 | 8_443 | 3_306
+        )
 }
 
 /// What is said of a flow beside itself.
@@ -212,13 +216,7 @@ pub(crate) fn flow(to: &mut Ingested, f: &Exported, about: &About, start: Ts, en
         end,
         about.number,
         reference,
-        Body::FlowEnd {
-            state: "OTH",
-            packets: [orig_n.1, resp_n.1],
-            bytes: [orig_n.0, resp_n.0],
-            start,
-            service: "",
-        },
+        Body::FlowEnd { state: "OTH", packets: [orig_n.1, resp_n.1], bytes: [orig_n.0, resp_n.0], start, service: "" },
     );
 }
 

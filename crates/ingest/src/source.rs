@@ -72,7 +72,14 @@ impl Collector {
                         Fate::Kept | Fate::SkewCorrected => rows::flow(&mut to, f, &about, start, end),
                         fate if fate.is_quarantined() => {
                             let text = format!("{f:?}");
-                            quarantine(&mut to, exporter, "flow_export", fate.name(), text.as_bytes(), (received, file, number));
+                            quarantine(
+                                &mut to,
+                                exporter,
+                                "flow_export",
+                                fate.name(),
+                                text.as_bytes(),
+                                (received, file, number),
+                            );
                         }
                         _ => {}
                     }
@@ -159,7 +166,14 @@ fn seen(report: &mut SourceReport, received: Ts, fates: &Fates) {
     }
 }
 
-fn quarantine(to: &mut Ingested, sender: Addr, source: &'static str, reason: &'static str, data: &[u8], at: (Ts, u32, u64)) {
+fn quarantine(
+    to: &mut Ingested,
+    sender: Addr,
+    source: &'static str,
+    reason: &'static str,
+    data: &[u8],
+    at: (Ts, u32, u64),
+) {
     let (ts, file, number) = at;
     let flow = to.flow(gwcore::FlowConst { src: sender, file, interface: u32::MAX, ..Default::default() });
     let data = data.get(..KEPT).unwrap_or(data);

@@ -242,10 +242,10 @@ fn leef(text: &str, line: &mut Line) {
     let (vendor, product, id, separator, body) = match &parts[..] {
         [_, vendor, product, _, id, body] => (vendor, product, id, '\t', body),
         [_, vendor, product, _, id, sep, body] => {
-            let sep = sep.strip_prefix("0x").or(sep.strip_prefix('x')).map_or_else(
-                || sep.chars().next(),
-                |hex| u32::from_str_radix(hex, 16).ok().and_then(char::from_u32),
-            );
+            let sep = sep
+                .strip_prefix("0x")
+                .or(sep.strip_prefix('x'))
+                .map_or_else(|| sep.chars().next(), |hex| u32::from_str_radix(hex, 16).ok().and_then(char::from_u32));
             (vendor, product, id, sep.unwrap_or('\t'), body)
         }
         _ => return,
@@ -262,7 +262,9 @@ fn split(text: &str, by: char, most: usize) -> Vec<String> {
     while let Some(c) = chars.next() {
         let is_last = out.len() >= most;
         match (c, out.last_mut()) {
-            ('\\', Some(part)) if !is_last && chars.peek().is_some_and(|n| *n == by || *n == '\\') => part.extend(chars.next()),
+            ('\\', Some(part)) if !is_last && chars.peek().is_some_and(|n| *n == by || *n == '\\') => {
+                part.extend(chars.next())
+            }
             (c, _) if c == by && !is_last => out.push(String::new()),
             (c, Some(part)) => part.push(c),
             _ => {}
@@ -278,7 +280,8 @@ fn pairs(text: &str, separator: char) -> Vec<(String, String)> {
         return each.take(FIELDS).map(|(k, v)| (k.trim().to_owned(), v.to_owned())).collect();
     }
     let mut out: Vec<(String, String)> = Vec::new();
-    let is_key = |k: &str| !k.is_empty() && k.len() <= 64 && k.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let is_key =
+        |k: &str| !k.is_empty() && k.len() <= 64 && k.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     let mut quoted = false;
     for word in text.split(' ') {
         let at = word.char_indices().find(|(i, c)| *c == '=' && !word.get(..*i).unwrap_or_default().ends_with('\\'));
@@ -328,19 +331,53 @@ pub fn tell(line: &Line) -> Told {
     };
     let has = |words: &[&str]| words.iter().any(|w| m.contains(w));
     let action = field(&["action", "act", "outcome", "status"]).unwrap_or_default().to_lowercase();
-    let event = if has(&["%link-3-updown", "%lineproto-5-updown", "snmp_trap_link", "link state"]) || has(&["interface"]) && has(&["changed state"]) {
-        if has(&["to down", "link down", "linkdown", " is down", "snmp_trap_link_down"]) { Some("link_down") } else { Some("link_up") }
-    } else if has(&["failed password", "authentication failure", "login failed", "invalid user", "failed login", "access denied", "login_failed", "logon failure", "failed to log"])
-        || has(&["login"]) && matches!(action.as_str(), "failed" | "failure" | "deny" | "denied")
+    let event = if has(&["%link-3-updown", "%lineproto-5-updown", "snmp_trap_link", "link state"])
+        || has(&["interface"]) && has(&["changed state"])
+    {
+        if has(&["to down", "link down", "linkdown", " is down", "snmp_trap_link_down"]) {
+            Some("link_down")
+        } else {
+            Some("link_up")
+        }
+    } else if has(&[
+        "failed password",
+        "authentication failure",
+        "login failed",
+        "invalid user",
+        "failed login",
+        "access denied",
+        "login_failed",
+        "logon failure",
+        "failed to log",
+    ]) || has(&["login"]) && matches!(action.as_str(), "failed" | "failure" | "deny" | "denied")
     {
         Some("login_failed")
-    } else if has(&["accepted password", "accepted publickey", "login success", "logged in", "successful login", "login_success", "session opened", "logon success"])
-        || has(&["login"]) && matches!(action.as_str(), "success" | "login" | "accept")
+    } else if has(&[
+        "accepted password",
+        "accepted publickey",
+        "login success",
+        "logged in",
+        "successful login",
+        "login_success",
+        "session opened",
+        "logon success",
+    ]) || has(&["login"]) && matches!(action.as_str(), "success" | "login" | "accept")
     {
         Some("login")
     } else if has(&["logged out", "session closed", "logout", "logoff"]) {
         Some("logout")
-    } else if has(&["%sys-5-config_i", "configured from", "ui_commit", "configuration changed", "settings changed", "setting changed", "setting group", "config change", "parameter changed", "object attribute configured"]) {
+    } else if has(&[
+        "%sys-5-config_i",
+        "configured from",
+        "ui_commit",
+        "configuration changed",
+        "settings changed",
+        "setting changed",
+        "setting group",
+        "config change",
+        "parameter changed",
+        "object attribute configured",
+    ]) {
         Some("setting_change")
     } else if has(&["%sys-5-restart", "system restarted", "rebooting", "cold start", "warm start", "system starting"]) {
         Some("restart")
@@ -351,12 +388,26 @@ pub fn tell(line: &Line) -> Told {
         words.iter().find_map(|w| {
             let at = m.find(w)? + w.len();
             let rest = line.message.get(at..)?.trim_start_matches([' ', '"', '\'', ':', '[']);
-            let word: String = rest.chars().take_while(|c| !c.is_whitespace() && !"\"',;:]()".contains(*c)).take(64).collect();
+            let word: String =
+                rest.chars().take_while(|c| !c.is_whitespace() && !"\"',;:]()".contains(*c)).take(64).collect();
             (!word.is_empty()).then_some(word)
         })
     };
-    let user = field(&["user", "suser", "duser", "usrName", "srcuser", "username"])
-        .or_else(|| event.and_then(|_| after(&["invalid user ", "password for ", "publickey for ", "user: ", "user=", "by user ", " for user ", " by ", "for "])));
+    let user = field(&["user", "suser", "duser", "usrName", "srcuser", "username"]).or_else(|| {
+        event.and_then(|_| {
+            after(&[
+                "invalid user ",
+                "password for ",
+                "publickey for ",
+                "user: ",
+                "user=",
+                "by user ",
+                " for user ",
+                " by ",
+                "for ",
+            ])
+        })
+    });
     let ip = |t: String| t.trim_matches(['(', ')', '[', ']', ',']).parse::<IpAddr>().ok().map(Addr::from);
     let address = field(&["src", "srcip", "source", "sourceAddress", "rhost", "remip", "src_ip"])
         .and_then(ip)
@@ -406,7 +457,15 @@ pub(crate) fn line(to: &mut Ingested, sender: Addr, bytes: &[u8], received: Ts, 
     if let (Some(event @ ("login" | "login_failed")), Some(user)) = (told.event, &told.user) {
         // Who logged in stands on the sender's side: the conversation is from that address to the host that tells of it.
         let client = told.address.unwrap_or(Addr::NONE);
-        let session = to.flow(FlowConst { src: client, dst: sender, file, interface: u32::MAX, ip_proto: 6, dst_port: 22, ..FlowConst::default() });
+        let session = to.flow(FlowConst {
+            src: client,
+            dst: sender,
+            file,
+            interface: u32::MAX,
+            ip_proto: 6,
+            dst_port: 22,
+            ..FlowConst::default()
+        });
         if !client.is_none() {
             let body = Body::Login {
                 proto: "syslog",

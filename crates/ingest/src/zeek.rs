@@ -172,7 +172,9 @@ fn eve(v: &Value) -> Result<Told, (&'static str, Ts)> {
     // Suricata writes `+0000` where RFC 3339 wants a colon.
     let time = |t: &str| {
         let fixed = match t.len().checked_sub(5).and_then(|i| Some((t.get(..i)?, t.get(i..)?))) {
-            Some((head, zone)) if zone.starts_with(['+', '-']) => format!("{head}{}:{}", zone.get(..3)?, zone.get(3..)?),
+            Some((head, zone)) if zone.starts_with(['+', '-']) => {
+                format!("{head}{}:{}", zone.get(..3)?, zone.get(3..)?)
+            }
             _ => t.to_owned(),
         };
         parse_rfc3339(&fixed)

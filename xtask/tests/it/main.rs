@@ -9,7 +9,7 @@ const ORDER: &[&[&str]] = &[
     &["packet"],
     &["flow", "proto"],
     &["proto-it", "proto-ot"],
-    &["engine", "detect", "lake", "views", "simulate", "ledger", "state", "intel", "rules"],
+    &["engine", "detect", "lake", "views", "simulate", "ledger", "state", "intel", "rules", "bundle"],
     &["features", "ingest", "nets", "query"],
     &["learn"],
     &["respond"],

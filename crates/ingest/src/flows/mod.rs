@@ -65,7 +65,7 @@ pub struct Exported {
 }
 
 /// Which version a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// NetFlow version 5.
     Netflow5,

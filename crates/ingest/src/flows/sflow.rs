@@ -59,7 +59,8 @@ fn sample(b: &[u8], expanded: bool, state: &mut Domain, flows: &mut Vec<Exported
     };
     // The top bits of a short interface tell of its form; 0 is "an interface".
     let interface = |at: usize| be32(b, at).map_or(0, |i| if expanded { i } else { i & 0x3fff_ffff });
-    let mut flow = Exported { sampling: rate.max(1), ingress: interface(in_at), egress: interface(out_at), ..Exported::default() };
+    let mut flow =
+        Exported { sampling: rate.max(1), ingress: interface(in_at), egress: interface(out_at), ..Exported::default() };
     let mut at = count_at + 4;
     let mut found = false;
     for _ in 0..count.min(MOST) {
@@ -84,7 +85,8 @@ fn sample(b: &[u8], expanded: bool, state: &mut Domain, flows: &mut Vec<Exported
     let rate = u64::from(flow.sampling);
     (flow.bytes, flow.packets) = (flow.raw.0.saturating_mul(rate), flow.raw.1.saturating_mul(rate));
     let same = |f: &&mut Exported| {
-        (f.src, f.dst, f.src_port, f.dst_port, f.proto) == (flow.src, flow.dst, flow.src_port, flow.dst_port, flow.proto)
+        (f.src, f.dst, f.src_port, f.dst_port, f.proto)
+            == (flow.src, flow.dst, flow.src_port, flow.dst_port, flow.proto)
             && (f.ingress, f.sampling) == (flow.ingress, flow.sampling)
     };
     match flows.iter_mut().find(same) {
@@ -101,7 +103,9 @@ fn sample(b: &[u8], expanded: bool, state: &mut Domain, flows: &mut Vec<Exported
 /// Sampled IPv4 data: length, protocol, addresses, ports, flags, type of service.
 fn ip4(b: &[u8], f: &mut Exported) -> bool {
     let words = |at: usize| be32(b, at);
-    let (Some(len), Some(proto), Some(src), Some(dst)) = (words(0), words(4), v4(b, 8), v4(b, 12)) else { return false };
+    let (Some(len), Some(proto), Some(src), Some(dst)) = (words(0), words(4), v4(b, 8), v4(b, 12)) else {
+        return false;
+    };
     (f.src, f.dst, f.proto) = (src, dst, proto as u8);
     (f.src_port, f.dst_port) = (words(16).unwrap_or(0) as u16, words(20).unwrap_or(0) as u16);
     f.tcp_flags = words(24).unwrap_or(0) as u16;
@@ -135,7 +139,9 @@ fn header(b: &[u8], f: &mut Exported) -> bool {
     let ip_bytes = u64::from(frame).saturating_sub(link as u64);
     match p.get(at).map(|b| b >> 4) {
         Some(4) => {
-            let (Some(src), Some(dst), Some(proto)) = (v4(p, at + 12), v4(p, at + 16), p.get(at + 9)) else { return false };
+            let (Some(src), Some(dst), Some(proto)) = (v4(p, at + 12), v4(p, at + 16), p.get(at + 9)) else {
+                return false;
+            };
             (f.src, f.dst, f.proto) = (src, dst, *proto);
             f.tos = p.get(at + 1).copied().unwrap_or(0);
             let is_first = be16(p, at + 6).is_some_and(|o| o & 0x1fff == 0);
@@ -149,7 +155,9 @@ fn header(b: &[u8], f: &mut Exported) -> bool {
         }
         Some(6) => {
             let addr = |at: usize| p.get(at..at + 16).and_then(|a| a.try_into().ok()).map(Addr);
-            let (Some(src), Some(dst), Some(proto)) = (addr(at + 8), addr(at + 24), p.get(at + 6)) else { return false };
+            let (Some(src), Some(dst), Some(proto)) = (addr(at + 8), addr(at + 24), p.get(at + 6)) else {
+                return false;
+            };
             (f.src, f.dst, f.proto) = (src, dst, *proto);
             f.raw = (be16(p, at + 4).map_or(ip_bytes, |n| u64::from(n) + 40), 1);
             at += 40;

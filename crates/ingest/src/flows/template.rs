@@ -274,7 +274,9 @@ fn options(d: Draft, state: &mut Domain) {
     let t = &mut state.templates;
     let rate = match (d.interval, d.space) {
         // So many packets taken, then so many left out (RFC 5477 §8.2).
-        (Some(taken), Some(left)) if taken > 0 => Some((taken.saturating_add(left) / taken).clamp(1, u64::from(u32::MAX)) as u32),
+        (Some(taken), Some(left)) if taken > 0 => {
+            Some((taken.saturating_add(left) / taken).clamp(1, u64::from(u32::MAX)) as u32)
+        }
         (Some(interval), None) => Some(interval.clamp(1, u64::from(u32::MAX)) as u32),
         _ => None,
     };
