@@ -46,7 +46,7 @@ impl Dense {
     pub fn fit(encoder: &Encoder, x: &Matrix, rows: &[u32]) -> Dense {
         let mut columns = Vec::new();
         for (f, feature) in encoder.features.iter().enumerate() {
-            let values = || rows.iter().map(|&r| x.cells[r as usize * x.width + f]);
+            let values = || rows.iter().map(move |&r| x.cells[r as usize * x.width + f]);
             let missing = values().filter(|v| v.is_nan()).count();
             let source = f as u32;
             match &feature.kind {

@@ -314,7 +314,7 @@ impl Table {
 }
 
 #[cfg(feature = "parquet")]
-use parquet::read as columnar;
+use self::parquet::read as columnar;
 
 #[cfg(not(feature = "parquet"))]
 fn columnar(path: &Path, _: Vec<u8>) -> Result<Table> {
