@@ -68,6 +68,8 @@ pub enum Command {
     Rules(crate::rules::Command),
     /// Puts a signed bundle of indicators, rules or other knowledge in force, or goes back to the one before.
     Update(crate::update::Command),
+    /// Makes a table of features for learning from captures.
+    Features(crate::features::Features),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -321,6 +323,8 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "intel", "rules", "help"];
     const VERBS: &[&str] =
         &["analyze", "learn", "simulate", "prove", "demo", "detectors", "ingest", "intel", "rules", "update", "help"];
+    const VERBS: &[&str] =
+        &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "features", "help"];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);
