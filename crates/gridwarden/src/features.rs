@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use ::features::{Labels, Make, NORMAL, Row, TableWriter, Which};
 use anyhow::Context;
-use capture::{Frame, Inputs, Loss, Merge};
+use capture::{Inputs, Loss, Merge};
 use clap::Args;
-use engine::Source;
+use engine::{Input, Source};
 use gwcore::Limits;
 
 use crate::analyze::engine_options;
@@ -135,8 +135,8 @@ struct Seeing<'a> {
 }
 
 impl Source for Seeing<'_> {
-    fn next(&mut self) -> Option<Frame<'_>> {
-        let frame = Source::next(self.merge)?;
+    fn next(&mut self) -> Option<Input<'_>> {
+        let frame = Merge::next(self.merge)?;
         if let Some(labels) = &mut self.labels {
             labels.see(frame.number, frame.ts);
         }
@@ -144,7 +144,7 @@ impl Source for Seeing<'_> {
         if frame.number.is_multiple_of(4_096) {
             self.progress.at(self.bytes);
         }
-        Some(frame)
+        Some(Input::Frame(frame))
     }
     fn interfaces(&self) -> &[String] {
         Source::interfaces(self.merge)

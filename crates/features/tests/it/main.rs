@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use capture::{Frame, LinkType};
-use engine::{Options, Source};
+use engine::{Input, Options, Source, Stop};
 use features::{Make, Row, Value, Which};
 use gwcore::time::{MINUTE, SECOND};
 use gwcore::{Limits, Ts};
@@ -16,11 +16,11 @@ struct Given {
 }
 
 impl Source for Given {
-    fn next(&mut self) -> Option<Frame<'_>> {
+    fn next(&mut self) -> Option<Input<'_>> {
         let (ts, data) = self.frames.get(self.next)?;
         self.next += 1;
         let (n, link) = (self.next as u64, LinkType::ETHERNET);
-        Some(Frame {
+        Some(Input::Frame(Frame {
             seq: n - 1,
             ts: Ts(*ts),
             file: 0,
@@ -29,7 +29,7 @@ impl Source for Given {
             link,
             wire_len: data.len() as u32,
             data,
-        })
+        }))
     }
     fn interfaces(&self) -> &[String] {
         &[]
@@ -41,7 +41,15 @@ const START: i64 = 1_767_600_000 * SECOND;
 fn rows_on(threads: usize, which: Which, frames: Vec<(i64, Vec<u8>)>) -> Vec<Row> {
     let limits = Limits::default();
     let flow = flow::Options { stats: true, ..flow::Options::default() };
-    let options = Options { threads, limits: limits.clone(), full: false, packet: packet::Options::default(), flow };
+    let options = Options {
+        threads,
+        limits: limits.clone(),
+        full: false,
+        packet: packet::Options::default(),
+        flow,
+        batch_time: Options::FILES,
+        stop: Stop::default(),
+    };
     let mut rows = Vec::new();
     let mut make = Make::new(which, &limits, |new: &[Row]| {
         rows.extend_from_slice(new);
