@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Ts, ids};
+use crate::{FlowConst, Ts, ids};
 
 /// Consequence for the plant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
@@ -226,6 +226,9 @@ pub struct Finding {
     pub dedup_key: String,
     /// Observations folded into it.
     pub count: u64,
+    /// Its first conversation, for formats that show its identity, ports and transport.
+    #[serde(skip)]
+    pub flow: FlowConst,
 }
 
 impl Finding {

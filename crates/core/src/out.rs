@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use crate::{Addr, Column, Columns, Fact, Kind, LimitHits, Mac, Record, Ts, Uid};
+use crate::{Addr, Column, Columns, Fact, Finding, Kind, LimitHits, Mac, Record, Ts, Uid};
 
 /// The place of a row in the ordered stage: the frame that caused it, then the shard, then the order within the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -222,6 +222,10 @@ pub struct Names<'a> {
 pub trait Sink {
     /// Takes the rows of one batch; every row lies after those of the batch before.
     fn rows(&mut self, out: &Out, names: Names<'_>) -> std::io::Result<()>;
+    /// The last revision of findings, by time; for formats that show findings beside records.
+    fn findings(&mut self, _findings: &[&Finding], _names: Names<'_>) -> std::io::Result<()> {
+        Ok(())
+    }
     /// No more rows will come: close what is open.
     fn finish(&mut self, names: Names<'_>) -> std::io::Result<()>;
 }

@@ -212,6 +212,11 @@ detectors! {
     unusual_window::UnusualWindow,
 }
 
+/// The fixed number of a detector by its name; 0 for a name that none has.
+pub fn number(id: &str) -> u32 {
+    META.iter().find(|m| m.id == id).map_or(0, |m| m.number)
+}
+
 /// All detectors at work.
 pub struct Detectors {
     active: Vec<(&'static Meta, Box<dyn Detector>)>,

@@ -377,6 +377,7 @@ fn begin(s: &Sighting<'_>, now: Ts, site: &Site) -> Finding {
         evidence,
         dedup_key: s.dedup_key.clone(),
         count: 0,
+        flow: *s.flow,
     }
 }
 

@@ -26,7 +26,7 @@ pub use baseline::{
     Period, Source, Worth,
 };
 pub use change::{Change, DeviceChange};
-pub use detectors::{Detectors, META, Meta};
+pub use detectors::{Detectors, META, Meta, number};
 pub use devices::{AssetChange, Device, Devices, Inventory, Level, Named};
 pub use fold::CROWD_KEY;
 pub use heard::Heard;

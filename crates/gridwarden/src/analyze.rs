@@ -113,8 +113,11 @@ fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir:
         world.reports = source.finish();
     }
     let names = Names { files: &files, interfaces: &world.interfaces };
+    let findings: Vec<&Finding> = world.findings.iter().map(|(_, f)| f).collect();
     for sink in &mut sinks {
-        sink.finish(names).with_context(|| format!("cannot write to `{}`", dir.display()))?;
+        sink.findings(&findings, names)
+            .and_then(|()| sink.finish(names))
+            .with_context(|| format!("cannot write to `{}`", dir.display()))?;
     }
     Ok(world)
 }
@@ -188,15 +191,22 @@ pub fn engine_options(threads: usize, checksums: Checksums, full: bool, limits: 
 }
 
 fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {
+    use views::eve::Own;
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let community_id = views::CommunityId { of: flow::community_id, seed: args.community_id_seed };
     for log in &args.logs {
         sinks.push(match log {
             Logs::Parquet => Box::new(lake::ParquetSink::new(dir, limits)),
             Logs::Ndjson => Box::new(views::NdjsonSink::new(dir)),
-            Logs::Zeek => Box::new(views::ZeekSink::new(dir, false, community_id)),
-            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir, true, community_id)),
-            Logs::Eve => Box::new(views::EveSink::new(dir, community_id)),
+            Logs::Zeek => Box::new(views::ZeekSink::new(dir.join("zeek"), false, community_id)),
+            Logs::ZeekJson if args.logs.contains(&Logs::Zeek) => {
+                Box::new(views::ZeekSink::new(dir.join("zeek-json"), true, community_id))
+            }
+            Logs::ZeekJson => Box::new(views::ZeekSink::new(dir.join("zeek"), true, community_id)),
+            // Both words together still are one file.
+            Logs::Eve if args.logs.contains(&Logs::EveOwn) => continue,
+            Logs::Eve => Box::new(views::EveSink::new(dir, community_id, Own::LeftOut, detect::number)),
+            Logs::EveOwn => Box::new(views::EveSink::new(dir, community_id, Own::Written, detect::number)),
         });
     }
     Ok(sinks)
@@ -218,7 +228,7 @@ pub fn output(args: &Analyze) -> anyhow::Result<PathBuf> {
     if dir.exists() && !ours && !empty {
         anyhow::bail!("`{}` exists and was not written by gridwarden: name another folder with -o", dir.display());
     }
-    for old in ["records", "ndjson", "zeek"] {
+    for old in ["records", "ndjson", "zeek", "zeek-json"] {
         if ours && dir.join(old).exists() {
             std::fs::remove_dir_all(dir.join(old)).with_context(|| format!("cannot empty `{}`", dir.display()))?;
         }

@@ -269,6 +269,9 @@ pub enum Logs {
     Zeek,
     ZeekJson,
     Eve,
+    /// EVE, and beside it our own kinds of records that Suricata does not know.
+    #[value(name = "eve+own")]
+    EveOwn,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -296,6 +299,7 @@ impl Cli {
     }
 }
 
+/// Puts in the verb that is left out: `-r PATH` and a path alone mean `analyze`, `-i IFACE` means `run`, `-T` means `check`.
 fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "help"];
     const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "audit", "demo", "detectors", "help"];
@@ -331,6 +335,24 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
         args.insert(1, "analyze".into());
     } else if !verb && args.iter().any(|a| a == "-i") {
         args.insert(1, "run".into());
+    use clap::CommandFactory;
+    let command = Cli::command();
+    let is_verb = |name: &str| name == "help" || command.get_subcommands().any(|c| c.get_name() == name);
+    let Some(first) = args.get(1) else { return args };
+    if first.to_str().is_some_and(is_verb) {
+        return args;
+    }
+    let place = |flag: &str| args.iter().position(|a| a == flag);
+    if let Some(at) = place("-r") {
+        args.remove(at);
+        args.insert(1, "analyze".into());
+    } else if place("-i").is_some() && is_verb("run") {
+        args.insert(1, "run".into());
+    } else if let (Some(at), true) = (place("-T"), is_verb("check")) {
+        args.remove(at);
+        args.insert(1, "check".into());
+    } else if first == "-" || std::path::Path::new(first).exists() {
+        args.insert(1, "analyze".into());
     }
     args
 }
@@ -348,6 +370,16 @@ mod tests {
         let Command::Analyze(a) = check("gridwarden -C -r x.pcap -l out -k none").command else { panic!("no analyze") };
         assert!(a.ignore_checksums && a.checksums == Checksums::None);
         assert_eq!((a.paths[0].to_str(), a.output.unwrap().to_str()), (Some("x.pcap"), Some("out")));
+    }
+
+    #[test]
+    fn a_path_without_a_verb_is_analysed_and_a_verb_stays_one() {
+        let here = env!("CARGO_MANIFEST_DIR");
+        let Command::Analyze(a) = check(&format!("gridwarden {here} --quiet")).command else { panic!("no analyze") };
+        assert_eq!(a.paths[0].to_str(), Some(here));
+        assert!(matches!(check("gridwarden detectors").command, Command::Detectors { .. }));
+        let line = ["gridwarden", "no-such-file-or-verb"].map(OsString::from);
+        assert_eq!(rewrite(line.to_vec()), line, "clap names what is unknown");
     }
 
     #[test]

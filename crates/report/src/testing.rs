@@ -51,5 +51,6 @@ pub(crate) fn finding(detector: &'static str, severity: Severity, ts: i64, (src,
         evidence: Evidence::default(),
         dedup_key: src.to_owned(),
         count: 1,
+        flow: gwcore::FlowConst::default(),
     }
 }

@@ -9,11 +9,11 @@ use views::{CommunityId, EveSink, ZeekSink};
 const ID: CommunityId = CommunityId { of: |_, seed| Some(format!("1:id{seed}=")), seed: 7 };
 
 fn zeek(out: &gwcore::Out, json: bool) -> Written {
-    written(out, |dir| Box::new(ZeekSink::new(dir, json, ID)))
+    written(out, |dir| Box::new(ZeekSink::new(dir.join("zeek"), json, ID)))
 }
 
 fn eve(out: &gwcore::Out) -> Vec<Value> {
-    let all = written(out, |dir| Box::new(EveSink::new(dir, ID)));
+    let all = written(out, |dir| Box::new(EveSink::new(dir, ID, views::eve::Own::Written, |_| 7)));
     all.read("eve.json").lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
@@ -217,4 +217,67 @@ fn hostile_text_stays_in_its_cell() {
     }
     let all = zeek(&out, true);
     assert!(all.read("zeek/weird.log").lines().all(calm));
+}
+
+fn finding() -> gwcore::Finding {
+    let party = |ip: &str| gwcore::Party { ip: Some(ip.into()), ..gwcore::Party::default() };
+    gwcore::Finding {
+        id: "00ff".into(),
+        rev: 3,
+        ts: stamp(2, 0).ts,
+        ts_end: stamp(2, 0).ts,
+        raised: stamp(2, 0).ts,
+        episodes: Vec::new(),
+        episodes_more: 0,
+        detector: "new-master",
+        title: "New master\tof 10.0.0.1".into(),
+        severity: gwcore::Severity::High,
+        basis: gwcore::Basis::Learned,
+        attack: vec!["T0848"],
+        src: party("10.0.0.2"),
+        dst: party("10.0.0.1"),
+        proto: "modbus",
+        uids: vec![gwcore::Uid(0x1234).to_string()],
+        community_id: None,
+        packets: vec![gwcore::PacketRef { file: "a.pcap".into(), frame: 9 }],
+        why: "10.0.0.2 was never seen to command.".into(),
+        evidence: gwcore::Evidence::default(),
+        dedup_key: "k".into(),
+        count: 5,
+        flow: out().flows[0],
+    }
+}
+
+#[test]
+fn a_finding_is_an_alert_of_eve_and_a_notice_of_zeek() {
+    let finding = finding();
+    let all = written_with(&out(), &[&finding], |dir| Box::new(EveSink::new(dir, ID, views::eve::Own::LeftOut, |_| 7)));
+    let event: Value = serde_json::from_str(all.read("eve.json").lines().last().unwrap()).unwrap();
+    assert_eq!((&event["event_type"], &event["pcap_cnt"]), (&json!("alert"), &json!(9)));
+    assert_eq!(
+        (&event["src_ip"], &event["src_port"], &event["dest_port"]),
+        (&json!("10.0.0.2"), &json!(502), &json!(1024))
+    );
+    assert_eq!((&event["proto"], &event["app_proto"]), (&json!("TCP"), &json!("modbus")));
+    let alert = json!({"action": "allowed", "gid": views::eve::GID, "signature_id": 7, "rev": 3, "signature": "New master\tof 10.0.0.1",
+        "category": "new-master", "severity": 1, "metadata": {"finding_id": ["00ff"], "detector": ["new-master"], "severity": ["high"],
+        "mitre_technique_id": ["T0848"]}});
+    assert_eq!(event["alert"], alert);
+    assert_eq!(event["gridwarden"]["packets"], json!([{"file": "a.pcap", "frame": 9}]));
+
+    let all = written_with(&out(), &[&finding], |dir| Box::new(ZeekSink::new(dir.join("zeek"), false, ID)));
+    let log = all.read("zeek/notice.log");
+    for (field, value) in [
+        ("id.orig_h", "10.0.0.1"),
+        ("src", "10.0.0.2"),
+        ("proto", "tcp"),
+        ("note", "Gridwarden::New_Master"),
+        ("msg", "New master\\x09of 10.0.0.1"),
+        ("n", "5"),
+        ("actions", "Notice::ACTION_LOG"),
+        ("fuid", "-"),
+    ] {
+        assert_eq!(cut(log, field), [value], "{field}");
+    }
+    assert!(log.ends_with("#close\t2017-07-14-02-40-00\n"));
 }

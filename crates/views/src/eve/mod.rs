@@ -1,6 +1,7 @@
 //! EVE of Suricata 8: one file of events, all kinds in the order of the stream. One event type a file of this folder; kinds that EVE does not
 //! know keep our name as `event_type`, with our fields under it.
 
+mod alert;
 mod anomaly;
 mod dhcp;
 mod dnp3;
@@ -14,9 +15,10 @@ mod ntp;
 mod tls;
 mod writer;
 
-pub use writer::EveSink;
+pub use alert::GID;
 #[cfg(test)]
 pub(crate) use writer::MOST_LEVELS;
+pub use writer::{EveSink, Own};
 
 use crate::bind::{ViewField, When};
 

@@ -4,9 +4,9 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use gwcore::{Kind, Names, Out, Sink, Stamp, Value, common};
+use gwcore::{Finding, Kind, Names, Out, Sink, Stamp, Value, common};
 
-use super::{EVENTS, End, Event, head};
+use super::{EVENTS, End, Event, alert, head};
 use crate::bind::{self, Bound, BoundWhen, CommunityId, RowCx, Table};
 use crate::cache::FlowTexts;
 use crate::cell::{Cell, Style};
@@ -14,9 +14,21 @@ use crate::file::TextFile;
 use crate::object::{Children, Keys};
 use crate::text::{self, Clock};
 
+/// Whether kinds that EVE does not know are written under their own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// They are (`--logs eve+own`).
+    Written,
+    /// Only what Suricata would write too.
+    LeftOut,
+}
+
 /// Writes `eve.json`, created with its first event.
 pub struct EveSink {
     folder: PathBuf,
+    own: Own,
+    /// The fixed number of a detector by its name.
+    number: fn(&str) -> u32,
     file: Option<TextFile>,
     community_id: CommunityId,
     /// By the kind's slot, once the kind was seen.
@@ -63,10 +75,10 @@ struct Batch<'a> {
 }
 
 impl EveSink {
-    /// Writes below `dir`.
-    pub fn new(dir: &Path, community_id: CommunityId) -> EveSink {
-        let (folder, kinds) = (dir.to_owned(), Vec::new());
-        EveSink { folder, file: None, community_id, kinds, flows: FlowTexts::default(), clock: Clock::default() }
+    /// Writes below `dir`; `number` gives the fixed number of a detector by its name.
+    pub fn new(dir: &Path, community_id: CommunityId, own: Own, number: fn(&str) -> u32) -> EveSink {
+        let (folder, kinds, flows) = (dir.to_owned(), Vec::new(), FlowTexts::default());
+        EveSink { folder, own, number, file: None, community_id, kinds, flows, clock: Clock::default() }
     }
 
     fn bind(&mut self, kind: &'static Kind) {
@@ -109,11 +121,27 @@ impl Sink for EveSink {
             let slot = batch.table.rows.kind().slot();
             match self.kinds.get(slot).and_then(Option::as_ref) {
                 Some(KindEvents::Known(events)) => pen.known(&mut file.buffer, events, batch, row),
-                Some(KindEvents::Own { label, open, keys }) => {
+                Some(KindEvents::Own { label, open, keys }) if self.own == Own::Written => {
                     pen.own(&mut file.buffer, (label, open), keys, batch, row)
                 }
-                None => {}
+                _ => {}
             }
+            file.spill()?;
+        }
+        Ok(())
+    }
+
+    fn findings(&mut self, findings: &[&Finding], names: Names<'_>) -> io::Result<()> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            empty => empty.insert(TextFile::create(&self.folder, "eve.json")?),
+        };
+        for f in findings {
+            let number = (self.number)(f.detector);
+            alert::write(&mut file.buffer, f, number, names, self.community_id, &mut self.clock);
             file.spill()?;
         }
         Ok(())

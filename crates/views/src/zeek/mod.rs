@@ -8,6 +8,7 @@ mod ftp;
 mod http;
 mod modbus;
 mod modbus_detailed;
+mod notice;
 mod ntp;
 mod s7comm;
 mod ssl;

@@ -1,17 +1,17 @@
 //! The Zeek sink: every log bound to its kind, headers with packet time.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use gwcore::{DataType, Kind, Names, Out, Sink, Ts};
+use gwcore::{DataType, Finding, Kind, Names, Out, Sink, Ts};
 
-use super::{HEAD, LOGS, Log, SENDER};
+use super::{HEAD, LOGS, Log, SENDER, notice};
 use crate::bind::{self, Bound, BoundWhen, CommunityId, RowCx, Source, Table};
 use crate::cell::{Cell, Style};
 use crate::file::TextFile;
 use crate::text::{self, Clock};
 
-/// Writes `zeek/NAME.log`, files created with their first line.
+/// Writes NAME.log files, each created with its first line.
 pub struct ZeekSink {
     folder: PathBuf,
     style: Style,
@@ -32,17 +32,50 @@ struct Open {
     last: Ts,
 }
 
-struct Column {
+/// A field of a log with its key in JSON.
+pub(super) struct Column {
     name: &'static str,
     ty: String,
     json: Vec<u8>,
 }
 
+impl Column {
+    /// A field by its name and Zeek's type.
+    pub(super) fn new(name: &'static str, ty: String) -> Column {
+        let mut json = b",".to_vec();
+        text::json_string(&mut json, name);
+        json.push(b':');
+        Column { name, ty, json }
+    }
+}
+
 impl ZeekSink {
-    /// Writes below `dir`, as JSON or tab-separated.
-    pub fn new(dir: &Path, json: bool, community_id: CommunityId) -> ZeekSink {
+    /// Writes into `folder`, as JSON or tab-separated.
+    pub fn new(folder: PathBuf, json: bool, community_id: CommunityId) -> ZeekSink {
         let style = if json { Style::ZeekJson } else { Style::Tsv };
-        ZeekSink { folder: dir.join("zeek"), style, community_id, kinds: Vec::new(), clock: Clock::default() }
+        ZeekSink { folder, style, community_id, kinds: Vec::new(), clock: Clock::default() }
+    }
+
+    /// Writes `notice.log`.
+    fn notices(&mut self, findings: &[&Finding]) -> io::Result<()> {
+        let (Some(first), Some(last)) = (findings.first(), findings.last()) else { return Ok(()) };
+        let columns = notice::columns();
+        let mut file = TextFile::create(&self.folder, "notice.log")?;
+        if self.style == Style::Tsv {
+            header(&mut file.buffer, "notice", &columns, first.ts);
+        }
+        for f in findings {
+            let (style, clock) = (self.style, &mut self.clock);
+            line(&mut file.buffer, style, &columns, |i, out| {
+                let name = columns.get(i).map_or("", |c| c.name);
+                notice::cell(name, f, &mut Cell { out, style, clock });
+            });
+            file.spill()?;
+        }
+        if self.style == Style::Tsv {
+            close(&mut file.buffer, last.ts);
+        }
+        file.finish()
     }
 
     fn open(&mut self, kind: &'static Kind, parent: Option<&Kind>) -> Vec<Open> {
@@ -73,13 +106,15 @@ impl Sink for ZeekSink {
         Ok(())
     }
 
+    fn findings(&mut self, findings: &[&Finding], _: Names<'_>) -> io::Result<()> {
+        self.notices(findings)
+    }
+
     fn finish(&mut self, _: Names<'_>) -> io::Result<()> {
         for log in self.kinds.drain(..).flatten().flatten() {
             let Some(mut file) = log.file else { continue };
             if self.style == Style::Tsv {
-                file.buffer.extend_from_slice(b"#close\t");
-                header_time(&mut file.buffer, log.last);
-                file.buffer.push(b'\n');
+                close(&mut file.buffer, log.last);
             }
             file.finish()?;
         }
@@ -107,11 +142,12 @@ impl ZeekSink {
                 }
             };
             let cx = RowCx { out, table, stamp, row, pair, parent, children: &[], community_id: self.community_id };
-            let line = &mut file.buffer;
-            match self.style {
-                Style::Tsv => tsv_line(line, &log.bounds, &cx, &mut self.clock),
-                _ => json_line(line, &log.columns, &log.bounds, &cx, &mut self.clock),
-            }
+            let (style, clock, bounds) = (self.style, &mut self.clock, &log.bounds);
+            line(&mut file.buffer, style, &log.columns, |i, out| {
+                if let Some(bound) = bounds.get(i) {
+                    cx.write(bound, &mut Cell { out, style, clock });
+                }
+            });
             log.last = log.last.max(stamp.ts);
             file.spill()?;
         }
@@ -119,36 +155,44 @@ impl ZeekSink {
     }
 }
 
-fn tsv_line(line: &mut Vec<u8>, bounds: &[Bound], cx: &RowCx<'_>, clock: &mut Clock) {
-    for (i, bound) in bounds.iter().enumerate() {
-        if i > 0 {
-            line.push(b'\t');
+/// One line; `write` appends the value of a column by its place, or nothing.
+fn line(to: &mut Vec<u8>, style: Style, columns: &[Column], mut write: impl FnMut(usize, &mut Vec<u8>)) {
+    let start = to.len();
+    for (i, column) in columns.iter().enumerate() {
+        if style == Style::Tsv {
+            if i > 0 {
+                to.push(b'\t');
+            }
+            let before = to.len();
+            write(i, to);
+            if to.len() == before {
+                to.push(b'-');
+            }
+            continue;
         }
-        let before = line.len();
-        cx.write(bound, &mut Cell { out: line, style: Style::Tsv, clock });
-        if line.len() == before {
-            line.push(b'-');
+        let before = to.len();
+        to.extend_from_slice(&column.json);
+        let value = to.len();
+        write(i, to);
+        if to.len() == value {
+            to.truncate(before);
         }
     }
-    line.push(b'\n');
-}
-
-fn json_line(line: &mut Vec<u8>, columns: &[Column], bounds: &[Bound], cx: &RowCx<'_>, clock: &mut Clock) {
-    let start = line.len();
-    for (column, bound) in columns.iter().zip(bounds) {
-        let before = line.len();
-        line.extend_from_slice(&column.json);
-        let value = line.len();
-        cx.write(bound, &mut Cell { out: line, style: Style::ZeekJson, clock });
-        if line.len() == value {
-            line.truncate(before);
-        }
+    if style == Style::Tsv {
+        return to.push(b'\n');
     }
     // The first member's comma becomes the brace; `ts` is always there.
-    if let Some(comma) = line.get_mut(start) {
+    if let Some(comma) = to.get_mut(start) {
         *comma = b'{';
     }
-    line.extend_from_slice(b"}\n");
+    to.extend_from_slice(b"}\n");
+}
+
+/// The line with which a log ends.
+fn close(to: &mut Vec<u8>, last: Ts) {
+    to.extend_from_slice(b"#close\t");
+    header_time(to, last);
+    to.push(b'\n');
 }
 
 /// Zeek's header; times are those of the packets, so that the same capture gives the same bytes.
@@ -202,12 +246,7 @@ fn bind_log(
     parent: Option<&Kind>,
 ) -> Open {
     let bounds: Vec<Bound> = fields.iter().map(|(_, _, from)| from.bind(kind, parent)).collect();
-    let columns = fields.into_iter().map(|(name, ty, _)| {
-        let mut json = b",".to_vec();
-        text::json_string(&mut json, name);
-        json.push(b':');
-        Column { name, ty, json }
-    });
+    let columns = fields.into_iter().map(|(name, ty, _)| Column::new(name, ty));
     let wants_pair = bind::wants_pair(&bounds, &when);
     Open { path, columns: columns.collect(), bounds, when, wants_pair, file: None, last: Ts(i64::MIN) }
 }

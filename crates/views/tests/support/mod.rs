@@ -209,11 +209,17 @@ impl Written {
 
 /// Runs a sink over one batch and reads what it wrote.
 pub fn written(out: &Out, sink: impl FnOnce(&Path) -> Box<dyn Sink>) -> Written {
+    written_with(out, &[], sink)
+}
+
+/// The same with findings behind the rows.
+pub fn written_with(out: &Out, findings: &[&gwcore::Finding], sink: impl FnOnce(&Path) -> Box<dyn Sink>) -> Written {
     let dir = tempfile::tempdir().unwrap();
     let (files, interfaces) = (["a.pcap".to_owned()], ["eth0".to_owned()]);
     let names = Names { files: &files, interfaces: &interfaces };
     let mut sink = sink(dir.path());
     sink.rows(out, names).unwrap();
+    sink.findings(findings, names).unwrap();
     sink.finish(names).unwrap();
     let mut all = BTreeMap::new();
     for folder in ["", "zeek/", "ndjson/"] {
