@@ -24,7 +24,7 @@ pub use finding::{Basis, Episode, Evidence, Finding, InPacket, PacketRef, Party,
 pub use ids::{AgedTable, Table, TableState, Uid};
 pub use kept::{KEPT_VERSION, Kept, KeptError, Restore, State};
 pub use limits::{Limit, LimitHits, Limits};
-pub use out::{AnyRows, FlowConst, FlowRef, Key, Names, Out, Rows, Sink, Stamp};
+pub use out::{AnyRows, Detail, FlowConst, FlowRef, Key, Names, Out, Rows, Sink, Stamp};
 pub use registered::{Numbered, Registered, registered};
 pub use schema::{Columns, Field, Grain, Kind, Record};
 pub use time::Ts;

@@ -57,6 +57,18 @@ impl FlowRef {
     }
 }
 
+/// Which of the exchanges that repeat themselves become rows: same flow, same request, answer of the same shape for the third time or later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// None.
+    #[default]
+    Summary,
+    /// All, as any other.
+    Full,
+    /// All, and their stamps say so, for outputs of which some show them and some do not.
+    Marked,
+}
+
 /// Where and when a row belongs: what every record carries beside its own fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
@@ -68,6 +80,8 @@ pub struct Stamp {
     pub frame: u64,
     /// Its flow and direction.
     pub flow: FlowRef,
+    /// Whether it is of a repeat that the summary leaves out; told only with [`Detail::Marked`].
+    pub repeat: bool,
 }
 
 /// Rows of one kind with their stamps.
@@ -195,6 +209,21 @@ impl Out {
         self.kinds.get(slot)?.as_deref()
     }
 
+    /// The rows that are no repeats, with all flows and without facts; none where there are no repeats.
+    pub fn without_repeats(&self) -> Option<Out> {
+        let mut rows = self.kinds.iter().flatten().map(|k| k.stamps());
+        if !rows.any(|stamps| stamps.iter().any(|s| s.repeat)) {
+            return None;
+        }
+        let mut out = Out { flows: self.flows.clone(), ..Out::default() };
+        for kind in self.kinds.iter().flatten() {
+            for (row, _) in kind.stamps().iter().enumerate().filter(|(_, s)| !s.repeat) {
+                out.append_row(&**kind, row, 0);
+            }
+        }
+        Some(out)
+    }
+
     /// Whether nothing was emitted.
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty() && self.kinds.iter().flatten().all(|k| k.stamps().is_empty())
@@ -222,6 +251,10 @@ pub struct Names<'a> {
 pub trait Sink {
     /// Takes the rows of one batch; every row lies after those of the batch before.
     fn rows(&mut self, out: &Out, names: Names<'_>) -> std::io::Result<()>;
+    /// Whether it shows repeats whatever the detail asked for, as formats do that other tools read.
+    fn shows_repeats(&self) -> bool {
+        false
+    }
     /// The last revision of findings, by time; for formats that show findings beside records.
     fn findings(&mut self, _findings: &[&Finding], _names: Names<'_>) -> std::io::Result<()> {
         Ok(())

@@ -1,7 +1,7 @@
 //! Between flow and parser: what a shard delivers goes to the parser of its flow, what comes out gets its stamp.
 
 use flow::{Conn, ConnPart, Flow, FlowMinute, FlowStats, Handler, Origin, Side};
-use gwcore::{Body, FlowConst, Limits, Mac, Out, Ts};
+use gwcore::{Body, Detail, FlowConst, Limits, Mac, Out, Ts};
 use packet::{Anomalies, Packet, Transport};
 use proto::{App, At, Carrier, Cx, Dir, Effects, Folds, Mark};
 
@@ -38,7 +38,7 @@ pub(crate) struct Bridge<'a> {
     pub(crate) out: &'a mut Out,
     pub(crate) sub: u32,
     pub(crate) limits: &'a Limits,
-    pub(crate) full: bool,
+    pub(crate) detail: Detail,
     pub(crate) epoch: u64,
     pub(crate) panics: &'a mut u64,
     pub(crate) anomalies: &'a Anomalies,
@@ -68,7 +68,7 @@ impl Bridge<'_> {
             if self.at.frame == 0 { last } else { self.at },
             carrier,
             (&flow.constant, index),
-            (self.limits, self.full),
+            (self.limits, self.detail),
             (self.out, &mut self.sub),
             (&mut state.folds, &mut effects),
         );

@@ -117,7 +117,7 @@ impl Ingested {
     /// A row of any kind; `number` is that of the message or line in its source, from 1, where packets have that of their frame.
     pub fn row<R: Record>(&mut self, ts: Ts, number: u64, flow: FlowRef, record: R) {
         let key = self.key();
-        self.out.append(Stamp { key, ts, frame: number, flow }, record);
+        self.out.append(Stamp { key, ts, frame: number, flow, repeat: false }, record);
     }
 
     /// A fact.

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use capture::{Frame, Loss};
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{FlowConst, FlowRef, Key, LimitHits, Limits, Out, Span, Stamp, Ts};
+use gwcore::{Detail, FlowConst, FlowRef, Key, LimitHits, Limits, Out, Span, Stamp, Ts};
 use packet::{Anomalies, Decoder, Outcome};
 
 use crate::batch::{Batch, Item};
@@ -43,8 +43,8 @@ pub struct Options {
     pub threads: usize,
     /// Limits in force.
     pub limits: Limits,
-    /// Whether repeats are written too.
-    pub full: bool,
+    /// Which repeats become rows.
+    pub detail: Detail,
     /// How packets are decoded.
     pub packet: packet::Options,
     /// How flows are kept.
@@ -127,7 +127,7 @@ const BATCH_BYTES: usize = 8 << 20;
 /// Runs the input through the pipeline, until it ends or is asked to stop.
 pub fn analyze(source: &mut dyn Source, options: &Options, stage: &mut dyn Stage) -> std::io::Result<Counts> {
     let threads = options.threads.clamp(1, 32);
-    let new_worker = |i| Worker::new(i, threads, &options.limits, &options.flow, options.full);
+    let new_worker = |i| Worker::new(i, threads, &options.limits, &options.flow, options.detail);
     if threads == 1 {
         let mut lane = Inline { worker: new_worker(0), out: Out::default() };
         return run(source, options, stage, &mut lane);
@@ -553,7 +553,7 @@ fn time_breaks(breaks: &mut VecDeque<Break>, upto: u64, out: &mut Out) {
     while let Some(Break { step, before, after, file }) = breaks.pop_front_if(|b| b.step <= upto) {
         let flow = FlowRef((out.flows.len() as u32).saturating_mul(2));
         out.flows.push(FlowConst { file, vlans: [0xffff; 2], ..FlowConst::default() });
-        let stamp = Stamp { key: Key { step, ..Key::default() }, ts: after, frame: 0, flow };
+        let stamp = Stamp { key: Key { step, ..Key::default() }, ts: after, frame: 0, flow, repeat: false };
         out.append(stamp, TimeBreak { before, after, step: Span(before.since(after)) });
     }
 }
@@ -644,7 +644,7 @@ mod tests {
         let (packet, flow) = (packet::Options::default(), flow::Options::default());
         let limits = Limits::default();
         let (batch_time, stop) = (Options::FILES, Stop::default());
-        let options = Options { threads, limits, full: true, packet, flow, batch_time, stop };
+        let options = Options { threads, limits, detail: Detail::Full, packet, flow, batch_time, stop };
         let mut all = All::default();
         let counts = analyze(&mut Given { frames, next: 0, lost: Vec::new() }, &options, &mut all).unwrap();
         (all, counts)

@@ -225,7 +225,7 @@ impl Points {
         out: &mut Out,
     ) {
         self.sub = self.sub.wrapping_add(1);
-        let stamp = Stamp { key: Key { step: at.step, shard: ORDERED, sub: self.sub }, ts, frame, flow };
+        let stamp = Stamp { key: Key { step: at.step, shard: ORDERED, sub: self.sub }, ts, frame, flow, repeat: false };
         let n = m.reads + m.writes;
         let steps = i64::try_from(n.saturating_sub(1)).unwrap_or(i64::MAX);
         let period = (steps > 0).then(|| m.last_ts.since(m.first_ts) / steps);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gwcore::{Addr, FlowConst, Limit, Limits, Out};
+use gwcore::{Addr, Detail, FlowConst, Limit, Limits, Out};
 use packet::{Incomplete, Packet};
 use proto::{At, Carrier, Cx, Effects, Folds};
 
@@ -34,7 +34,7 @@ impl Strays {
         &mut self,
         (step, p): (u64, &Packet),
         (reason, detail): (&'static str, &str),
-        (limits, full): (&Limits, bool),
+        (limits, detail): (&Limits, Detail),
         out: &mut Out,
     ) {
         if step != self.step {
@@ -44,7 +44,7 @@ impl Strays {
         if !self.pairs.contains_key(&pair) {
             while self.pairs.len() >= limits.get(Limit::PairStates) {
                 out.hits.hit(Limit::PairStates);
-                self.forget_oldest(limits, full, out);
+                self.forget_oldest(limits, detail, out);
             }
             self.born += 1;
             self.births.insert(self.born, pair);
@@ -52,27 +52,27 @@ impl Strays {
         let fresh = || Counts { folds: Folds::default(), constant: flow::constant_of(p), last: At::default() };
         let counts = self.pairs.entry(pair).or_insert_with(fresh);
         counts.last = At { ts: p.ts, frame: p.number, file: p.file, step, shard: BEYOND };
-        counts.with(&mut self.sub, (limits, full), out, |cx| cx.anomaly("packet", reason, detail.as_bytes()));
+        counts.with(&mut self.sub, (limits, detail), out, |cx| cx.anomaly("packet", reason, detail.as_bytes()));
     }
 
     /// Writes all counts, at `step`.
-    pub(crate) fn finish(&mut self, step: u64, limits: &Limits, full: bool, out: &mut Out) {
+    pub(crate) fn finish(&mut self, step: u64, limits: &Limits, detail: Detail, out: &mut Out) {
         (self.step, self.sub) = (step, 0);
         while !self.births.is_empty() {
-            self.forget_oldest(limits, full, out);
+            self.forget_oldest(limits, detail, out);
         }
     }
 
-    fn forget_oldest(&mut self, limits: &Limits, full: bool, out: &mut Out) {
+    fn forget_oldest(&mut self, limits: &Limits, detail: Detail, out: &mut Out) {
         let Some((_, pair)) = self.births.pop_first() else { return };
         let Some(mut counts) = self.pairs.remove(&pair) else { return };
         counts.last.step = self.step;
-        counts.with(&mut self.sub, (limits, full), out, |cx| cx.flush_folds());
+        counts.with(&mut self.sub, (limits, detail), out, |cx| cx.flush_folds());
     }
 }
 
 impl Counts {
-    fn with(&mut self, sub: &mut u32, (limits, full): (&Limits, bool), out: &mut Out, f: impl FnOnce(&mut Cx<'_>)) {
+    fn with(&mut self, sub: &mut u32, (limits, detail): (&Limits, Detail), out: &mut Out, f: impl FnOnce(&mut Cx<'_>)) {
         self.constant.file = self.last.file;
         let index = u32::try_from(out.flows.len()).unwrap_or(u32::MAX);
         out.flows.push(self.constant);
@@ -82,7 +82,7 @@ impl Counts {
             self.last,
             Carrier::Datagram,
             flow,
-            (limits, full),
+            (limits, detail),
             (out, sub),
             (&mut self.folds, &mut effects),
         ));

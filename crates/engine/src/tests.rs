@@ -2,7 +2,7 @@
 
 use capture::Loss;
 use gwcore::time::SECOND;
-use gwcore::{Addr, Body, FlowConst, FlowRef, Key, Limits, Out, Ts};
+use gwcore::{Addr, Body, Detail, FlowConst, FlowRef, Key, Limits, Out, Ts};
 use testkit::Session;
 
 use crate::script::{Line, Script};
@@ -51,7 +51,7 @@ impl Stage for All {
 
 fn options(threads: usize) -> Options {
     let (packet, flow, limits) = (packet::Options::default(), flow::Options::default(), Limits::default());
-    Options { threads, limits, full: true, packet, flow, batch_time: Options::LIVE, stop: Stop::default() }
+    Options { threads, limits, detail: Detail::Full, packet, flow, batch_time: Options::LIVE, stop: Stop::default() }
 }
 
 fn run_on(threads: usize, lines: Vec<Line>) -> (All, Counts) {

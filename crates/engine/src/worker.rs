@@ -2,7 +2,7 @@
 
 use capture::Loss;
 use flow::Shard;
-use gwcore::{Body, Fact, FlowConst, FlowRef, Key, LimitHits, Limits, Out, Ts};
+use gwcore::{Body, Detail, Fact, FlowConst, FlowRef, Key, LimitHits, Limits, Out, Ts};
 use packet::{Anomalies, Packet};
 use proto::At;
 
@@ -18,7 +18,7 @@ pub(crate) struct Worker {
     shards: Vec<(u8, Shard<FlowApp>)>,
     place: [usize; SHARDS as usize],
     limits: Limits,
-    full: bool,
+    detail: Detail,
     epoch: u64,
     strays: Strays,
     /// Panics contained in parsers.
@@ -27,14 +27,20 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Worker `index` of `threads`: it owns every `threads`-th shard.
-    pub(crate) fn new(index: usize, threads: usize, limits: &Limits, options: &flow::Options, full: bool) -> Worker {
+    pub(crate) fn new(
+        index: usize,
+        threads: usize,
+        limits: &Limits,
+        options: &flow::Options,
+        detail: Detail,
+    ) -> Worker {
         let mut place = [0; SHARDS as usize];
         let mut shards = Vec::new();
         for shard in (0..SHARDS).filter(|s| usize::from(*s) % threads == index) {
             place[usize::from(shard)] = shards.len();
             shards.push((shard, Shard::new(limits, options.clone())));
         }
-        Worker { shards, place, limits: limits.clone(), full, epoch: 1, strays: Strays::default(), panics: 0 }
+        Worker { shards, place, limits: limits.clone(), detail, epoch: 1, strays: Strays::default(), panics: 0 }
     }
 
     /// A new batch begins: flow constants are written anew.
@@ -61,19 +67,19 @@ impl Worker {
     /// One packet.
     pub(crate) fn packet(&mut self, p: &Packet, payload: &[u8], shard: u8, anomalies: &Anomalies, out: &mut Out) {
         let at = At { ts: p.ts, frame: p.number, file: p.file, step: p.seq * 2 + 1, shard };
-        let (limits, full, epoch, panics) = (&self.limits, self.full, self.epoch, &mut self.panics);
+        let (limits, detail, epoch, panics) = (&self.limits, self.detail, self.epoch, &mut self.panics);
         if let Some((_, s)) = self.shards.get_mut(self.place[usize::from(shard % SHARDS)]) {
             s.packet(
                 p,
                 payload,
-                &mut Bridge { at, held: Vec::new(), out, sub: 0, limits, full, epoch, panics, anomalies },
+                &mut Bridge { at, held: Vec::new(), out, sub: 0, limits, detail, epoch, panics, anomalies },
             );
         }
     }
 
     /// Something wrong with a packet that belongs to no flow.
     pub(crate) fn stray(&mut self, step: u64, p: &Packet, what: (&'static str, &str), out: &mut Out) {
-        self.strays.tell((step, p), what, (&self.limits, self.full), out);
+        self.strays.tell((step, p), what, (&self.limits, self.detail), out);
     }
 
     /// Timers run up to `now`.
@@ -85,7 +91,7 @@ impl Worker {
     /// The input is over: every flow ends.
     pub(crate) fn finish(&mut self, step: u64, now: Ts, out: &mut Out) {
         self.each(step, now, out, |shard, bridge| shard.finish(now, bridge));
-        self.strays.finish(step + 1, &self.limits, self.full, out);
+        self.strays.finish(step + 1, &self.limits, self.detail, out);
         let mut hits = LimitHits::default();
         self.shards.iter().for_each(|(_, s)| hits.add(s.hits()));
         out.hits.add(&hits);
@@ -112,7 +118,7 @@ impl Worker {
     }
 
     fn each(&mut self, step: u64, now: Ts, out: &mut Out, mut f: impl FnMut(&mut Shard<FlowApp>, &mut Bridge<'_>)) {
-        let (limits, full, epoch, panics) = (&self.limits, self.full, self.epoch, &mut self.panics);
+        let (limits, detail, epoch, panics) = (&self.limits, self.detail, self.epoch, &mut self.panics);
         for (shard, s) in &mut self.shards {
             let at = At { ts: now, frame: 0, file: 0, step, shard: *shard };
             f(
@@ -123,7 +129,7 @@ impl Worker {
                     out,
                     sub: 1,
                     limits,
-                    full,
+                    detail,
                     epoch,
                     panics,
                     anomalies: &Anomalies::default(),

@@ -162,14 +162,20 @@ pub fn ingested(args: &Analyze, feed: &mut crate::ingest::Feed, dir: &Path) -> a
 
 fn options(args: &Analyze, limits: &Limits) -> Options {
     let checksums = if args.ignore_checksums { Checksums::None } else { args.checksums };
-    let mut options = engine_options(args.threads, checksums, args.detail == Detail::Full, limits);
+    let for_others = |l: &Logs| !matches!(l, Logs::Parquet | Logs::Ndjson);
+    let detail = match args.detail {
+        Detail::Full => gwcore::Detail::Full,
+        Detail::Summary if args.logs.iter().any(for_others) => gwcore::Detail::Marked,
+        Detail::Summary => gwcore::Detail::Summary,
+    };
+    let mut options = engine_options(args.threads, checksums, detail, limits);
     options.flow.vlan_in_key = args.vlan_in_key;
     options.flow.overlap = flow::Targets::new(args.reassembly_policy.clone());
     options
 }
 
 /// How the engine runs; no threads named takes the machine's.
-pub fn engine_options(threads: usize, checksums: Checksums, full: bool, limits: &Limits) -> Options {
+pub fn engine_options(threads: usize, checksums: Checksums, detail: gwcore::Detail, limits: &Limits) -> Options {
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
@@ -187,7 +193,7 @@ pub fn engine_options(threads: usize, checksums: Checksums, full: bool, limits: 
         ..packet::Options::default()
     };
     let (batch_time, stop) = (Options::FILES, Stop::default());
-    Options { threads, limits: limits.clone(), full, packet, flow, batch_time, stop }
+    Options { threads, limits: limits.clone(), detail, packet, flow, batch_time, stop }
 }
 
 fn sinks(args: &Analyze, dir: &Path, limits: &Limits) -> anyhow::Result<Vec<Box<dyn Sink>>> {

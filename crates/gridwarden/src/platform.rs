@@ -82,11 +82,13 @@ impl<'a> Platform<'a> {
     }
 
     fn write(&mut self, out: &Out, interfaces: &[String]) -> std::io::Result<()> {
-        for kind in out.kinds() {
+        let plain = out.without_repeats();
+        let plain = plain.as_ref().unwrap_or(out);
+        for kind in plain.kinds() {
             *self.tally.records.entry(kind.kind().name.to_owned()).or_default() += kind.stamps().len() as u64;
         }
         let names = Names { files: self.files, interfaces };
-        self.sinks.iter_mut().try_for_each(|s| s.rows(out, names))
+        self.sinks.iter_mut().try_for_each(|s| s.rows(if s.shows_repeats() { out } else { plain }, names))
     }
 }
 

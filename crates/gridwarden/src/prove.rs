@@ -249,7 +249,7 @@ impl<'a> Job<'a> {
         let (files, shared) = ([name.clone()], [Arc::<str>::from(name.as_str())]);
         let (mut tally, progress) = (Tally::default(), Progress::new(0, true));
         let mut source = Single::open(&inputs, 0, self.limits).context("no such capture")?;
-        let options = engine_options(self.args.threads, self.args.checksums, false, self.limits);
+        let options = engine_options(self.args.threads, self.args.checksums, gwcore::Detail::Summary, self.limits);
         let mut stage = Platform::new(&self.setup, (&[], &[]), &mut [], (&files, &shared), &mut tally, &progress);
         let counts = engine::analyze(&mut source, &options, &mut stage)?;
         if let Some(report) = source.finish().filter(|report| report.failed()) {

@@ -83,6 +83,7 @@ fn batch(from: u64, to: u64) -> Out {
             ts: Ts(1_500_000_000_000_000_000 + n as i64 * 1_001),
             frame: n,
             flow: FlowRef(index * 2 + reversed),
+            repeat: false,
         };
         if n % 4 == 3 {
             out.append(stamp, Narrow { n: n as u16 });

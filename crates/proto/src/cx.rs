@@ -1,6 +1,6 @@
 //! What a parser may do: know the time and the flow, emit records, anomalies and facts, ask to be woken, hand payloads down.
 
-use gwcore::{Body, Fact, FlowConst, FlowRef, Key, Limit, Limits, Op, Out, Record, Sample, Stamp, Ts};
+use gwcore::{Body, Detail, Fact, FlowConst, FlowRef, Key, Limit, Limits, Op, Out, Record, Sample, Stamp, Ts};
 
 use crate::{Carrier, Dir, record::Anomaly};
 
@@ -75,8 +75,10 @@ pub struct Cx<'a> {
     pub flow: &'a FlowConst,
     /// Limits in force.
     pub limits: &'a Limits,
-    /// Whether repeats are written too (`--detail full`).
-    pub full: bool,
+    /// Which repeats become rows.
+    pub detail: Detail,
+    /// Whether rows belong to a repeat.
+    repeat: bool,
     pub(crate) flow_index: u32,
     pub(crate) out: &'a mut Out,
     pub(crate) sub: &'a mut u32,
@@ -90,11 +92,11 @@ impl<'a> Cx<'a> {
         at: At,
         carrier: Carrier,
         (flow, flow_index): (&'a FlowConst, u32),
-        (limits, full): (&'a Limits, bool),
+        (limits, detail): (&'a Limits, Detail),
         (out, sub): (&'a mut Out, &'a mut u32),
         (folds, effects): (&'a mut Folds, &'a mut Effects),
     ) -> Cx<'a> {
-        Cx { at, dir: Dir::Orig, carrier, flow, limits, full, flow_index, out, sub, folds, effects }
+        Cx { at, dir: Dir::Orig, carrier, flow, limits, detail, repeat: false, flow_index, out, sub, folds, effects }
     }
 
     /// Packet time.
@@ -115,6 +117,21 @@ impl<'a> Cx<'a> {
     /// Where the message at hand stands, to emit it later.
     pub fn mark(&self) -> Mark {
         Mark { ts: self.at.ts, frame: self.at.frame, file: self.at.file, dir: self.dir }
+    }
+
+    /// Whether repeats have to be told from the rest.
+    pub fn tells_repeats(&self) -> bool {
+        self.detail != Detail::Full
+    }
+
+    /// Emits the rows of one exchange by `rows`, unless it is a repeat and those are left out.
+    pub fn exchange(&mut self, is_repeat: bool, rows: impl FnOnce(&mut Self)) {
+        if is_repeat && self.detail == Detail::Summary {
+            return;
+        }
+        self.repeat = is_repeat && self.detail == Detail::Marked;
+        rows(self);
+        self.repeat = false;
     }
 
     /// Emits a record of the message at hand; the stamp serves to emit its children.
@@ -143,7 +160,7 @@ impl<'a> Cx<'a> {
             self.out.flows.push(FlowConst { file: mark.file, ..*self.flow });
         }
         let flow = FlowRef(index.saturating_mul(2) | u32::from(mark.dir == Dir::Resp));
-        Stamp { key, ts: mark.ts, frame: mark.frame, flow }
+        Stamp { key, ts: mark.ts, frame: mark.frame, flow, repeat: self.repeat }
     }
 
     /// Says what is wrong with the traffic: a row (folded after eight of one reason) and a fact.
@@ -189,7 +206,7 @@ impl<'a> Cx<'a> {
 
     /// Hands on an observation about a message kept earlier.
     pub fn fact_at(&mut self, mark: Mark, body: Body) {
-        let Stamp { key, ts, frame, flow } = self.stamp(mark);
+        let Stamp { key, ts, frame, flow, .. } = self.stamp(mark);
         self.out.facts.push(Fact { key, ts, frame, flow, body });
     }
 

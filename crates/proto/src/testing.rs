@@ -1,6 +1,6 @@
 //! A bench for parser tests: bytes in each direction in, rows as text out, without flows or files.
 
-use gwcore::{Addr, Fact, FlowConst, Limits, Mac, Out, Ts, Value};
+use gwcore::{Addr, Detail, Fact, FlowConst, Limits, Mac, Out, Ts, Value};
 
 use crate::{App, At, Carrier, Cx, Dir, Effects, Folds, ParserSet};
 
@@ -14,8 +14,8 @@ pub struct Bench<P> {
     flow: FlowConst,
     carrier: Carrier,
     limits: Limits,
-    /// Whether repeats are written.
-    pub full: bool,
+    /// Which repeats are written.
+    pub detail: Detail,
     /// The frame last given.
     pub at: At,
 }
@@ -47,7 +47,7 @@ impl<P: ParserSet> Bench<P> {
             flow,
             carrier,
             limits: Limits::default(),
-            full: true,
+            detail: Detail::Full,
             at,
         }
     }
@@ -74,7 +74,7 @@ impl<P: ParserSet> Bench<P> {
             self.at,
             self.carrier,
             (&self.flow, 0),
-            (&self.limits, self.full),
+            (&self.limits, self.detail),
             (&mut self.out, &mut self.sub),
             (&mut self.folds, &mut self.effects),
         );

@@ -35,7 +35,7 @@ gwcore::record! {
 
 fn stamp(step: u64, flow: u32) -> Stamp {
     let key = Key { step, shard: 1, sub: 0 };
-    Stamp { key, ts: Ts(1_500_000_000_830_079_000 + step as i64), frame: step, flow: FlowRef(flow) }
+    Stamp { key, ts: Ts(1_500_000_000_830_079_000 + step as i64), frame: step, flow: FlowRef(flow), repeat: false }
 }
 
 fn pdu(name: Option<&[u8]>) -> Pdu<'_> {

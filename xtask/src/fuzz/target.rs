@@ -184,7 +184,7 @@ fn pipeline(source: &mut dyn Source, limits: Limits, checked: bool) -> (Vec<Stri
     let options = engine::Options {
         threads: 1,
         limits,
-        full: true,
+        detail: gwcore::Detail::Full,
         packet: packet::Options { checksums: sums, ..packet::Options::default() },
         flow: flow::Options { checksums: believed, ..flow::Options::default() },
         batch_time: engine::Options::FILES,

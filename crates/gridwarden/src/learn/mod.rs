@@ -155,7 +155,7 @@ impl Job<'_> {
     }
 
     fn read(&self, give: &mut dyn FnMut(&[Fact], &[FlowConst])) -> anyhow::Result<(Counts, u64)> {
-        let options = engine_options(self.args.threads, self.args.checksums, false, self.limits);
+        let options = engine_options(self.args.threads, self.args.checksums, gwcore::Detail::Summary, self.limits);
         let mut source = Merge::open(&self.input.inputs, self.limits);
         let counts = engine::analyze(&mut source, &options, &mut Facts(give))?;
         Ok((counts, self.check(source)?))

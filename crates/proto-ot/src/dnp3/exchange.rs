@@ -81,16 +81,15 @@ impl Dnp3 {
             .with((master, outstation), cx.limits, |last| last.answered(fragment, request.as_ref(), frame, content));
         let command = request.as_ref().is_some_and(|r| r.bytes.get(1) != Some(&function::READ));
         let asked = (master, outstation, answer.request_hash, answer.ordinal);
-        let written =
-            cx.full || command || refused.is_some() || !self.repeats.is_repeat(asked, digest.shape, cx.limits);
-        if !written {
-            return;
-        }
-        if let Some(request) = &request {
-            emit::held(request, Some(frame), cx);
-        }
-        let pairing = answer.request.map_or_else(Pairing::default, |mark| Pairing::later(mark, cx));
-        emit::fragment(cx.mark(), envelope, bytes, digest, pairing, cx);
+        let may_be_left_out = cx.tells_repeats() && !command && refused.is_none();
+        let is_repeat = may_be_left_out && self.repeats.is_repeat(asked, digest.shape, cx.limits);
+        cx.exchange(is_repeat, |cx| {
+            if let Some(request) = &request {
+                emit::held(request, Some(frame), cx);
+            }
+            let pairing = answer.request.map_or_else(Pairing::default, |mark| Pairing::later(mark, cx));
+            emit::fragment(cx.mark(), envelope, bytes, digest, pairing, cx);
+        });
     }
 
     /// The operation that an answer is about: that of its request, or the one whose challenge the request met.
@@ -172,13 +171,13 @@ impl Dnp3 {
         };
         let shape = report.as_ref().map_or(0, |r| r.digest.shape);
         let asked = (master, outstation, fragment.uns(), report.is_some());
-        if !cx.full && self.repeats.is_repeat(asked, shape, cx.limits) {
-            return;
-        }
-        if let Some(report) = &report {
-            emit::held(report, Some(cx.at.frame), cx);
-        }
-        emit::fragment(cx.mark(), envelope, bytes, digest, pairing, cx);
+        let is_repeat = cx.tells_repeats() && self.repeats.is_repeat(asked, shape, cx.limits);
+        cx.exchange(is_repeat, |cx| {
+            if let Some(report) = &report {
+                emit::held(report, Some(cx.at.frame), cx);
+            }
+            emit::fragment(cx.mark(), envelope, bytes, digest, pairing, cx);
+        });
     }
 
     fn hold(&mut self, key: Key, held: Held, cx: &mut Cx<'_>) {
@@ -194,9 +193,8 @@ impl Dnp3 {
     pub(super) fn unanswered(&mut self, held: Held, cx: &mut Cx<'_>) {
         let read = matches!(held.bytes.get(1), Some(&(function::READ | function::UNSOLICITED)));
         let asked = emit::request_hash(&held.envelope, &held.bytes);
-        if cx.full || !read || !self.repeats.is_repeat(asked, held.digest.shape, cx.limits) {
-            emit::held(&held, None, cx);
-        }
+        let is_repeat = cx.tells_repeats() && read && self.repeats.is_repeat(asked, held.digest.shape, cx.limits);
+        cx.exchange(is_repeat, |cx| emit::held(&held, None, cx));
     }
 
     /// Gives up what has waited too long.

@@ -232,9 +232,8 @@ impl Iec104 {
     }
 
     fn emit(&mut self, mark: Mark, apdu: &Apdu<'_>, asdu: Option<&Asdu<'_>>, pair: Pair, cx: &mut Cx<'_>) {
-        if cx.full || !self.is_repeat(mark.dir, apdu, asdu, pair.frame.is_some(), cx) {
-            record::emit(mark, apdu, asdu, pair, cx);
-        }
+        let is_repeat = cx.tells_repeats() && self.is_repeat(mark.dir, apdu, asdu, pair.frame.is_some(), cx);
+        cx.exchange(is_repeat, |cx| record::emit(mark, apdu, asdu, pair, cx));
     }
 
     /// Whether the summary leaves it out: supervisory and test frames, interrogations and monitored data, for the third time with the same

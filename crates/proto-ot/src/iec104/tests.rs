@@ -209,7 +209,7 @@ fn picked_up_in_the_middle_the_originator_may_serve() {
 #[test]
 fn the_summary_leaves_out_repeats() {
     let mut b = bench();
-    b.full = false;
+    b.detail = gwcore::Detail::Summary;
     let mut send = 0;
     let mut value = |b: &mut Bench<Set>, type_id: u8, cause: u8, element: &[u8]| {
         b.client(&i(send, 0, type_id, cause, element));

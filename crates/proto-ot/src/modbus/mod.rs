@@ -239,42 +239,40 @@ impl Modbus {
             cx.anomaly(Self::NAME, "answer_without_request", b"");
         }
         let mark = cx.mark();
-        let written = self.is_written(waited.as_ref(), asked.as_ref(), Some((header, pdu)), cx);
-        if let (Some(request), Some(asked), true) = (&waited, &asked, written) {
+        let is_repeat = self.is_repeat(waited.as_ref(), asked.as_ref(), Some((header, pdu)), cx);
+        if let (Some(request), Some(asked)) = (&waited, &asked) {
             let pair = Pair { frame: Some(mark.frame), time: None };
-            self.emit(request.mark, &request.header, (asked, None), pair, cx);
+            cx.exchange(is_repeat, |cx| self.emit(request.mark, &request.header, (asked, None), pair, cx));
         }
         self.lists.fill(pdu, asked.as_ref());
         // Points belong to the unit that was asked.
         let unit = waited.as_ref().map_or(header.unit, |w| w.header.unit);
         facts::answer(unit, pdu, asked.as_ref(), &self.lists, cx);
-        if written {
-            let pair = waited.as_ref().map_or(Pair::default(), |r| Pair {
-                frame: Some(r.mark.frame),
-                time: Some(Span(mark.ts.since(r.mark.ts).max(0))),
-            });
-            self.emit(mark, header, (pdu, asked.as_ref()), pair, cx);
-        }
+        let pair = waited.as_ref().map_or(Pair::default(), |r| Pair {
+            frame: Some(r.mark.frame),
+            time: Some(Span(mark.ts.since(r.mark.ts).max(0))),
+        });
+        cx.exchange(is_repeat, |cx| self.emit(mark, header, (pdu, asked.as_ref()), pair, cx));
     }
 
-    /// Whether an exchange is written: in the summary, reads of which two of the same kind were written are left out.
-    fn is_written(
+    /// Whether the summary leaves an exchange out: a read of which two of the same kind were written.
+    fn is_repeat(
         &mut self,
         request: Option<&Request>,
         asked: Option<&Pdu<'_>>,
         answer: Option<(&Header, &Pdu<'_>)>,
         cx: &Cx<'_>,
     ) -> bool {
-        let Some(first) = asked.or(answer.map(|a| a.1)) else { return true };
+        let Some(first) = asked.or(answer.map(|a| a.1)) else { return false };
         let (class, _) = table::operation(first.function, first.operation_code());
         let is_read = matches!(class, OpClass::Read | OpClass::Identify);
         let is_odd = |p: &Pdu<'_>| p.exception.is_some() || p.fault.is_some();
-        if cx.full || !is_read || asked.is_some_and(is_odd) || answer.is_some_and(|a| is_odd(a.1)) {
-            return true;
+        if !cx.tells_repeats() || !is_read || asked.is_some_and(is_odd) || answer.is_some_and(|a| is_odd(a.1)) {
+            return false;
         }
         let question = (request.map(|r| (r.header.unit, &r.pdu)), first.function);
         let shape = answer.map(|(h, p)| (h.unit, p.function, h.length, p.values.bytes()));
-        !self.repeats.is_repeat(question, shape, cx.limits)
+        self.repeats.is_repeat(question, shape, cx.limits)
     }
 
     fn expire(&mut self, cx: &mut Cx<'_>) {
@@ -286,9 +284,8 @@ impl Modbus {
     /// Emits a request that no answer came to.
     fn emit_alone(&mut self, request: &Request, cx: &mut Cx<'_>) {
         let Some(asked) = parse(true, &request.pdu) else { return };
-        if self.is_written(Some(request), Some(&asked), None, cx) {
-            self.emit(request.mark, &request.header, (&asked, None), Pair::default(), cx);
-        }
+        let is_repeat = self.is_repeat(Some(request), Some(&asked), None, cx);
+        cx.exchange(is_repeat, |cx| self.emit(request.mark, &request.header, (&asked, None), Pair::default(), cx));
     }
 
     fn emit(&mut self, mark: Mark, header: &Header, pdus: (&Pdu<'_>, Option<&Pdu<'_>>), pair: Pair, cx: &mut Cx<'_>) {

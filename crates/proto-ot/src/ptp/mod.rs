@@ -84,9 +84,9 @@ impl Ptp {
         }
         let h = &m.header;
         let shape = (h.flags, h.domain, h.length, m.announce, m.cut);
-        if cx.full || !self.repeats.is_repeat((dir, h.kind, h.source), shape, cx.limits) || m.cut {
-            emit(m, offset_s, cx);
-        }
+        let is_repeat =
+            cx.tells_repeats() && self.repeats.is_repeat((dir, h.kind, h.source), shape, cx.limits) && !m.cut;
+        cx.exchange(is_repeat, |cx| emit(m, offset_s, cx));
     }
 }
 

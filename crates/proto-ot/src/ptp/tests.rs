@@ -155,7 +155,7 @@ fn datagrams_need_the_port_and_the_form() {
 #[test]
 fn the_summary_keeps_announces_that_change() {
     let mut b = bench();
-    b.full = false;
+    b.detail = gwcore::Detail::Summary;
     for sequence in 0..5 {
         b.client(&message(0, sequence, 0, 0, &time(START, 0))).client(&announce(6));
     }

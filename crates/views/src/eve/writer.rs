@@ -131,6 +131,10 @@ impl Sink for EveSink {
         Ok(())
     }
 
+    fn shows_repeats(&self) -> bool {
+        true
+    }
+
     fn findings(&mut self, findings: &[&Finding], names: Names<'_>) -> io::Result<()> {
         if findings.is_empty() {
             return Ok(());

@@ -106,6 +106,10 @@ impl Sink for ZeekSink {
         Ok(())
     }
 
+    fn shows_repeats(&self) -> bool {
+        true
+    }
+
     fn findings(&mut self, findings: &[&Finding], _: Names<'_>) -> io::Result<()> {
         self.notices(findings)
     }

@@ -138,7 +138,7 @@ pub fn out() -> Out {
 /// The stamp of frame `step`, sent by the originator (0) or the responder (1).
 pub fn stamp(step: u64, reversed: u32) -> Stamp {
     let key = Key { step, shard: 0, sub: 0 };
-    Stamp { key, ts: Ts(1_500_000_000_830_079_000), frame: step, flow: FlowRef(reversed) }
+    Stamp { key, ts: Ts(1_500_000_000_830_079_000), frame: step, flow: FlowRef(reversed), repeat: false }
 }
 
 /// A read request, or its refusal with values.

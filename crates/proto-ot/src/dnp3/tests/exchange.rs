@@ -258,7 +258,7 @@ fn who_serves_is_told_by_content() {
 fn the_summary_leaves_out_repeated_reads_and_nothing_else() {
     let count = |full: bool, asked: &str, answered: &[&str]| {
         let mut b = bench();
-        b.full = full;
+        b.detail = if full { gwcore::Detail::Full } else { gwcore::Detail::Summary };
         for (i, answer) in answered.iter().enumerate() {
             let seq = i as u8;
             b.client(&ask(seq, &format!("c{seq:x} {asked}"))).server(&tell(seq, &format!("c{seq:x} 81 {answer}")));

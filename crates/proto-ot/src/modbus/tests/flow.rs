@@ -181,7 +181,7 @@ fn udp_is_read_whole_datagrams_at_a_time() {
 fn the_summary_leaves_out_repeated_reads_only() {
     let run = |full: bool, request: &str, answers: [&str; 4]| {
         let mut b = bench();
-        b.full = full;
+        b.detail = if full { gwcore::Detail::Full } else { gwcore::Detail::Summary };
         for answer in answers {
             b.client(&pdu(request)).server(&pdu(answer));
         }
