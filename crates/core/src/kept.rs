@@ -67,6 +67,8 @@ pub struct Restore(&'static [u8]);
 
 impl Restore {
     /// The next value.
+    // Not an iterator: every call names the type that it expects.
+    #[allow(clippy::should_implement_trait)]
     pub fn next<T: Deserialize<'static>>(&mut self) -> Option<T> {
         let (value, left) = postcard::take_from_bytes(self.0).ok()?;
         self.0 = left;

@@ -153,8 +153,8 @@ pub fn length(ns: i64) -> String {
     let (minutes, hours) = (ns / MINUTE, ns / HOUR);
     let counted = |n: i64, unit: &str| if n == 1 { format!("1 {unit}") } else { format!("{n} {unit}s") };
     match ns {
-        ..MINUTE => format!("{}.{} seconds", ns.max(0) / SECOND, ns.max(0) % SECOND / (SECOND / 10)),
-        ..HOUR => counted(minutes, "minute"),
+        i64::MIN..MINUTE => format!("{}.{} seconds", ns.max(0) / SECOND, ns.max(0) % SECOND / (SECOND / 10)),
+        MINUTE..HOUR => counted(minutes, "minute"),
         _ if hours < 48 && minutes % 60 == 0 => counted(hours, "hour"),
         _ if hours < 48 => format!("{hours} h {} min", minutes % 60),
         _ if hours % 24 == 0 => counted(hours / 24, "day"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gwcore::{Basis, Episode, Evidence, Finding, Kept, PacketRef, Party, Restore, Severity, Ts};
+use gwcore::{Basis, Episode, Evidence, Finding, FlowConst, Kept, PacketRef, Party, Restore, Severity, Ts};
 use serde::{Deserialize, Serialize};
 
 use crate::change::Told;
@@ -31,6 +31,7 @@ struct Saved {
     evidence: &'static str,
     dedup_key: String,
     count: u64,
+    flow: FlowConst,
     src: End,
     dst: End,
     born: u64,
@@ -61,6 +62,7 @@ impl Saved {
             evidence,
             dedup_key: f.dedup_key,
             count: f.count,
+            flow: f.flow,
             src: open.src,
             dst: open.dst,
             born: open.born,
@@ -102,6 +104,7 @@ impl Saved {
             evidence,
             dedup_key: self.dedup_key,
             count: self.count,
+            flow: self.flow,
         };
         let (src, dst, born, touched, told) = (self.src, self.dst, self.born, self.touched, self.told);
         Some(Open { finding, src, dst, born, touched, told })

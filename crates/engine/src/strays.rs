@@ -33,7 +33,7 @@ impl Strays {
     pub(crate) fn tell(
         &mut self,
         (step, p): (u64, &Packet),
-        (reason, detail): (&'static str, &str),
+        (reason, words): (&'static str, &str),
         (limits, detail): (&Limits, Detail),
         out: &mut Out,
     ) {
@@ -52,7 +52,7 @@ impl Strays {
         let fresh = || Counts { folds: Folds::default(), constant: flow::constant_of(p), last: At::default() };
         let counts = self.pairs.entry(pair).or_insert_with(fresh);
         counts.last = At { ts: p.ts, frame: p.number, file: p.file, step, shard: BEYOND };
-        counts.with(&mut self.sub, (limits, detail), out, |cx| cx.anomaly("packet", reason, detail.as_bytes()));
+        counts.with(&mut self.sub, (limits, detail), out, |cx| cx.anomaly("packet", reason, words.as_bytes()));
     }
 
     /// Writes all counts, at `step`.
@@ -129,9 +129,14 @@ mod tests {
         let (mut strays, mut out, mut limits) = (Strays::default(), Out::default(), Limits::default());
         limits.set(Limit::PairStates, pairs);
         for (i, n) in senders.iter().enumerate() {
-            strays.tell((i as u64 * 2 + 1, &fragment(*n)), ("fragment_incomplete", ""), (&limits, false), &mut out);
+            strays.tell(
+                (i as u64 * 2 + 1, &fragment(*n)),
+                ("fragment_incomplete", ""),
+                (&limits, Detail::Summary),
+                &mut out,
+            );
         }
-        strays.finish(1_000, &limits, false, &mut out);
+        strays.finish(1_000, &limits, Detail::Summary, &mut out);
         assert!(strays.pairs.is_empty() && strays.births.is_empty());
         let rows: Vec<_> = out.kinds().iter().flat_map(|k| k.stamps().to_vec()).collect();
         assert!(rows.is_sorted_by_key(|s| s.key) && rows.iter().all(|s| s.key.shard == BEYOND));

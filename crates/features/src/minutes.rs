@@ -1,6 +1,6 @@
 //! Minutes of flows as they come from the shards, and whose side of a flow is whose.
 
-use gwcore::{Addr, AnyRows, FlowConst, FlowRef, Out, Ts, Value};
+use gwcore::{Addr, AnyRows, FlowConst, FlowRef, Out, Value};
 
 /// Sender and receiver of a row or fact: IP addresses, or MAC addresses in 16 bytes.
 pub(crate) fn ends(flow: &FlowConst, at: FlowRef) -> (Addr, Addr) {
@@ -42,8 +42,6 @@ impl Traffic {
 
 /// A minute of a flow.
 pub struct FlowMinutes<'a> {
-    /// Beginning of the minute.
-    pub ts: Ts,
     /// The flow.
     pub flow: &'a FlowConst,
     /// Its last frame so far.
@@ -70,7 +68,7 @@ pub(crate) fn of(out: &Out) -> impl Iterator<Item = (u64, FlowMinutes<'_>)> {
                 bytes: pair(["orig_ip_bytes", "resp_ip_bytes"]),
                 payload: pair(["orig_payload_bytes", "resp_payload_bytes"]),
             };
-            Some((s.key.step, FlowMinutes { ts: s.ts, flow, frame: s.frame, orig, resp, traffic }))
+            Some((s.key.step, FlowMinutes { flow, frame: s.frame, orig, resp, traffic }))
         })
     })
 }

@@ -67,7 +67,9 @@ struct World {
 fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir: &Path) -> anyhow::Result<World> {
     let limits = &setup.limits;
     let mut options = options(args, limits);
-    options.full |= loaded.wants_every_message();
+    if loaded.wants_every_message() && options.detail == gwcore::Detail::Summary {
+        options.detail = gwcore::Detail::Marked;
+    }
     let files: Vec<String> = inputs.list.iter().map(|i| i.path.display().to_string()).collect();
     let shared: Vec<Arc<str>> = files.iter().map(|f| Arc::from(f.as_str())).collect();
     let mut sinks = sinks(args, dir, limits)?;
@@ -145,12 +147,15 @@ pub fn ingested(args: &Analyze, feed: &mut crate::ingest::Feed, dir: &Path) -> a
     world.changes.extend(inventory.changes.into_iter().map(|c| (None, c)));
     world.findings.extend(findings.into_iter().map(|f| (None, f)));
     world.counts.push(counts);
+    let findings: Vec<&Finding> = world.findings.iter().map(|(_, f)| f).collect();
     for sink in &mut sinks {
-        sink.finish(Names { files: &files, interfaces: &[] })
+        let names = Names { files: &files, interfaces: &[] };
+        sink.findings(&findings, names)
+            .and_then(|()| sink.finish(names))
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
     }
     let nothing = Inputs::find(&[], &limits);
-    let mut summary = summarise(args, &nothing, &world);
+    let mut summary = summarise(args, &nothing, &world, &setup);
     summary.seconds = started.elapsed().as_secs_f64();
     write::alerts(dir, &world.findings)?;
     write::assets(dir, &world.devices)?;
@@ -259,7 +264,7 @@ fn summarise(args: &Analyze, inputs: &Inputs, world: &World, setup: &Setup) -> S
     let mut s = Summary {
         format_version: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        detail: if args.detail == Detail::Full || !args.rules.is_empty() { "full" } else { "summary" },
+        detail: if args.detail == Detail::Full { "full" } else { "summary" },
         shards: 32,
         records: world.tally.records.clone(),
         anomalies: world.tally.anomalies.clone(),
@@ -371,7 +376,7 @@ fn note(f: &FileSummary, r: &FileReport) -> Option<String> {
         return Some("holds a file header and no packet: record again, or check the capture filter".to_owned());
     }
     if let Some(n) = f.reasons.get("unsupported_link_type") {
-        let links: Vec<String> = r.link_types.iter().map(|(link, _)| origin::link_name(*link)).collect();
+        let links: Vec<String> = r.link_types.keys().map(|link| origin::link_name(*link)).collect();
         return Some(format!("{n} of {} packets have a link type that is not read ({})", f.frames, links.join(", ")));
     }
     r.truncated.is_some().then(|| format!("ends within a packet; the {} packets before it were read", f.frames))

@@ -68,8 +68,6 @@ pub enum Command {
     Rules(crate::rules::Command),
     /// Puts a signed bundle of indicators, rules or other knowledge in force, or goes back to the one before.
     Update(crate::update::Command),
-    /// Makes a table of features for learning from captures.
-    Features(crate::features::Features),
     /// Lists the detectors: what they find, what they need, how grave it is.
     Detectors {
         /// As JSON.
@@ -130,7 +128,7 @@ pub struct Analyze {
     /// Declared work (CSV: start,end,asset,reason; times in RFC 3339 or seconds since 1970): alarms in it speak one step lower.
     #[arg(long)]
     pub maintenance: Option<PathBuf>,
-    /// Rules of Sigma, files or folders; may be repeated. They judge every message, so records are then in full detail.
+    /// Rules of Sigma, files or folders; may be repeated. They judge every message, also those that the summary leaves out.
     #[arg(long, short = 'S', value_name = "FILE|DIR")]
     pub rules: Vec<PathBuf>,
     /// What is known to be bad: STIX, MISP, Zeek intel, CSV and risk lists, files or folders; may be repeated.
@@ -301,40 +299,6 @@ impl Cli {
 
 /// Puts in the verb that is left out: `-r PATH` and a path alone mean `analyze`, `-i IFACE` means `run`, `-T` means `check`.
 fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
-    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "help"];
-    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "audit", "demo", "detectors", "help"];
-    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "features", "help"];
-    const VERBS: &[&str] = &[
-        "analyze",
-        "learn",
-        "simulate",
-        "prove",
-        "demo",
-        "detectors",
-        "case",
-        "connect",
-        "playbook",
-        "report",
-        "export",
-        "train",
-        "score",
-        "validate",
-        "clean",
-        "select",
-        "explain",
-        "help",
-    ];
-    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "intel", "rules", "help"];
-    const VERBS: &[&str] =
-        &["analyze", "learn", "simulate", "prove", "demo", "detectors", "ingest", "intel", "rules", "update", "help"];
-    const VERBS: &[&str] =
-        &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "features", "help"];
-    let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
-    if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
-        args.remove(at);
-        args.insert(1, "analyze".into());
-    } else if !verb && args.iter().any(|a| a == "-i") {
-        args.insert(1, "run".into());
     use clap::CommandFactory;
     let command = Cli::command();
     let is_verb = |name: &str| name == "help" || command.get_subcommands().any(|c| c.get_name() == name);

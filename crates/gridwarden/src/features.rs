@@ -57,7 +57,7 @@ pub fn run(args: &Features) -> anyhow::Result<u8> {
     let captures = inputs.list.iter().filter(|i| matches!(i.status, capture::Status::Capture)).count();
     anyhow::ensure!(captures > 0, "no capture among the inputs");
     let labels = labels(args, captures)?;
-    let mut options = engine_options(args.threads, args.checksums, false, &limits);
+    let mut options = engine_options(args.threads, args.checksums, gwcore::Detail::Summary, &limits);
     options.flow.stats = true;
     let sizes = inputs.list.iter().filter_map(|i| std::fs::metadata(&i.path).ok()).map(|m| m.len());
     let progress = Progress::new(sizes.sum(), args.quiet);

@@ -239,7 +239,7 @@ impl Feed {
             "lost_before_reading": lost, "other_datagrams": self.other_datagrams })
     }
 
-    fn from_capture(&mut self) -> Option<Box<engine::Ingested>> {
+    fn next_of_capture(&mut self) -> Option<Box<engine::Ingested>> {
         let (merge, decoder, _) = self.captures.as_mut()?;
         loop {
             let Some(frame) = merge.next() else {
@@ -257,7 +257,7 @@ impl Feed {
         }
     }
 
-    fn from_file(&mut self) -> Option<Box<engine::Ingested>> {
+    fn next_of_file(&mut self) -> Option<Box<engine::Ingested>> {
         loop {
             if let Some((number, lines)) = &mut self.lines {
                 let mut line = Vec::new();
@@ -306,7 +306,7 @@ impl Feed {
         }
     }
 
-    fn from_socket(&mut self) -> Option<Input<'static>> {
+    fn next_of_socket(&mut self) -> Option<Input<'static>> {
         let rx = self.sockets.as_ref()?;
         let now = Instant::now();
         let is_over = self.until.is_some_and(|u| now >= u)
@@ -336,10 +336,10 @@ impl Feed {
 
 impl Source for Feed {
     fn next(&mut self) -> Option<Input<'_>> {
-        if let Some(record) = self.from_capture().or_else(|| self.from_file()) {
+        if let Some(record) = self.next_of_capture().or_else(|| self.next_of_file()) {
             return Some(Input::Record(record));
         }
-        self.from_socket()
+        self.next_of_socket()
     }
 
     fn interfaces(&self) -> &[String] {

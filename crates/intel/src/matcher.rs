@@ -182,7 +182,13 @@ impl Matcher {
                 let found = &mut self.found;
                 intel.store.address(addr, &mut |i| found.push((i, false)));
                 self.found.retain(|(i, _)| intel.store.get(*i).is_some_and(|x| x.port == 0 || x.port == port));
-                let stamp = Stamp { key: fact.key, ts: fact.ts, frame: fact.frame, flow: FlowRef(fact.flow.0 & !1) };
+                let stamp = Stamp {
+                    key: fact.key,
+                    ts: fact.ts,
+                    frame: fact.frame,
+                    flow: FlowRef(fact.flow.0 & !1),
+                    repeat: false,
+                };
                 self.give(intel, &stamp, field, || addr.to_string(), Some(addr), is_originator, hits);
             }
         }
@@ -214,10 +220,10 @@ impl Matcher {
                     value => one(value, self),
                 }
             }
-            if let Some((host, uri, frame)) = plan.url.filter(|_| intel.store.count(Kind::Url) > 0) {
-                if let (Value::Text(host), Value::Text(uri)) = (at(host, row), at(uri, row)) {
-                    self.url(intel, &carried(frame), host, uri, hits);
-                }
+            if let Some((host, uri, frame)) = plan.url.filter(|_| intel.store.count(Kind::Url) > 0)
+                && let (Value::Text(host), Value::Text(uri)) = (at(host, row), at(uri, row))
+            {
+                self.url(intel, &carried(frame), host, uri, hits);
             }
         }
     }

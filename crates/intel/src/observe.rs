@@ -24,7 +24,13 @@ pub(crate) fn each(out: &Out, give: &mut dyn FnMut(&Stamp, &'static str, &Observ
                 let Some(fact) = out.facts.get(row) else { continue };
                 let Some(flow) = out.flows.get(fact.flow.index()) else { continue };
                 conversation(flow, "", &mut seen);
-                let stamp = Stamp { key: fact.key, ts: fact.ts, frame: fact.frame, flow: FlowRef(fact.flow.0 & !1) };
+                let stamp = Stamp {
+                    key: fact.key,
+                    ts: fact.ts,
+                    frame: fact.frame,
+                    flow: FlowRef(fact.flow.0 & !1),
+                    repeat: false,
+                };
                 give(&stamp, "conn", &seen);
             }
             Some(rows) => {
@@ -136,10 +142,10 @@ fn record<'a>(
             add("x509-certificate", 0, "issuer", "issuer", false);
             add("x509-certificate", 0, "validity_not_before", "not_before", false);
             add("x509-certificate", 0, "validity_not_after", "not_after", false);
-            if let Some(Value::List(inner, from, to)) = field("cert_fps") {
-                if let (true, Value::Text(t)) = (from < to, inner.value(from)) {
-                    seen.push("x509-certificate", 0, "hashes.SHA-256", Seen::Text(t));
-                }
+            if let Some(Value::List(inner, from, to)) = field("cert_fps")
+                && let (true, Value::Text(t)) = (from < to, inner.value(from))
+            {
+                seen.push("x509-certificate", 0, "hashes.SHA-256", Seen::Text(t));
             }
         }
         _ => {

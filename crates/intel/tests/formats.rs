@@ -137,7 +137,7 @@ fn batch(dst: [u8; 4], query: &str, seconds: i64) -> Out {
     let ts = Ts::from_parts(seconds, 0);
     let key = |step| Key { step, shard: 0, sub: 0 };
     out.facts.push(Fact { key: key(1), ts, frame: 1, flow: FlowRef(0), body: Body::FlowStart });
-    let stamp = Stamp { key: key(3), ts, frame: 2, flow: FlowRef(0) };
+    let stamp = Stamp { key: key(3), ts, frame: 2, flow: FlowRef(0), repeat: false };
     out.append(stamp, Dns { query: Some(query.as_bytes()), query_frame: Some(1) });
     out
 }

@@ -25,7 +25,7 @@ fn batch(times: &[i64]) -> Out {
     out.flows.push(FlowConst { uid: Uid(7), src: ends.0, dst: ends.1, ip_proto: 6, ..FlowConst::default() });
     for (n, ts) in times.iter().enumerate() {
         let key = Key { step: n as u64, ..Key::default() };
-        out.append(Stamp { key, ts: Ts(*ts), frame: 1, flow: FlowRef(0) }, Number { n: n as u64 });
+        out.append(Stamp { key, ts: Ts(*ts), frame: 1, flow: FlowRef(0), repeat: false }, Number { n: n as u64 });
     }
     out
 }

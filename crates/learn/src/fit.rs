@@ -223,7 +223,9 @@ fn stopping_rows(data: &Data, learned: &[u32], class: &[u32], setup: &Setup) -> 
         order.split_off(order.len() - order.len() / 10)
     } else {
         (0..learned.len() as u32)
-            .filter(|&i| mix(data.hashes[learned[i as usize] as usize] ^ mix(setup.seed.wrapping_add(17))) % 10 == 0)
+            .filter(|&i| {
+                mix(data.hashes[learned[i as usize] as usize] ^ mix(setup.seed.wrapping_add(17))).is_multiple_of(10)
+            })
             .collect()
     };
     // Without both sides in it, or with hardly a row left to learn from, it says nothing.

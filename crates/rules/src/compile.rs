@@ -242,10 +242,10 @@ fn tests(v: &Node, asked: &Asked, source: &Source) -> Result<Vec<Test>, Fault> {
             }
         };
     }
-    if let Body::Int(..) | Body::Float(..) = v.body {
-        if let (Some(n), true) = (number, asked.is_plain()) {
-            return Ok(vec![Test::Number(n)]);
-        }
+    if let Body::Int(..) | Body::Float(..) = v.body
+        && let (Some(n), true) = (number, asked.is_plain())
+    {
+        return Ok(vec![Test::Number(n)]);
     }
     Ok(texts(text, asked).into_iter().map(Test::Glob).collect())
 }

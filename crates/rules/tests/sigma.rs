@@ -65,6 +65,7 @@ fn out(hosts: &[(&str, &str, &str, u16)]) -> Out {
             ts: Ts::from_parts(1_700_000_000 + i as i64, 0),
             frame: i as u64 + 1,
             flow: FlowRef(2 * i as u32),
+            repeat: false,
         };
         let names: [&[u8]; 2] = [b"Host", b"X-Test"];
         out.append(

@@ -44,7 +44,7 @@ fn rows_on(threads: usize, which: Which, frames: Vec<(i64, Vec<u8>)>) -> Vec<Row
     let options = Options {
         threads,
         limits: limits.clone(),
-        full: false,
+        detail: gwcore::Detail::Summary,
         packet: packet::Options::default(),
         flow,
         batch_time: Options::FILES,

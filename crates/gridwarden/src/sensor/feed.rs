@@ -206,5 +206,5 @@ pub fn row<R: gwcore::Record>(out: &mut Out, ts: Ts, interface: u32, record: R) 
     let flow = FlowRef((out.flows.len() as u32).saturating_mul(2));
     out.flows.push(FlowConst { file: u32::MAX, interface, vlans: [0xffff; 2], ..FlowConst::default() });
     // Rows of a batch are written in the order of their kinds; their place among those of packets is told by their time.
-    out.append(Stamp { key: Key::default(), ts, frame: 0, flow }, record);
+    out.append(Stamp { key: Key::default(), ts, frame: 0, flow, repeat: false }, record);
 }

@@ -161,8 +161,11 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     link.tell(&json!({ "type": "started", "start": args.start, "confined": confined, "unfinished_files": removed }));
     let shared = Rc::new(RefCell::new(Shared { store, ..Shared::default() }));
     let mut source = Feed::new(origin, Rc::clone(&shared), Arc::clone(&asked));
-    let mut options =
-        analyze::engine_options(watch.threads, watch.checksums, watch.detail == crate::cli::Detail::Full, &limits);
+    let detail = match watch.detail {
+        crate::cli::Detail::Full => gwcore::Detail::Full,
+        crate::cli::Detail::Summary => gwcore::Detail::Summary,
+    };
+    let mut options = analyze::engine_options(watch.threads, watch.checksums, detail, &limits);
     options.batch_time = engine::Options::LIVE;
     let mut stage = LiveStage::new(setup, lake, link, Rc::clone(&shared), asked);
     stage.unwatched_since(args.unwatched_since.map(Ts));

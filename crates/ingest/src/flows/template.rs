@@ -262,7 +262,7 @@ fn record<'a>(b: &'a [u8], template: &Template, is_ipfix: bool, draft: &mut Draf
         at += len;
         // In NetFlow 9 the scope of options has numbers of its own.
         let is_scope = template.scopes.is_some_and(|s| i < s);
-        if !(is_scope && !is_ipfix) {
+        if !is_scope || is_ipfix {
             draft.field(field.enterprise, field.id, value);
         }
     }
@@ -287,10 +287,10 @@ fn options(d: Draft, state: &mut Domain) {
         (None, Some(rate)) => t.rate = Some(rate),
         _ => {}
     }
-    if let (Some(id), Some(name)) = (d.application_id, d.application_name) {
-        if t.applications.len() < NAMED || t.applications.contains_key(&id) {
-            t.applications.insert(id, name);
-        }
+    if let (Some(id), Some(name)) = (d.application_id, d.application_name)
+        && (t.applications.len() < NAMED || t.applications.contains_key(&id))
+    {
+        t.applications.insert(id, name);
     }
     if d.system_init.is_some() {
         t.system_init = d.system_init;

@@ -199,10 +199,11 @@ fn one(row: &csv::StringRecord, columns: Option<&Columns>, named: Option<Kind>, 
         return to.report.refuse(line, value, reason, false);
     };
     let mut port = 0;
-    if kind == Kind::Address && stated.is_some_and(|t| t.eq_ignore_ascii_case("ip:port")) {
-        if let Some((ip, p)) = value.rsplit_once(':') {
-            (value, port) = (ip, p.parse().unwrap_or(0));
-        }
+    if kind == Kind::Address
+        && stated.is_some_and(|t| t.eq_ignore_ascii_case("ip:port"))
+        && let Some((ip, p)) = value.rsplit_once(':')
+    {
+        (value, port) = (ip, p.parse().unwrap_or(0));
     }
     if kind == Kind::Address && value.contains('/') {
         kind = Kind::Network;

@@ -1,6 +1,6 @@
 //! Figures on made tables: what training must find, what validation must say.
 
-use learn::validate::{Options, Split, page, run};
+use learn::validate::{Options, page, run};
 use learn::{Algorithm, Data, Setup, Task, fit};
 
 use crate::tables::{flows, table};

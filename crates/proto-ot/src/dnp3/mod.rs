@@ -214,9 +214,9 @@ impl Dnp3 {
     /// A frame that completes no fragment and has nothing wrong with it.
     fn plain(&mut self, envelope: &Envelope, kind: u8, cx: &mut Cx<'_>) {
         let link = envelope.link;
-        if cx.full || !self.repeats.is_repeat((kind, link.src, link.dst, link.control & !0x20), 0u64, cx.limits) {
-            emit::frame(envelope, cx);
-        }
+        let asked = (kind, link.src, link.dst, link.control & !0x20);
+        let is_repeat = cx.tells_repeats() && self.repeats.is_repeat(asked, 0u64, cx.limits);
+        cx.exchange(is_repeat, |cx| emit::frame(envelope, cx));
     }
 
     fn fragment(&mut self, envelope: Envelope, bytes: Vec<u8>, cx: &mut Cx<'_>) {

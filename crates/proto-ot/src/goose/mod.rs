@@ -96,9 +96,8 @@ impl Goose {
         }
         let plain = fault.is_none() && changes == Changes::default() && state.is_regular();
         let values = (m.st_num, state::values_of(m));
-        if cx.full || !(plain && self.repeats.is_repeat(m.gocb_ref, values, cx.limits)) {
-            emit(m, &self.texts, state, copies, cx);
-        }
+        let is_repeat = cx.tells_repeats() && plain && self.repeats.is_repeat(m.gocb_ref, values, cx.limits);
+        cx.exchange(is_repeat, |cx| emit(m, &self.texts, state, copies, cx));
     }
 }
 

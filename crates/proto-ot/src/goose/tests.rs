@@ -215,7 +215,7 @@ fn the_time_to_live_runs_out_once() {
 #[test]
 fn the_summary_leaves_out_repeats() {
     let mut b = bench();
-    b.full = false;
+    b.detail = gwcore::Detail::Summary;
     (0..5).for_each(|sq| {
         b.client(&Say::at(5, sq).bytes());
     });

@@ -143,18 +143,18 @@ impl S7 {
             cx.anomaly(NAME, "items_cut", b"");
         }
         facts::answer(message, asked.as_ref().map(|a| (a, &specs[..], &written[..])), &data, cx);
-        if self.is_repeat(asked.as_ref(), Some(message), cx) {
-            return;
-        }
-        let mark = cx.mark();
-        let (Some(request), Some(asked)) = (&waited, asked) else {
-            return emit(mark, message, &[], &data, Pair::default(), cx);
-        };
-        let pair = Pair { frame: Some(mark.frame), response_time: None };
-        emit(request.mark, &asked, &specs, &written, pair, cx);
-        let time = Span(mark.ts.since(request.mark.ts));
-        let pair = Pair { frame: Some(request.mark.frame), response_time: Some(time) };
-        emit(mark, message, &specs, &data, pair, cx);
+        let is_repeat = self.is_repeat(asked.as_ref(), Some(message), cx);
+        cx.exchange(is_repeat, |cx| {
+            let mark = cx.mark();
+            let (Some(request), Some(asked)) = (&waited, asked) else {
+                return emit(mark, message, &[], &data, Pair::default(), cx);
+            };
+            let pair = Pair { frame: Some(mark.frame), response_time: None };
+            emit(request.mark, &asked, &specs, &written, pair, cx);
+            let time = Span(mark.ts.since(request.mark.ts));
+            let pair = Pair { frame: Some(request.mark.frame), response_time: Some(time) };
+            emit(mark, message, &specs, &data, pair, cx);
+        });
     }
 
     /// Takes out the request that an answer belongs to.
@@ -170,7 +170,7 @@ impl S7 {
 
     /// Whether an exchange is left out of the summary: a read of the same variables with an answer of the same shape, for the third time.
     fn is_repeat(&mut self, asked: Option<&Message<'_>>, answer: Option<&Message<'_>>, cx: &Cx<'_>) -> bool {
-        let Some(asked) = asked.filter(|a| !cx.full && a.function == Some(READ) && a.fault.is_none()) else {
+        let Some(asked) = asked.filter(|a| cx.tells_repeats() && a.function == Some(READ) && a.fault.is_none()) else {
             return false;
         };
         let shape = answer.map(|a| {
@@ -185,9 +185,10 @@ impl S7 {
         let Some(request) = self.waiting.pop_front() else { return };
         self.bytes = self.bytes.saturating_sub(request.bytes.len());
         let Some(asked) = Message::parse(&request.bytes) else { return };
-        if !self.is_repeat(Some(&asked), None, cx) {
+        let is_repeat = self.is_repeat(Some(&asked), None, cx);
+        cx.exchange(is_repeat, |cx| {
             emit(request.mark, &asked, &asked.specs().0, &asked.items().0, Pair::default(), cx);
-        }
+        });
     }
 }
 

@@ -213,7 +213,7 @@ fn services_and_blocks_are_named() {
 fn the_summary_leaves_out_repeated_reads_only() {
     let run = |full: bool, write: bool| {
         let mut b = bench();
-        b.full = full;
+        b.detail = if full { gwcore::Detail::Full } else { gwcore::Detail::Summary };
         for i in 1..=5 {
             let (function, data): (u8, &[u8]) = if write { (5, &[0, 4, 0, 8, 1]) } else { (4, &[]) };
             b.client(&packet(1, i, &about(function, &[spec(2, 1, 0, 0x83, 0)]), data));

@@ -34,7 +34,7 @@ pub fn handover(ground: &Ground<'_>) -> Document {
     );
     let mut entries: Vec<_> =
         ground.cases.iter().flat_map(|c| c.timeline.iter().filter(|e| e.by.is_person).map(move |e| (e, c))).collect();
-    entries.sort_by(|a, b| b.0.at.cmp(&a.0.at));
+    entries.sort_by_key(|e| std::cmp::Reverse(e.0.at));
     for (e, c) in entries {
         notes.row(vec![e.at.to_string().into(), e.by.name.clone().into(), c.id.clone().into(), e.text.clone().into()]);
     }
@@ -45,7 +45,7 @@ pub fn handover(ground: &Ground<'_>) -> Document {
         &["Time", "Severity", "Finding", "From", "To", "Case"],
     );
     let mut found: Vec<_> = ground.findings.iter().filter(|f| f.severity >= gwcore::Severity::Medium).collect();
-    found.sort_by(|a, b| b.ts.cmp(&a.ts));
+    found.sort_by_key(|f| std::cmp::Reverse(f.ts));
     for f in found {
         let case = ground.cases.iter().find(|c| c.findings.iter().any(|m| m.id == f.id)).map(|c| c.id.clone());
         alarms.row(vec![

@@ -10,7 +10,7 @@ const HOSTILE: &str = "<script>alert(1)</script>=cmd|' /C calc'!A0\u{202e}";
 fn finding(n: u64, severity: &str) -> Finding {
     Finding::from_json(json!({
         "id": format!("f{n}"), "rev": 1, "ts": format!("2026-03-0{}T10:00:00Z", 1 + n % 5), "ts_end": "2026-03-09T10:00:01Z", "raised": "2026-03-01T10:00:01Z",
-        "detector": if n % 2 == 0 { "scan" } else { "new-master" }, "title": HOSTILE, "severity": severity, "basis": "decoded", "attack": ["T0846"],
+        "detector": if n.is_multiple_of(2) { "scan" } else { "new-master" }, "title": HOSTILE, "severity": severity, "basis": "decoded", "attack": ["T0846"],
         "src": { "ip": "10.0.0.9", "name": HOSTILE }, "dst": { "ip": format!("10.0.0.{n}") }, "proto": "modbus", "uids": [], "packets": [],
         "why": HOSTILE, "evidence": { "observed": "x" }, "dedup_key": "k", "count": 3,
     }))

@@ -310,21 +310,20 @@ fn evaluation(facts: &Facts) -> Checked {
                 Some((f.raised, at)),
                 format!("{} closed it without a method or reason", f.by),
             )),
-            Some(at) => {
-                if due.is_some_and(|d| at > d) {
-                    let late = at.since(f.raised) / HOUR;
-                    rows.push(row(
-                        Status::Gap,
-                        "evaluated_in_time",
-                        &f.id,
-                        Some((due.unwrap_or(at), at)),
-                        format!(
-                            "evaluated {late} hours after it was raised; the entity's target is {} hours",
-                            target.unwrap_or(0)
-                        ),
-                    ));
-                }
+            Some(at) if due.is_some_and(|d| at > d) => {
+                let late = at.since(f.raised) / HOUR;
+                rows.push(row(
+                    Status::Gap,
+                    "evaluated_in_time",
+                    &f.id,
+                    Some((due.unwrap_or(at), at)),
+                    format!(
+                        "evaluated {late} hours after it was raised; the entity's target is {} hours",
+                        target.unwrap_or(0)
+                    ),
+                ));
             }
+            Some(_) => {}
             None if due.is_some_and(|d| d < facts.to) => {
                 rows.push(row(
                     Status::Gap,

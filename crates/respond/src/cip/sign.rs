@@ -49,7 +49,7 @@ pub fn is_signed(bytes: &[u8], signature: &str, public: &str) -> bool {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || text.len() > 1_024 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || text.len() > 1_024 || !text.is_ascii() {
         return None;
     }
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()

@@ -46,7 +46,7 @@ pub fn check(document: &Value) -> Result<Playbook, Vec<Problem>> {
         }
     }
     for key in ["priority", "severity", "impact"] {
-        if document.get(key).is_some_and(|v| !v.as_u64().is_some_and(|n| n <= 100)) {
+        if document.get(key).is_some_and(|v| v.as_u64().is_none_or(|n| n > 100)) {
             say(key, "must be a whole number from 0 to 100".to_owned());
         }
     }
@@ -127,10 +127,8 @@ fn references(playbook: &Playbook, found: &mut Vec<Problem>) {
             StepKind::End => {}
             StepKind::Start if !leads_on => say(at("on_completion"), "is missing".to_owned()),
             StepKind::Action if !leads_on => say(at("on_completion"), "is missing".to_owned()),
-            StepKind::IfCondition | StepKind::WhileCondition => {
-                if step.condition.is_none() || step.on_true.is_none() {
-                    say(at("condition"), "a condition needs `condition` and `on_true`".to_owned());
-                }
+            StepKind::IfCondition | StepKind::WhileCondition if step.condition.is_none() || step.on_true.is_none() => {
+                say(at("condition"), "a condition needs `condition` and `on_true`".to_owned());
             }
             StepKind::Parallel if step.next_steps.len() < 2 => say(at("next_steps"), "needs two branches".to_owned()),
             StepKind::SwitchCondition if step.cases.is_empty() => say(at("cases"), "is empty".to_owned()),
