@@ -87,7 +87,8 @@ limits! {
     InflatedBytes = 4_194_304, "inflated_bytes", false;
     /// Points aggregated per shard and minute; further new points are counted, not aggregated.
     Points = 65_536, "points_per_shard", false;
-    /// Devices in the inventory; new ones beyond it are counted, not listed.
+    /// Devices in the inventory; beyond it those are forgotten that sent something and were never answered, then others, the longest silent
+    /// first and those that speak a protocol of the plant last (count of addresses forgotten).
     Devices = 131_072, "devices", false;
     /// Internet addresses whose names are kept for the inventory; that of the one first named longest ago is forgotten.
     InternetNames = 16_384, "internet_names", false;

@@ -16,7 +16,7 @@ use report::{FileSummary, Overview, Summary, Verdict, Watch};
 use crate::cli::{Analyze, Checksums, Detail, Logs};
 use crate::knowledge;
 use crate::known_bad::Loaded;
-use crate::platform::{Platform, Tally};
+use crate::platform::{Platform, Restarts, Tally};
 use crate::progress::Progress;
 use crate::say::{complaint, say};
 use crate::{origin, write};
@@ -101,6 +101,14 @@ fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir:
         let names = (&files[..], &shared[..]);
         let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
         stage.matchers = loaded.matchers();
+        stage.restarts = args.restart_every.map(|seconds| Restarts {
+            every: i64::from(seconds) * gwcore::time::SECOND,
+            next: None,
+            path: dir.join("state"),
+            setup: setup.clone(),
+            only: args.only.clone(),
+            without: args.without.clone(),
+        });
         stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;

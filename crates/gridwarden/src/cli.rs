@@ -149,6 +149,10 @@ pub struct Analyze {
     /// Fixes the key of hash tables, to test that no output depends on it.
     #[arg(long, hide = true)]
     pub hash_seed: Option<u64>,
+    /// Writes the state of devices, detectors and points to a file every so many seconds of packet time, and goes on from what is read back,
+    /// to test that a restart changes nothing.
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    pub restart_every: Option<u32>,
 }
 
 /// Learns what is normal from captures, and says what that is worth.

@@ -1,11 +1,12 @@
 //! The ordered stage as the program wires it: points, devices, detectors, counts, and the sinks that write records.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use detect::{Detectors, Devices, Heard, Inventory, Setup, Site};
 use engine::{Points, Seen, Stage};
-use gwcore::{Body, Finding, Key, LimitHits, Names, Out, Sink, Ts};
+use gwcore::{Body, Finding, KeptError, Key, LimitHits, Names, Out, Sink, State, Ts};
 use report::{Overview, Unread, Watch};
 
 use crate::known_bad::Matchers;
@@ -25,6 +26,19 @@ pub struct Platform<'a> {
     pub shared_files: &'a [Arc<str>],
     pub tally: &'a mut Tally,
     pub progress: &'a Progress,
+    pub restarts: Option<Restarts>,
+}
+
+/// Restarts of the ordered stage within a run: a test of what is kept.
+pub struct Restarts {
+    /// Packet time between two of them, in nanoseconds.
+    pub every: i64,
+    pub next: Option<Ts>,
+    /// Where the state is written.
+    pub path: PathBuf,
+    pub setup: Setup,
+    pub only: Vec<String>,
+    pub without: Vec<String>,
 }
 
 /// Counts over all worlds.
@@ -61,6 +75,7 @@ impl<'a> Platform<'a> {
             shared_files,
             tally,
             progress,
+            restarts: None,
         }
     }
 
@@ -79,6 +94,43 @@ impl<'a> Platform<'a> {
             watch.finish(&inventory, &self.site, files, span)
         });
         (inventory, findings, overview)
+    }
+
+    /// What the ordered stage knows.
+    pub fn keep(&self) -> State {
+        let mut state = State::default();
+        self.points.keep(&mut state);
+        self.devices.keep(&mut state);
+        self.detectors.keep(&mut state);
+        state
+    }
+
+    /// Goes on where a state stands.
+    pub fn restore(&mut self, state: &State) -> Result<(), KeptError> {
+        self.points.restore(state)?;
+        self.devices.restore(state)?;
+        self.detectors.restore(state)
+    }
+
+    /// Where a restart is due at the last tick of a batch, everything that was learned from facts is written, dropped and read.
+    fn restart(&mut self, now: Option<Ts>) -> std::io::Result<()> {
+        let Some((now, restarts)) = now.zip(self.restarts.as_mut()) else { return Ok(()) };
+        let next = *restarts.next.get_or_insert(now.plus(restarts.every));
+        if now < next {
+            return Ok(());
+        }
+        restarts.next = Some(now.plus(restarts.every));
+        let Restarts { path, setup, only, without, .. } = restarts;
+        let (path, setup, only, without) = (path.clone(), setup.clone(), only.clone(), without.clone());
+        std::fs::write(&path, self.keep().to_bytes())?;
+        let state = State::from_bytes(std::fs::read(&path)?).map_err(std::io::Error::other)?;
+        for hits in [&self.points.hits, &self.devices.hits, &self.detectors.hits()] {
+            self.tally.hits.add(hits);
+        }
+        self.points = Points::new(&setup.limits);
+        self.devices = Devices::new(&setup.limits);
+        self.detectors = Detectors::new(&setup, &only, &without);
+        self.restore(&state).map_err(std::io::Error::other)
     }
 
     fn write(&mut self, out: &Out, interfaces: &[String]) -> std::io::Result<()> {
@@ -122,7 +174,9 @@ impl Stage for Platform<'_> {
         let outside = self.matchers.look(out);
         self.detectors.batch_with(&out.facts, &out.flows, &outside, &name);
         self.progress.at(self.tally.bytes_done + seen.bytes);
-        self.write(out, seen.interfaces)
+        self.write(out, seen.interfaces)?;
+        let tick = out.facts.iter().rfind(|f| matches!(f.body, Body::Tick { .. }));
+        self.restart(tick.map(|f| f.ts))
     }
 
     fn finish(&mut self, at: Key, _now: Ts, interfaces: &[String]) -> std::io::Result<()> {

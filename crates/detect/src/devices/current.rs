@@ -35,6 +35,8 @@ pub(super) struct Current {
     pub(super) is_touched: bool,
     /// A new endpoint was.
     pub(super) is_new: bool,
+    /// One was heard for the first time in a protocol of the plant.
+    pub(super) is_utility: bool,
     inventory: Arc<Inventory>,
     made: Option<Ts>,
     /// The inventory was made anew since changes were last asked for.
@@ -45,17 +47,19 @@ pub(super) struct Current {
 
 impl Devices {
     /// The inventory as it stands while the run goes on, with the names that the site declares. It is made anew when a new device was seen,
-    /// else every ten seconds of packet time; large ones more seldom.
+    /// else every ten seconds of packet time; large ones more seldom, unless a device spoke a
+    /// protocol of the plant for the first time.
     pub fn inventory(&mut self, site: &Site) -> Arc<Inventory> {
         let c = &self.current;
-        let pause = PAUSE.max((self.seen.len() as i64 / ENDPOINTS_A_SECOND).saturating_mul(SECOND));
+        let long = (self.seen.len() as i64 / ENDPOINTS_A_SECOND).saturating_mul(SECOND);
+        let pause = if c.is_utility { PAUSE } else { PAUSE.max(long) };
         let is_time = c.made.is_none_or(|made| c.now < made || c.now.since(made) >= pause);
         if c.is_touched && (is_time || c.is_new && self.seen.len() <= AT_ONCE) {
             let mut inventory = self.finish();
             inventory.declare(site);
             let c = &mut self.current;
             (c.inventory, c.made) = (Arc::new(inventory), Some(c.now));
-            (c.is_touched, c.is_new, c.is_fresh) = (false, false, true);
+            (c.is_touched, c.is_new, c.is_utility, c.is_fresh) = (false, false, false, true);
         }
         Arc::clone(&self.current.inventory)
     }

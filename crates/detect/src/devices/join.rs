@@ -194,5 +194,6 @@ impl Seen {
         self.identity.extend(other.identity.iter().map(|(k, v)| (k.clone(), v.clone())));
         self.vlans.extend(&other.vlans);
         self.is_behind |= other.is_behind;
+        self.worth = self.worth.max(other.worth);
     }
 }

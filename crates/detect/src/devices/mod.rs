@@ -14,10 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gwcore::{Addr, Body, Fact, FlowConst, KeptError, Limit, LimitHits, Limits, Mac, State, Table, Ts};
 
+use crate::baseline::UTILITY;
+
 pub use inventory::{AssetChange, Device, Inventory, Level, Named};
 
 /// Values of one kind kept of a device; further ones are left out.
 const VALUES: usize = 64;
+/// Where the table of endpoints is full, this part of it is forgotten at once, so that room is made seldom.
+const ROOM: usize = 16;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 #[serde(bound(deserialize = "'de: 'static"))]
@@ -36,6 +40,21 @@ struct Seen {
     vlans: BTreeSet<u16>,
     /// A public address that spoke with a private one: no subnet has both (RFC 1918 §3), so the MAC is that of a router between.
     is_behind: bool,
+    worth: Worth,
+}
+
+/// What speaks for keeping an endpoint where there is no room for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+enum Worth {
+    /// It sent something: addresses can be made up.
+    #[default]
+    Sent,
+    /// It claimed its address on the segment.
+    Claimed,
+    /// It was answered, or answered itself.
+    Answered,
+    /// It speaks a protocol of the plant.
+    Utility,
 }
 
 /// The key of a device while observing: what is known of an endpoint on the wire.
@@ -105,9 +124,16 @@ impl Devices {
                 self.touch(sender, fact.ts, flow, |s| s.is_behind |= is_behind(sender.addr, other.addr));
             }
             Body::FlowEnd { packets, .. } => {
-                self.touch(orig, fact.ts, flow, |s| s.is_behind |= is_behind(orig.addr, resp.addr));
+                let worth = if packets.contains(&0) { Worth::Sent } else { Worth::Answered };
+                self.touch(orig, fact.ts, flow, |s| {
+                    s.is_behind |= is_behind(orig.addr, resp.addr);
+                    s.worth = s.worth.max(worth);
+                });
                 if packets[1] > 0 {
-                    self.touch(resp, fact.ts, flow, |s| s.is_behind |= is_behind(resp.addr, orig.addr));
+                    self.touch(resp, fact.ts, flow, |s| {
+                        s.is_behind |= is_behind(resp.addr, orig.addr);
+                        s.worth = s.worth.max(worth);
+                    });
                 }
             }
             Body::Service { proto, server_is_responder } => {
@@ -120,14 +146,24 @@ impl Devices {
                     // On the link nobody serves: publishers and time sources tell their role themselves.
                     return self.touch(sender, fact.ts, flow, |s| add(&mut s.protocols, (*proto).to_owned()));
                 }
-                self.touch(server, fact.ts, flow, |s| add(&mut s.services, format!("{proto}/{port}")));
-                self.touch(server, fact.ts, flow, |s| add(&mut s.protocols, format!("{proto} server")));
-                self.touch(client, fact.ts, flow, |s| add(&mut s.protocols, format!("{proto} client")));
+                let worth = if UTILITY.contains(proto) { Worth::Utility } else { Worth::Answered };
+                self.touch(server, fact.ts, flow, |s| {
+                    s.worth = s.worth.max(worth);
+                    add(&mut s.services, format!("{proto}/{port}"));
+                    add(&mut s.protocols, format!("{proto} server"));
+                });
+                self.touch(client, fact.ts, flow, |s| {
+                    s.worth = s.worth.max(worth);
+                    add(&mut s.protocols, format!("{proto} client"));
+                });
             }
             Body::Role(role) => {
                 let other = if fact.flow.reversed() { orig } else { resp };
                 self.touch(sender, fact.ts, flow, |s| {
                     s.roles.insert(role);
+                    if matches!(*role, "master" | "outstation" | "publisher") {
+                        s.worth = Worth::Utility;
+                    }
                     match *role {
                         "master" => add(&mut s.outstations, other.addr),
                         "outstation" => add(&mut s.masters, other.addr),
@@ -160,7 +196,8 @@ impl Devices {
                 }
             }),
             Body::Claim { addr, mac, .. } => {
-                self.touch(Endpoint { mac: *mac, addr: *addr }, fact.ts, flow, |_| {});
+                let claimed = Worth::Claimed;
+                self.touch(Endpoint { mac: *mac, addr: *addr }, fact.ts, flow, |s| s.worth = s.worth.max(claimed));
                 if self.claims.len() < self.limit {
                     add(self.claims.entry(*addr).or_default(), *mac);
                 }
@@ -175,18 +212,43 @@ impl Devices {
             return;
         }
         let end = Endpoint { addr, ..end };
-        if !self.seen.contains_key(&end) && self.seen.len() >= self.limit {
-            return self.hits.hit(Limit::Devices);
+        if !self.seen.contains_key(&end) {
+            if self.seen.len() >= self.limit {
+                self.make_room();
+            }
+            self.current.is_new = true;
         }
         self.current.is_touched = true;
-        self.current.is_new |= !self.seen.contains_key(&end);
         let seen = self.seen.entry(end).or_insert_with(|| Seen { first: ts, last: ts, ..Seen::default() });
         seen.first = seen.first.min(ts);
         seen.last = seen.last.max(ts);
         if flow.vlans[0] != 0xffff && seen.vlans.len() < VALUES {
             seen.vlans.insert(flow.vlans[0]);
         }
+        let before = seen.worth;
         f(seen);
+        self.current.is_utility |= seen.worth > before && seen.worth == Worth::Utility;
+    }
+
+    /// Forgets endpoints that only ever sent something, then those that only claimed an address, then those that were answered; those that
+    /// speak a protocol of the plant last. Among equals the ones silent the longest go first.
+    fn make_room(&mut self) {
+        let mut all: Vec<(Worth, Ts, Endpoint)> = self.seen.iter().map(|(end, s)| (s.worth, s.last, *end)).collect();
+        let going = (self.limit / ROOM).clamp(1, all.len().max(1));
+        if all.len() > going {
+            all.select_nth_unstable(going);
+            all.truncate(going);
+        }
+        for (_, _, end) in &all {
+            self.seen.remove(end);
+            if let Some(macs) = self.claims.get_mut(&end.addr) {
+                macs.remove(&end.mac);
+                if macs.is_empty() {
+                    self.claims.remove(&end.addr);
+                }
+            }
+        }
+        self.hits.hit_by(Limit::Devices, all.len() as u64);
     }
 }
 

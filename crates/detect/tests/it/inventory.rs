@@ -2,7 +2,7 @@
 
 use detect::{Device, Devices, Inventory};
 use gwcore::time::SECOND;
-use gwcore::{Body, Limits, Mac, OpClass};
+use gwcore::{Body, Limit, Limits, Mac, OpClass};
 
 use crate::{Story, ip, mac, op};
 
@@ -176,4 +176,37 @@ fn who_takes_an_address_and_names_himself_names_nobody_else() {
     let found = inventory(&s);
     let named = |m: Mac| names(found.devices.iter().find(|d| d.macs == [m.to_string()]).unwrap());
     assert_eq!((named(mac(9)), named(mac(66))), (vec![], vec!["intruder"]));
+}
+
+#[test]
+fn spoofed_sources_displace_each_other_and_no_device_of_the_plant() {
+    let mut limits = Limits::default();
+    limits.set(Limit::Devices, 500);
+    let (mut devices, mut first) = (Devices::new(&limits), Story::default());
+    let end = |packets| Body::FlowEnd { state: "SF", packets, bytes: [1, 1], start: crate::START, service: "" };
+    first.tell(0, (7, 8), 502, Body::Service { proto: "modbus", server_is_responder: true });
+    first.tell(0, (9, 10), 443, end([3, 3]));
+    first.tell(0, (11, 12), 502, Body::FlowStart);
+    devices.batch(&first.facts, &first.flows);
+    for n in 0..30u32 {
+        let mut s = Story::default();
+        for m in 0..1_000u32 {
+            s.tell(i64::from(n * 1_000 + m) * SECOND, (1, 2), 502, Body::FlowStart);
+            let [_, a, b, c] = (n * 1_000 + m).to_be_bytes();
+            if let Some(flow) = s.flows.last_mut() {
+                (flow.src, flow.src_mac) = (gwcore::Addr::v4([172, 16 + a, b, c]), mac(200));
+            }
+        }
+        devices.batch(&s.facts, &s.flows);
+    }
+    let mut late = Story::default();
+    late.tell(31_000 * SECOND, (20, 21), 502, Body::Service { proto: "modbus", server_is_responder: true });
+    devices.batch(&late.facts, &late.flows);
+    let found = devices.finish();
+    assert!(found.devices.len() <= 1_001, "{}", found.devices.len());
+    for n in [7, 8, 9, 10, 20, 21] {
+        at(&found, n);
+    }
+    assert!(!found.devices.iter().any(|d| d.ips.contains(&ip(11).to_string())), "never answered, and the oldest");
+    assert!(devices.hits.count(Limit::Devices) > 28_000);
 }
