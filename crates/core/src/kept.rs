@@ -67,9 +67,7 @@ pub struct Restore(&'static [u8]);
 
 impl Restore {
     /// The next value.
-    // Not an iterator: every call names the type that it expects.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next<T: Deserialize<'static>>(&mut self) -> Option<T> {
+    pub fn value<T: Deserialize<'static>>(&mut self) -> Option<T> {
         let (value, left) = postcard::take_from_bytes(self.0).ok()?;
         self.0 = left;
         Some(value)
@@ -96,7 +94,7 @@ impl<T: Serialize + Deserialize<'static>> Kept for T {
         put(self, to);
     }
     fn restore(&mut self, from: &mut Restore) -> Option<()> {
-        *self = from.next()?;
+        *self = from.value()?;
         Some(())
     }
 }
@@ -113,8 +111,8 @@ where
     }
     fn restore(&mut self, from: &mut Restore) -> Option<()> {
         self.clear();
-        for _ in 0..from.next::<u64>()? {
-            let (key, value) = from.next()?;
+        for _ in 0..from.value::<u64>()? {
+            let (key, value) = from.value()?;
             self.insert(key, value);
         }
         Some(())
@@ -214,7 +212,7 @@ impl State {
         let all: &'static [u8] = Vec::leak(bytes);
         let (mut from, mut state) = (Restore(all.get(HEAD..).unwrap_or_default()), State::default());
         while !from.is_over() {
-            let (name, bytes): (String, &'static [u8]) = from.next().ok_or(KeptError::Damaged)?;
+            let (name, bytes): (String, &'static [u8]) = from.value().ok_or(KeptError::Damaged)?;
             state.sections.insert(name, Bytes::Read(bytes));
         }
         Ok(state)

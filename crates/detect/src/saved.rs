@@ -130,12 +130,12 @@ impl Kept for Folder {
         self.born.restore(from)?;
         self.crowds.restore(from)?;
         self.open.clear();
-        for _ in 0..from.next::<u64>()? {
+        for _ in 0..from.value::<u64>()? {
             let open = next(from)?;
             self.open.insert((open.finding.detector, open.finding.dedup_key.clone()), open);
         }
         self.closed.clear();
-        for _ in 0..from.next::<u64>()? {
+        for _ in 0..from.value::<u64>()? {
             self.closed.push(next(from)?);
         }
         Some(())
@@ -143,6 +143,6 @@ impl Kept for Folder {
 }
 
 fn next(from: &mut Restore) -> Option<Open> {
-    let evidence: &'static str = from.next()?;
-    Saved { evidence, ..from.next()? }.open()
+    let evidence: &'static str = from.value()?;
+    Saved { evidence, ..from.value()? }.open()
 }
