@@ -19,6 +19,7 @@ mod strays;
 #[cfg(test)]
 mod tests;
 mod worker;
+mod written;
 
 pub use clock::{Clock, Moved};
 pub use input::{Ingested, Input, Source, Stop, Tick};

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::written::{Waiting, Written};
+
 use gwcore::{
     Addr, Body, Fact, FlowConst, FlowRef, Key, Limit, LimitHits, Limits, Out, PointId, Sample, Span, Stamp, Sym, Ts,
 };
@@ -121,6 +123,7 @@ pub struct Points {
     states: gwcore::AgedTable<PointKey, (f64, bool)>,
     limit: usize,
     sub: u32,
+    written: Waiting,
     /// Limits hit.
     pub hits: LimitHits,
 }
@@ -149,6 +152,7 @@ impl Points {
             states: gwcore::AgedTable::new(Limit::Points, limit),
             limit,
             sub: 0,
+            written: Waiting::default(),
             hits: LimitHits::default(),
         }
     }
@@ -157,20 +161,42 @@ impl Points {
     pub fn batch(&mut self, out: &mut Out) {
         for i in 0..out.facts.len() {
             let Some(fact) = out.facts.get(i) else { return };
-            if let Body::Sample(sample) = fact.body {
-                let fact = fact.clone();
-                self.sample(&fact, &sample, out);
-            }
+            let Some(flow) = out.flows.get(fact.flow.index()).copied() else { continue };
+            let due = match &fact.body {
+                Body::Op(op) => self.written.operation(op, fact, &flow),
+                Body::Tick { .. } => self.written.over(fact.ts),
+                Body::Sample(sample) if sample.write => {
+                    self.written.value(Written { fact: fact.clone(), sample: *sample, flow })
+                }
+                Body::Sample(sample) => {
+                    let (fact, sample) = (fact.clone(), *sample);
+                    self.sample(&fact, &sample, &flow, out);
+                    continue;
+                }
+                _ => continue,
+            };
+            let at = fact.key;
+            self.take_written(due, at, out);
         }
     }
 
-    fn sample(&mut self, fact: &Fact, s: &Sample, out: &mut Out) {
+    /// Takes written values in at a place: that of the answer, or where no longer an answer is waited for.
+    fn take_written(&mut self, due: Vec<Written>, at: Key, out: &mut Out) {
+        for Written { fact, sample, flow } in due {
+            let index = (out.flows.len() as u32).saturating_mul(2) | u32::from(fact.flow.reversed());
+            out.flows.push(flow);
+            let fact = Fact { key: at, flow: FlowRef(index), ..fact };
+            self.sample(&fact, &sample, &flow, out);
+        }
+    }
+
+    fn sample(&mut self, fact: &Fact, s: &Sample, flow: &FlowConst, out: &mut Out) {
         let minute = fact.ts.minute();
         if minute > self.minute {
             self.flush(fact.key, out);
             self.minute = minute;
         }
-        let Some(flow) = out.flows.get(fact.flow.index()).copied() else { return };
+        let flow = *flow;
         let key = PointKey { proto: s.proto, server: server(&flow, fact.flow, s.write), point: s.point };
         if s.write {
             self.event(fact, s, &key, flow, "command", out);
@@ -210,6 +236,8 @@ impl Points {
 
     /// The input is over.
     pub fn finish(&mut self, at: Key, out: &mut Out) {
+        let due = self.written.finish();
+        self.take_written(due, at, out);
         self.flush(at, out);
     }
 

@@ -149,6 +149,13 @@ impl<A> Entry<A> {
         self.flow.last_ts = self.flow.last_ts.max(p.ts);
     }
 
+    /// Packets after a pause of the whole capture move no time until enough of them agree; once they do, the flow was alive at them.
+    pub(crate) fn catch_up(&mut self, now: Ts, pause: i64) {
+        if self.flow.last_ts.since(self.touched) > pause && self.flow.last_ts <= now {
+            self.touched = self.flow.last_ts;
+        }
+    }
+
     /// Whether nothing that a side sent so far had a right checksum.
     pub(crate) fn is_all_wrong(&self, side: Side) -> bool {
         let i = side.index();

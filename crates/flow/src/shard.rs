@@ -268,6 +268,7 @@ impl<A: Default> Shard<A> {
     /// Ends a flow that was over before this packet, or whose ports this packet uses again.
     fn end_if_over<H: Handler<App = A>>(&mut self, slot: u32, k: &Keyed, p: &Packet, now: Ts, h: &mut H) -> bool {
         let Some(e) = self.table.get_mut(slot) else { return true };
+        e.catch_up(now, STRAY);
         let (deadline, reason) = e.deadline(&self.options);
         let side = k.side(e.orig_is_a);
         let idle = now.since(e.touched);
@@ -487,6 +488,7 @@ impl<A: Default> Shard<A> {
                 continue;
             }
             e.scheduled = Ts(i64::MAX);
+            e.catch_up(now, STRAY);
             let (deadline, reason) = e.deadline(&self.options);
             if deadline < due.at {
                 self.end(due.slot, reason, h);

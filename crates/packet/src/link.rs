@@ -44,6 +44,7 @@ impl Walk {
         self.has_link = true;
         let (src, dst) = (Mac([s0, s1, s2, s3, s4, s5]), Mac([d0, d1, d2, d3, d4, d5]));
         self.packet.link = Link { src, dst, ..Link::default() };
+        self.packet.link.vlans[0] = std::mem::replace(&mut self.mirrored_vlan, 0xffff);
         c.skip(14);
         Next::Ethertype(u16::from_be_bytes(kind))
     }

@@ -13,7 +13,7 @@ pub struct Link {
     pub ethertype: u16,
     /// LLC destination and source service access point of an IEEE 802.3 frame, else 0.
     pub llc: [u8; 2],
-    /// Outer and innermost VLAN id, 0xffff where there is none; a priority tag is VLAN 0.
+    /// Outer and innermost VLAN id, 0xffff where there is none; a priority tag (VLAN 0) is none.
     pub vlans: [u16; 2],
     /// Priority code point of the innermost VLAN tag.
     pub pcp: u8,

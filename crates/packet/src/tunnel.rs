@@ -81,11 +81,8 @@ impl Walk {
         let mirrored =
             be16(inside, 0).map(|word| word & 0xfff).filter(|vlan| name == "erspan" && more > 0 && *vlan != 0);
         c.skip(len + more);
-        let next = self.tunnel(name, next);
-        if let Some(vlan) = mirrored {
-            self.packet.link.vlans = [vlan, 0xffff];
-        }
-        next
+        self.mirrored_vlan = mirrored.unwrap_or(0xffff);
+        self.tunnel(name, next)
     }
 
     /// A tunnel over UDP when the port and the bytes say so; the cursor stands on the UDP payload.

@@ -82,6 +82,8 @@ pub(crate) struct Walk {
     depth: usize,
     /// A tunnel header was read; it counts once the header inside is valid.
     pending: Option<&'static str>,
+    /// The VLAN that a mirror took off the frame inside, 0xffff for none.
+    pub(crate) mirrored_vlan: u16,
 }
 
 impl Walk {
@@ -122,6 +124,7 @@ impl Walk {
             header_len: 0,
             depth,
             pending: None,
+            mirrored_vlan: 0xffff,
         }
     }
 

@@ -249,13 +249,23 @@ impl<P: ParserSet> App<P> {
             return;
         }
         cx.dir = dir;
-        let mut cut = false;
+        let side = &mut self.sides[dir.index()];
+        let held = if side.lost { Vec::new() } else { std::mem::take(&mut side.buffer) };
+        let (last, now) = (side.last, cx.at);
+        if let Some(at) = last.filter(|_| !held.is_empty()) {
+            cx.at = At { ts: at.ts, frame: at.frame, file: at.file, ..now };
+        }
+        let mut taken = false;
         self.call(cx, |p, cx| {
-            cut = p.unseen(dir, cx);
+            taken = p.unseen(dir, &held, cx);
             Step::Done
         });
-        if cut {
-            self.cut(dir, cx);
+        cx.at = now;
+        let side = &mut self.sides[dir.index()];
+        if taken {
+            side.need = 0;
+        } else if matches!(self.state, State::Active(_)) {
+            side.buffer = held;
         }
         self.serve_children(cx);
     }

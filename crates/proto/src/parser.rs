@@ -124,8 +124,8 @@ pub trait Parser: Default {
     fn cut(&mut self, _dir: Dir, _data: &[u8], _cx: &mut Cx<'_>) {}
 
     /// The receiver of `dir` has acknowledged bytes of it that were not seen, and goes on: what it sends now answers them, or comes after them.
-    /// True where what is held of a message of that side is all that there will be: `cut` follows.
-    fn unseen(&mut self, _dir: Dir, _cx: &mut Cx<'_>) -> bool {
+    /// `held` is the beginning of a message of that side, perhaps nothing; true where it was taken as all that there will be.
+    fn unseen(&mut self, _dir: Dir, _held: &[u8], _cx: &mut Cx<'_>) -> bool {
         false
     }
 

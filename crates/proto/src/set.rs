@@ -23,7 +23,7 @@ pub trait ParserSet: Sized {
     /// See [`crate::Parser::cut`].
     fn cut(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>);
     /// See [`crate::Parser::unseen`].
-    fn unseen(&mut self, dir: Dir, cx: &mut Cx<'_>) -> bool;
+    fn unseen(&mut self, dir: Dir, held: &[u8], cx: &mut Cx<'_>) -> bool;
     /// See [`crate::Parser::resync`].
     fn resync(&self, dir: Dir, data: &[u8], hint: &Hint) -> Option<usize>;
     /// See [`crate::Parser::wake`].
@@ -73,8 +73,8 @@ macro_rules! protocols {
             fn cut(&mut self, dir: $crate::Dir, data: &[u8], cx: &mut $crate::Cx<'_>) {
                 match self { $($set::$variant(p) => $crate::Parser::cut(p, dir, data, cx)),+ }
             }
-            fn unseen(&mut self, dir: $crate::Dir, cx: &mut $crate::Cx<'_>) -> bool {
-                match self { $($set::$variant(p) => $crate::Parser::unseen(p, dir, cx)),+ }
+            fn unseen(&mut self, dir: $crate::Dir, held: &[u8], cx: &mut $crate::Cx<'_>) -> bool {
+                match self { $($set::$variant(p) => $crate::Parser::unseen(p, dir, held, cx)),+ }
             }
             fn resync(&self, dir: $crate::Dir, data: &[u8], hint: &$crate::Hint) -> Option<usize> {
                 match self { $($set::$variant(p) => $crate::Parser::resync(p, dir, data, hint)),+ }

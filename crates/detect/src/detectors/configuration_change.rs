@@ -60,7 +60,11 @@ impl Detector for ConfigurationChange {
             dst,
             words: &|site| {
                 let name = crate::fold::words(op.name);
-                let what = if op.action.is_empty() { what.to_owned() } else { format!("{what}, {}", op.action) };
+                let what = match op.action.strip_prefix("clear ") {
+                    Some(cleared) if op.class == OpClass::Clear => format!("clearing of {cleared}"),
+                    _ if op.action.is_empty() => what.to_owned(),
+                    _ => format!("{what}, {}", op.action),
+                };
                 let title = format!("{what}: {name} from {} to {}", site.name(&src), site.name(&dst));
                 let why = format!("{} asked {} for a {what} ({name}).", site.name(&src), site.name(&dst));
                 // Some protocols name their functions instead of numbering them.

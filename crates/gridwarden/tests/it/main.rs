@@ -6,6 +6,7 @@ mod csv;
 mod edges;
 mod findings;
 mod goose;
+mod honest;
 mod inputs;
 mod known_bad;
 mod learn;

@@ -150,14 +150,17 @@ impl Parser for Http {
         self.head_cut(server, data, cx);
     }
 
-    fn unseen(&mut self, dir: Dir, cx: &mut Cx<'_>) -> bool {
+    fn unseen(&mut self, dir: Dir, held: &[u8], cx: &mut Cx<'_>) -> bool {
         let client = self.client.unwrap_or_default();
-        if dir == client {
-            return true;
+        let server = usize::from(client != dir);
+        if !held.is_empty() {
+            self.head_cut(server, held, cx);
         }
-        // The client has what was not seen: answers to all that it asked before, unless it does not wait for them.
-        self.exchanges.answered_unseen(cx, client);
-        false
+        if server == 1 {
+            // The client has what was not seen: answers to all that it asked before, unless it does not wait for them.
+            self.exchanges.answered_unseen(cx, client);
+        }
+        true
     }
 
     fn resync(&self, dir: Dir, data: &[u8], _hint: &Hint) -> Option<usize> {

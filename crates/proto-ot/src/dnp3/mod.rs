@@ -21,8 +21,11 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
+
+use gwcore::time::MILLI;
 use gwcore::{Body, Limit};
-use proto::{Carrier, Cx, Dir, Hint, Parser, Probe, Repeats, Step};
+use proto::{At, Carrier, Cx, Dir, Hint, Parser, Probe, Repeats, Step};
 
 pub use record::{Dnp3Columns, Dnp3Object, Dnp3ObjectColumns, Dnp3Pdu};
 
@@ -68,7 +71,22 @@ pub struct Dnp3 {
     sided: bool,
     master_seen: bool,
     outstation_seen: bool,
+    /// Answers that wait for their requests.
+    early: VecDeque<Early>,
 }
+
+/// An answer that was captured before its request: one direction of a tap arrives a moment late.
+struct Early {
+    at: At,
+    dir: Dir,
+    envelope: Envelope,
+    bytes: Vec<u8>,
+}
+
+/// How long an answer waits for its request to be seen.
+const EARLY: i64 = 50 * MILLI;
+/// Answers that wait at most.
+const EARLY_ANSWERS: usize = 32;
 
 impl Parser for Dnp3 {
     const NAME: &'static str = "dnp3";
@@ -94,6 +112,7 @@ impl Parser for Dnp3 {
     }
 
     fn feed(&mut self, dir: Dir, data: &[u8], cx: &mut Cx<'_>) -> Step {
+        self.expire_early(cx);
         self.expire(cx);
         let mut at = 0;
         while let Some(rest) = data.get(at..).filter(|r| !r.is_empty()) {
@@ -137,10 +156,12 @@ impl Parser for Dnp3 {
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
+        self.expire_early(cx);
         self.expire(cx);
     }
 
     fn close(&mut self, cx: &mut Cx<'_>) {
+        self.release(true, cx);
         while let Some(held) = self.waiting.pop() {
             self.unanswered(held, cx);
         }
@@ -219,7 +240,53 @@ impl Dnp3 {
         cx.exchange(is_repeat, |cx| emit::frame(envelope, cx));
     }
 
+    /// Takes a fragment in; an answer that nobody asked for yet waits for its request a moment.
     fn fragment(&mut self, envelope: Envelope, bytes: Vec<u8>, cx: &mut Cx<'_>) {
+        if self.early.len() < EARLY_ANSWERS && self.is_early(&envelope, &bytes) {
+            self.early.push_back(Early { at: cx.at, dir: cx.dir, envelope, bytes });
+            return cx.wake(cx.now().plus(EARLY));
+        }
+        self.fragment_in_order(envelope, bytes, cx);
+        self.release(false, cx);
+    }
+
+    /// Whether a fragment is the first of an answer that no request waits for, and no copy of the last one.
+    fn is_early(&mut self, envelope: &Envelope, bytes: &[u8]) -> bool {
+        let Some(fragment) = Fragment::parse(bytes).filter(|f| f.function == function::RESPONSE && f.fir()) else {
+            return false;
+        };
+        let (master, outstation) = (envelope.link.dst, envelope.link.src);
+        let last = self.pairs.last_answer((master, outstation));
+        last != Some(fragment.seq()) && !self.waiting.has(&(master, outstation, fragment.seq(), false))
+    }
+
+    fn expire_early(&mut self, cx: &mut Cx<'_>) {
+        if self.early.front().is_some_and(|e| cx.now().since(e.at.ts).unsigned_abs() > EARLY as u64) {
+            self.release(true, cx);
+        }
+    }
+
+    /// Takes in what waited: all of it, or as far as its requests have come.
+    fn release(&mut self, all: bool, cx: &mut Cx<'_>) {
+        let mut at = 0;
+        while let Some(early) = self.early.get(at) {
+            let (envelope, waits) = (early.envelope, !all);
+            let bytes = early.bytes.clone();
+            if waits && self.is_early(&envelope, &bytes) {
+                at += 1;
+                continue;
+            }
+            let Some(Early { at: stood, dir, envelope, bytes }) = self.early.remove(at) else { return };
+            let (now, sender) = (cx.at, cx.dir);
+            // It stands in its own frame, at the place in the order of the one at hand.
+            cx.at = At { ts: stood.ts, frame: stood.frame, file: stood.file, ..now };
+            cx.dir = dir;
+            self.fragment_in_order(envelope, bytes, cx);
+            (cx.at, cx.dir) = (now, sender);
+        }
+    }
+
+    fn fragment_in_order(&mut self, envelope: Envelope, bytes: Vec<u8>, cx: &mut Cx<'_>) {
         let Some(fragment) = Fragment::parse(&bytes) else {
             cx.anomaly(Self::NAME, "fragment_too_short", b"");
             return emit::frame(&envelope, cx);

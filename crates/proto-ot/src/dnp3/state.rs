@@ -76,6 +76,11 @@ impl Waiting {
         gone
     }
 
+    /// Whether a fragment waits under a key.
+    pub fn has(&self, key: &Key) -> bool {
+        self.table.as_ref().is_some_and(|table| table.get(key).is_some())
+    }
+
     /// Takes the fragment that waits under a key.
     pub fn take(&mut self, key: &Key) -> Option<Held> {
         let held = self.table.as_mut()?.remove(key)?;
@@ -185,6 +190,11 @@ impl Last {
 pub struct Pairs(Option<AgedTable<(u16, u16), Last>>);
 
 impl Pairs {
+    /// Sequence number of the last answer of an outstation to a master.
+    pub fn last_answer(&self, key: (u16, u16)) -> Option<u8> {
+        self.0.as_ref()?.get(&key)?.answer.map(|a| a.seq)
+    }
+
     /// Looks at, or changes, what a master and an outstation did last.
     pub fn with<T>(&mut self, key: (u16, u16), limits: &Limits, f: impl FnOnce(&mut Last) -> T) -> T {
         let table = self.0.get_or_insert_with(|| AgedTable::new(Limit::LinkPairs, limits.get(Limit::LinkPairs)));

@@ -221,7 +221,7 @@ fn emit(m: &Message<'_>, texts: &Texts, state: State, copies: u32, cx: &mut Cx<'
         values: &values,
         value_types: &texts.types,
         state: state.name(),
-        copies,
+        copies: copies.saturating_add(1),
     });
 }
 

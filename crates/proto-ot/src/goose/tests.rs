@@ -118,7 +118,7 @@ fn a_message_is_read_whole() {
     let expect = "2 > appid=12289 length=116 gocb_ref=R7LD0/LLN0$GO$gcb1 data_set=R7LD0/LLN0$Trip go_id=trip \
                   t=2008-07-15T15:19:33.500000Z t_quality=[synchronized] t_accuracy=10 st_num=5 sq_num=1 ttl_ms=2000 conf_rev=3 \
                   simulation=false header_simulation=false nds_com=false num_entries=3 values=[true,0000000000000,{50,10}] \
-                  value_types=[boolean,bit_string,structure] state=retransmission copies=0";
+                  value_types=[boolean,bit_string,structure] state=retransmission copies=1";
     assert_eq!(rows[1], expect);
     assert_eq!(reasons(&b), ["simulation_set"]);
     let told: Vec<_> = b
@@ -185,7 +185,7 @@ fn copies_are_no_error() {
     let mut b = bench();
     b.client(&Say::at(5, 9).bytes()).client(&Say::at(5, 9).bytes()).client(&Say::at(5, 9).bytes());
     let copies: Vec<_> = b.rows("goose").iter().map(|r| field(r, "copies")).collect();
-    assert_eq!(copies, ["0", "1", "2"]);
+    assert_eq!(copies, ["1", "2", "3"]);
     assert_eq!(b.facts().iter().filter(|f| matches!(f.body, Body::Sample(_))).count(), 3);
     // An earlier message 20 ms and more after its first is a replay.
     let late = |ns: i64| {

@@ -18,10 +18,12 @@ mod time;
 #[cfg(test)]
 mod vectors;
 
+use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 
+use gwcore::time::MILLI;
 use gwcore::{Body, Limit, Span};
-use proto::{Carrier, Cx, Dir, Hint, Mark, Parser, Probe, Repeats, Step};
+use proto::{At, Carrier, Cx, Dir, Hint, Mark, Parser, Probe, Repeats, Step};
 
 pub use record::{Iec104Columns, Iec104Object, Iec104ObjectColumns, Iec104Pdu};
 
@@ -31,6 +33,8 @@ use record::Pair;
 use state::{Key, Phase, Place, Request, Side, Waiting};
 
 const NAME: &str = "iec104";
+/// How far N(R) may lie ahead of what was seen sent, so that the requests in between are believed to come.
+const AHEAD: u16 = 12;
 
 /// Number and name of the types whose body stays whole: those of IEC TS 60870-5-7 for authentication and key maintenance.
 pub(crate) fn left_raw() -> impl Iterator<Item = (u8, &'static str)> {
@@ -45,7 +49,21 @@ pub struct Iec104 {
     waiting: Waiting,
     repeats: Repeats,
     started: bool,
+    /// Answers that wait for their requests, in their order, all of one side.
+    early: VecDeque<Early>,
 }
+
+/// An answer that was captured before its request: one direction of a tap arrives a moment late.
+struct Early {
+    at: At,
+    dir: Dir,
+    bytes: Box<[u8]>,
+}
+
+/// How long an answer waits for its request to be seen.
+const EARLY: i64 = 50 * MILLI;
+/// Answers that wait at most.
+const EARLY_ANSWERS: usize = 64;
 
 impl Parser for Iec104 {
     const NAME: &'static str = NAME;
@@ -80,7 +98,7 @@ impl Parser for Iec104 {
                     self.sides[dir.index()].lose(Place::Foreign);
                 }
                 Next::Apdu(apdu) => {
-                    self.apdu(dir, &apdu, cx);
+                    self.in_order(dir, &apdu, cx);
                     at += apdu.bytes.len();
                 }
             }
@@ -98,6 +116,7 @@ impl Parser for Iec104 {
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
+        self.expire_early(cx);
         self.expire(cx);
         if let Some(at) = self.waiting.deadline() {
             cx.wake(at);
@@ -105,6 +124,7 @@ impl Parser for Iec104 {
     }
 
     fn close(&mut self, cx: &mut Cx<'_>) {
+        self.release(true, cx);
         while let Some(request) = self.waiting.pop() {
             self.emit_request(&request, Pair::default(), cx);
         }
@@ -136,6 +156,68 @@ impl Iec104 {
     fn expire(&mut self, cx: &mut Cx<'_>) {
         while let Some(request) = self.waiting.expired(cx.now()) {
             self.emit_request(&request, Pair::default(), cx);
+        }
+    }
+
+    /// Takes an APDU in; an answer that tells of a request which was not seen waits for it a moment.
+    fn in_order(&mut self, dir: Dir, apdu: &Apdu<'_>, cx: &mut Cx<'_>) {
+        self.expire_early(cx);
+        let waits = match self.early.front() {
+            Some(early) => early.dir == dir,
+            None => self.is_early(dir, apdu),
+        };
+        if waits && self.early.len() < EARLY_ANSWERS {
+            self.early.push_back(Early { at: cx.at, dir, bytes: apdu.bytes.into() });
+            return cx.wake(cx.now().plus(EARLY));
+        }
+        if waits {
+            self.release(true, cx);
+        }
+        self.apdu(dir, apdu, cx);
+        self.release(false, cx);
+    }
+
+    /// Whether an APDU answers a request that was not seen: its N(R) acknowledges it, or nobody asked for what it confirms.
+    fn is_early(&self, dir: Dir, apdu: &Apdu<'_>) -> bool {
+        let asdu = asdu_of(apdu);
+        let phase = Phase::of(apdu, asdu.as_ref());
+        match apdu.control {
+            Control::U(_) if phase == Phase::Confirmation => {
+                Key::of(apdu, None).is_some_and(|key| !self.waiting.asks(&key, dir))
+            }
+            Control::I { recv, .. } if matches!(phase, Phase::Confirmation | Phase::Termination) => {
+                let sent = self.sides[dir.flip().index()].sent_so_far();
+                sent.is_some_and(|sent| (1..=AHEAD).contains(&(recv.wrapping_sub(sent) & 0x7fff)))
+            }
+            _ => false,
+        }
+    }
+
+    fn expire_early(&mut self, cx: &mut Cx<'_>) {
+        if self.early.front().is_some_and(|e| cx.now().since(e.at.ts).unsigned_abs() > EARLY as u64) {
+            self.release(true, cx);
+        }
+    }
+
+    /// Takes in what waited: all of it, or as far as its requests have come.
+    fn release(&mut self, all: bool, cx: &mut Cx<'_>) {
+        while let Some(early) = self.early.front() {
+            let Some(apdu) = apci::read(&early.bytes) else {
+                self.early.pop_front();
+                continue;
+            };
+            if !all && self.is_early(early.dir, &apdu) {
+                return;
+            }
+            let Some(Early { at, dir, bytes }) = self.early.pop_front() else { return };
+            let (now, sender) = (cx.at, cx.dir);
+            // It stands in its own frame, at the place in the order of the one at hand.
+            cx.at = At { ts: at.ts, frame: at.frame, file: at.file, ..now };
+            cx.dir = dir;
+            if let Some(apdu) = apci::read(&bytes) {
+                self.apdu(dir, &apdu, cx);
+            }
+            (cx.at, cx.dir) = (now, sender);
         }
     }
 

@@ -179,6 +179,11 @@ impl Waiting {
         self.running.push_back((key, mark));
     }
 
+    /// Whether a request waits that an answer of the side `by` confirms.
+    pub fn asks(&self, key: &Key, by: Dir) -> bool {
+        self.queue.iter().any(|r| r.mark.dir != by && r.key.is_confirmed_by(key))
+    }
+
     /// Takes out the confirmed activation that the side `by` terminates.
     pub fn terminated(&mut self, key: &Key, by: Dir) -> Option<Mark> {
         let at = self.running.iter().position(|(k, mark)| k == key && mark.dir != by)?;
@@ -226,6 +231,8 @@ pub struct Side {
     pub place: Place,
     /// The N(S) to come, none before the first I format and after a gap.
     expected: Option<u16>,
+    /// It was lost, so that nothing is known of what was sent.
+    lost: bool,
     /// Roles already told: outstation, master.
     told: [bool; 2],
 }
@@ -235,11 +242,18 @@ impl Side {
     pub fn lose(&mut self, place: Place) {
         self.place = place;
         self.expected = None;
+        self.lost = true;
     }
 
     /// Forgets the send sequence: the APDU is too broken to believe its numbers.
     pub fn doubt(&mut self) {
         self.expected = None;
+        self.lost = true;
+    }
+
+    /// The N(S) to come, as far as is known; 0 before the first where the session was seen to begin.
+    pub fn sent_so_far(&self) -> Option<u16> {
+        self.expected.or((!self.lost).then_some(0))
     }
 
     /// Takes note of an N(S); gives back the one expected when it was another (modulo 32,768).
