@@ -18,6 +18,7 @@ const SHOWS: &[&str] = &[
     "show/13-put-back",
     "show/14-onto",
     "show/31-tables",
+    "show/15-cases",
 ];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.

@@ -89,6 +89,9 @@ impl PointId {
 
 /// A point in words of its protocol; an address of S7comm as STEP 7 writes it.
 pub fn say_point(proto: &str, table: &str, unit: u32, address: u32) -> String {
+    if proto == "goose" {
+        return format!("data set entry {address} of APPID {unit:#06x}");
+    }
     let s7 = (proto == "s7comm").then(|| step7(table, unit, address)).flatten();
     s7.unwrap_or_else(|| format!("{} {address} of unit {unit}", table.replace('_', " ")))
 }

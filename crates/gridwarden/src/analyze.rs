@@ -28,6 +28,7 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
         gwcore::ids::fix_hash_seed(seed);
     }
     known_detectors(args)?;
+    report_format(args.report.as_deref())?;
     let limits = Limits::scaled(args.limits_divisor);
     let inputs = Inputs::find(&args.paths, &limits);
     let dir = output(args)?;
@@ -257,6 +258,17 @@ pub fn output(args: &Analyze) -> anyhow::Result<PathBuf> {
     }
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder `{}`", dir.display()))?;
     Ok(dir)
+}
+
+/// Reports are HTML: any other suffix is refused before anything is read.
+fn report_format(path: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let suffix = path.extension().map(|s| s.to_string_lossy().to_lowercase()).unwrap_or_default();
+    match &suffix[..] {
+        "html" | "htm" => Ok(()),
+        "pdf" => anyhow::bail!("`{}`: PDF reports are not available yet; use --report FILE.html", path.display()),
+        _ => anyhow::bail!("`{}`: a report is written as HTML; use --report FILE.html", path.display()),
+    }
 }
 
 fn known_detectors(args: &Analyze) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! The command line: what is accepted, under which names.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -15,19 +15,19 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Reads captures and says what is in them and what does not belong.
+    /// Analyse captures: what is in them, and what does not belong.
     Analyze(Analyze),
-    /// Learns what is normal from captures, and says what that is worth.
+    /// Learn what is normal from captures, and say how much that knowledge is worth.
     Learn(Learn),
-    /// Makes a capture of a substation that never was, with labels.
+    /// Generate a labelled capture of a simulated substation.
     Simulate(Simulate),
-    /// Simulates a substation, analyses it and writes a report; no root, no network.
+    /// Simulate a substation, analyse it and write a report; needs no root and no network.
     Demo {
-        /// Ends after the report (the only way yet).
+        /// Exit after the report (always the case for now).
         #[arg(long)]
         once: bool,
     },
-    /// Tries each attack by each actor on a copy of the site's own traffic, and says what would be found.
+    /// Try each attack by each actor on a copy of the site's own traffic, and report what would be found.
     Prove(Prove),
     /// Runs the platform: watches interfaces, keeps what it saw, says what does not belong.
     Run(crate::run::Run),
@@ -69,38 +69,39 @@ pub enum Command {
     /// Puts a signed bundle of indicators, rules or other knowledge in force, or goes back to the one before.
     Update(crate::update::Command),
     /// Lists the detectors: what they find, what they need, how grave it is.
+    /// List the detectors: what they find, what they need, their severity.
     Detectors {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// Reads captures and says what is in them and what does not belong.
+/// Analyse captures: what is in them, and what does not belong.
 #[derive(Args, Clone)]
 pub struct Analyze {
     /// Capture files or folders, or - for standard input.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
-    /// Folder for what is written; without it NAME.gridwarden beside the first input.
+    /// Output folder; default: NAME.gridwarden beside the first input.
     #[arg(short = 'o', long = "output", short_alias = 'l')]
     pub output: Option<PathBuf>,
-    /// Formats of records.
+    /// Record formats.
     #[arg(long, value_delimiter = ',', default_value = "parquet")]
     pub logs: Vec<Logs>,
     /// `summary` leaves out repeated polls, `full` writes every message.
     #[arg(long, value_enum, default_value_t = Detail::Summary)]
     pub detail: Detail,
-    /// Each file is a world of its own.
+    /// Analyse each file independently.
     #[arg(long)]
     pub separate: bool,
-    /// Worker threads; 0 takes the machine's.
+    /// Worker threads; 0 means one per core.
     #[arg(short = 'j', long, default_value_t = 0)]
     pub threads: usize,
-    /// Checksums: `auto` believes a wrong one only from sources that offload them, `none` does not look, `all` believes none.
+    /// auto: accept bad checksums only from hosts that use checksum offload; none: do not check; all: reject every bad checksum.
     #[arg(short = 'k', long = "checksums", value_enum, default_value_t = Checksums::Auto)]
     pub checksums: Checksums,
-    /// The same as `-k none`.
+    /// Same as `-k none`.
     #[arg(short = 'C')]
     pub ignore_checksums: bool,
     /// Which version of overlapping TCP data receivers keep: ADDRESS/BITS=POLICY, may be repeated; the longest prefix decides. Policies:
@@ -113,19 +114,20 @@ pub struct Analyze {
     /// Seed of Community IDs; all tools of a site must have the same.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub community_id_seed: u16,
-    /// Only these detectors.
+    /// Run only these detectors.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
-    /// All detectors but these.
+    /// Run all detectors except these.
     #[arg(long, value_delimiter = ',')]
     pub without: Vec<String>,
-    /// What `gridwarden learn` learned; without it nothing is a finding for being new.
+    /// Baseline written by `gridwarden learn`; without it nothing is reported for being new.
     #[arg(long)]
     pub baseline: Option<PathBuf>,
-    /// What is declared of the site (TOML): names, roles, masters, point lists.
+    /// Site model (TOML): names, roles, masters, point lists.
     #[arg(long)]
     pub site: Option<PathBuf>,
-    /// Declared work (CSV: start,end,asset,reason; times in RFC 3339 or seconds since 1970): alarms in it speak one step lower.
+    /// Maintenance windows (CSV: start,end,asset,reason; times in RFC 3339 or seconds since 1970): alarms inside these windows are lowered by
+    /// one severity.
     #[arg(long)]
     pub maintenance: Option<PathBuf>,
     /// Rules of Sigma, files or folders; may be repeated. They judge every message, also those that the summary leaves out.
@@ -135,12 +137,13 @@ pub struct Analyze {
     #[arg(long, value_name = "FILE|DIR")]
     pub intel: Vec<PathBuf>,
     /// Writes a report for people (HTML).
+    /// Write a report (HTML).
     #[arg(long)]
     pub report: Option<PathBuf>,
-    /// Says nothing but errors.
+    /// Print only errors.
     #[arg(long, short = 'q')]
     pub quiet: bool,
-    /// Prints `summary.json` instead of the page.
+    /// Print `summary.json` instead of the page.
     #[arg(long)]
     pub json: bool,
     /// Divides every table and buffer limit, to test that small ones do no harm.
@@ -155,35 +158,35 @@ pub struct Analyze {
     pub restart_every: Option<u32>,
 }
 
-/// Learns what is normal from captures, and says what that is worth.
+/// Learn what is normal from captures, and say how much that knowledge is worth.
 #[derive(Args, Clone)]
 pub struct Learn {
-    /// Capture files or folders, or - for standard input. They are read several times: what is no file is copied beside the baseline first.
+    /// Capture files or folders, or - for standard input. Inputs are read several times; a pipe is first copied next to the baseline.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
     /// The baseline to write.
     #[arg(long)]
     pub baseline: PathBuf,
-    /// Adds to the baseline that is there, rather than beginning anew.
+    /// Add to the existing baseline instead of starting a new one.
     #[arg(long)]
     pub add: bool,
-    /// What not to learn: windows (CSV: start,end,asset,reason; times in RFC 3339 or seconds since 1970), or frames of the one input (CSV:
+    /// Do not learn these: windows (CSV: start,end,asset,reason; times in RFC 3339 or seconds since 1970), or frames of the one input (CSV:
     /// frame,label; all but benign ones).
     #[arg(long)]
     pub exclude: Vec<PathBuf>,
-    /// Learns what would be left out as suspicious: an item as listed, or `all`.
+    /// Learn items that would be left out as suspicious: an item as listed, or `all`.
     #[arg(long, value_delimiter = ',')]
     pub accept: Vec<String>,
-    /// Writes what the baseline is worth as a page to read before it is approved (HTML).
+    /// Write a page (HTML) on what the baseline is worth, to read before it is approved.
     #[arg(long)]
     pub report: Option<PathBuf>,
-    /// Worker threads; 0 takes the machine's.
+    /// Worker threads; 0 means one per core.
     #[arg(short = 'j', long, default_value_t = 0)]
     pub threads: usize,
     /// Checksums, as for `analyze`.
     #[arg(short = 'k', long = "checksums", value_enum, default_value_t = Checksums::Auto)]
     pub checksums: Checksums,
-    /// Says nothing but errors.
+    /// Print only errors.
     #[arg(long, short = 'q')]
     pub quiet: bool,
     /// Divides every table and buffer limit, to test that small ones do no harm.
@@ -191,75 +194,75 @@ pub struct Learn {
     pub limits_divisor: usize,
 }
 
-/// Makes a capture of a substation that never was, with labels.
+/// Generate a labelled capture of a simulated substation.
 #[derive(Args, Clone)]
 pub struct Simulate {
     /// What to simulate: `substation`.
     #[arg(required_unless_present = "onto", conflicts_with = "onto")]
     pub scenario: Option<String>,
-    /// Puts one attack into a copy of a capture, with the devices, points and sessions found there.
+    /// Insert one attack into a copy of a capture, using the devices, points and sessions found there.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["trap", "minutes"])]
     pub onto: Option<PathBuf>,
     /// The capture.
     #[arg(short = 'o', long = "output")]
     pub output: PathBuf,
-    /// What was attacked when (CSV); frames stand beside it in NAME.frames.csv.
+    /// Labels: what was attacked when (CSV); frame labels are written to NAME.frames.csv.
     #[arg(long)]
     pub labels: PathBuf,
-    /// Chooses the day; the same seed gives the same bytes.
+    /// Seed of the simulated day; the same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// How long.
+    /// Length of the capture in minutes.
     #[arg(long, default_value_t = 60)]
     pub minutes: u32,
     /// Benign events that look like attacks: `failover`, `fault`, `link-loss`, `relay-test`, `replacement`, `rtu-restart`,
     /// `site-scanner`, `switching`, `time-loss`, `vendor`.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub trap: Vec<String>,
-    /// Attacks to lay over it: `alarm-suppression`, `beacon`, `block-command`, `block-reporting`, `brute-force-io`, `dos`, `exfiltration`,
+    /// Attacks to insert: `alarm-suppression`, `beacon`, `block-command`, `block-reporting`, `brute-force-io`, `dos`, `exfiltration`,
     /// `frozen`, `function-enumeration`, `goose-spoof`, `mass-trip`, `mitm`, `mode`, `program`, `ramp`, `replay`, `rogue-master`, `scan`,
     /// `setpoint`, `takeover`, `time`, `unauthorized-control`.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub attack: Vec<String>,
-    /// Who attacks: a `new` device, one that is `known`, or the `master` itself; what makes no sense is refused.
+    /// Who attacks: a `new` device, a `known` one, or the `master` itself; impossible combinations are rejected.
     #[arg(long, default_value = "new")]
     pub actor: String,
-    /// Says nothing but errors.
+    /// Print only errors.
     #[arg(long, short = 'q')]
     pub quiet: bool,
 }
 
-/// Tries each attack by each actor on a copy of the site's own traffic, and says what would be found.
+/// Try each attack by each actor on a copy of the site's own traffic, and report what would be found.
 #[derive(Args, Clone)]
 pub struct Prove {
-    /// Captures of the site; an attack is tried on the first that holds what it needs.
+    /// Captures of the site; each attack is tried on the first one that has what it needs.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
-    /// What is normal there, as `learn` wrote it.
+    /// Baseline written by `learn`.
     #[arg(long)]
     pub baseline: PathBuf,
     /// Folder for `prove.json` and `prove.csv`.
     #[arg(short = 'o', long = "output")]
     pub output: Option<PathBuf>,
-    /// Attacks to try; without it all.
+    /// Attacks to try; default: all.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub attack: Vec<String>,
-    /// Who attacks; without it each of `new`, `known` and `master`.
+    /// Who attacks; default: each of `new`, `known` and `master`.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub actor: Vec<String>,
-    /// Counts what is only low as found, for baselines of under six hours of packets, which raise no alarm.
+    /// Count low findings as found, for short baselines (under 6 h), which raise no alarm.
     #[arg(long)]
     pub low: bool,
-    /// Chooses times and values of the attacks.
+    /// Seed of times and values of the attacks.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Worker threads; 0 takes the machine's.
+    /// Worker threads; 0 means one per core.
     #[arg(short = 'j', long, default_value_t = 0)]
     pub threads: usize,
     /// Checksums, as for `analyze`.
     #[arg(short = 'k', long = "checksums", value_enum, default_value_t = Checksums::Auto)]
     pub checksums: Checksums,
-    /// Says nothing but errors and the table.
+    /// Print only errors and the table.
     #[arg(long, short = 'q')]
     pub quiet: bool,
 }
@@ -320,6 +323,8 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
         args.remove(at);
         args.insert(1, "check".into());
     } else if first == "-" || std::path::Path::new(first).exists() {
+    } else if !verb && args.get(1).is_some_and(|a| !a.to_string_lossy().starts_with('-') && Path::new(a).exists()) {
+        // A file alone is to be analysed.
         args.insert(1, "analyze".into());
     }
     args

@@ -69,7 +69,8 @@ fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut L
         src: end,
         words: &|site| {
             let title = format!("New device {}", site.name(&end));
-            let why = format!("{} was never seen in {}.", site.name(&end), novelty.learned());
+            let why =
+                format!("New device {}: it does not appear in the {} learned.", site.name(&end), novelty.learned());
             let mut e = novelty.evidence(end.name(), None).naming(novelty.device_in_packet(&end));
             if let Some(v) = crate::oui::vendor(end.mac) {
                 e.more.insert("vendor".into(), v.into());

@@ -231,9 +231,15 @@ fn tunnels() -> Vec<Fixture> {
         new("gre key", "gre", over_ip().add(keyed.clone()).tcp4()),
         new("nvgre", "gre", over_ip().add(keyed).frame()).inner(),
         new("erspan 1", "erspan", over_ip().add(gre(None, Some(0x88be))).frame()).inner(),
-        new("erspan 2", "erspan", over_ip().add(gre(Some(3), Some(0x88be))).payload(&[0x10; 8]).frame()).inner(),
-        new("erspan 3", "erspan", over_ip().add(gre(Some(3), Some(0x22eb))).payload(&erspan3(0)).frame()).inner(),
-        new("erspan 3 o", "erspan", over_ip().add(gre(Some(3), Some(0x22eb))).payload(&erspan3(1)).frame()).inner(),
+        new("erspan 2", "erspan", over_ip().add(gre(Some(3), Some(0x88be))).payload(&[0x10; 8]).frame())
+            .inner()
+            .vlans(16, 0xffff),
+        new("erspan 3", "erspan", over_ip().add(gre(Some(3), Some(0x22eb))).payload(&erspan3(0)).frame())
+            .inner()
+            .vlans(32, 0xffff),
+        new("erspan 3 o", "erspan", over_ip().add(gre(Some(3), Some(0x22eb))).payload(&erspan3(1)).frame())
+            .inner()
+            .vlans(32, 0xffff),
         new("pptp", "pptp", eth().add(pptp_ip).payload(&pptp).tcp4()),
         new("vxlan", "vxlan", over_udp(4_789).add(Vxlan { vni: 5 }).frame()).inner(),
         new("vxlan vlan", "vxlan", qinq.segment()).inner().vlans(9, 0xffff),

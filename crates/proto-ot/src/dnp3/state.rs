@@ -52,23 +52,35 @@ pub struct Selected {
     pub matches: bool,
 }
 
+/// Requests of one sequence number that wait beside each other.
+const SAME_KEY: u8 = 4;
+
 /// Master, outstation, sequence number, unsolicited.
 pub type Key = (u16, u16, u8, bool);
 
 /// Fragments that wait, at most [`Limit::Pending`] of them with [`Limit::ParserBytes`] together.
 #[derive(Default)]
 pub struct Waiting {
-    table: Option<AgedTable<Key, Held>>,
+    /// By key, and a place among those of one key: some masters ask on before they are answered.
+    table: Option<AgedTable<(Key, u8), Held>>,
     bytes: usize,
 }
 
 impl Waiting {
     /// Keeps a fragment; gives back those that had to go for it.
     pub fn insert(&mut self, key: Key, held: Held, limits: &Limits) -> Vec<Held> {
-        let mut gone: Vec<Held> = self.take(&key).into_iter().collect();
+        // The same again is a retry; what differs was asked beside it.
+        let again = self.places(&key).find(|place| self.at(&key, *place).is_some_and(|h| h.bytes == held.bytes));
+        let free = (0..SAME_KEY).find(|place| self.at(&key, *place).is_none());
+        let mut gone: Vec<Held> = match (again, free) {
+            (Some(place), _) => self.take_at(&key, place).into_iter().collect(),
+            (None, Some(_)) => Vec::new(),
+            (None, None) => self.take(&key).into_iter().collect(),
+        };
+        let place = (0..SAME_KEY).find(|place| self.at(&key, *place).is_none()).unwrap_or(0);
         self.bytes = self.bytes.saturating_add(held.bytes.len());
         let table = self.table.get_or_insert_with(|| AgedTable::new(Limit::Pending, limits.get(Limit::Pending)));
-        gone.extend(table.insert(key, held).map(|(_, h)| self.forget(h)));
+        gone.extend(table.insert((key, place), held).map(|(_, h)| self.forget(h)));
         while self.bytes > limits.get(Limit::ParserBytes) {
             let Some(h) = self.pop() else { break };
             gone.push(h);
@@ -78,12 +90,26 @@ impl Waiting {
 
     /// Whether a fragment waits under a key.
     pub fn has(&self, key: &Key) -> bool {
-        self.table.as_ref().is_some_and(|table| table.get(key).is_some())
+        self.places(key).next().is_some()
     }
 
-    /// Takes the fragment that waits under a key.
+    /// Takes the first of the fragments that wait under a key.
     pub fn take(&mut self, key: &Key) -> Option<Held> {
-        let held = self.table.as_mut()?.remove(key)?;
+        let first = |place: &u8| self.at(key, *place).map(|h| (h.mark.ts, h.mark.frame));
+        let place = self.places(key).min_by_key(first)?;
+        self.take_at(key, place)
+    }
+
+    fn at(&self, key: &Key, place: u8) -> Option<&Held> {
+        self.table.as_ref()?.get(&(*key, place))
+    }
+
+    fn places(&self, key: &Key) -> impl Iterator<Item = u8> {
+        (0..SAME_KEY).filter(|place| self.at(key, *place).is_some())
+    }
+
+    fn take_at(&mut self, key: &Key, place: u8) -> Option<Held> {
+        let held = self.table.as_mut()?.remove(&(*key, place))?;
         Some(self.forget(held))
     }
 

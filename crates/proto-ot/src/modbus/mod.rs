@@ -190,7 +190,7 @@ impl Modbus {
         if !std::mem::replace(&mut self.roles[usize::from(is_request)], true) {
             cx.fact(Body::Role(if is_request { "master" } else { "outstation" }));
         }
-        if is_request { self.request(header, &pdu, bytes, cx) } else { self.answer(header, &pdu, cx) }
+        if is_request { self.request(header, &pdu, bytes, cx) } else { self.answer(header, &pdu, bytes, cx) }
     }
 
     fn request(&mut self, header: &Header, pdu: &Pdu<'_>, bytes: &[u8], cx: &mut Cx<'_>) {
@@ -210,8 +210,8 @@ impl Modbus {
         }
     }
 
-    fn answer(&mut self, header: &Header, pdu: &Pdu<'_>, cx: &mut Cx<'_>) {
-        let (waited, echo) = match self.waiting.answered(header, pdu) {
+    fn answer(&mut self, header: &Header, pdu: &Pdu<'_>, bytes: &[u8], cx: &mut Cx<'_>) {
+        let (waited, echo) = match self.waiting.answered(header, pdu, bytes) {
             Some((request, echo)) => (Some(request), echo),
             None => (None, Echo::Whole),
         };
@@ -235,7 +235,9 @@ impl Modbus {
         if asked.as_ref().is_some_and(|r| pdu.fault.is_none() && !state::is_answer_to(pdu, r)) {
             cx.anomaly(Self::NAME, "answer_mismatch", b"");
         }
-        if waited.is_none() && self.asked && !self.waiting.asks(header.unit, pdu.function) {
+        if waited.is_none() && self.waiting.is_second(header, bytes) {
+            cx.anomaly(Self::NAME, "second_answer", b"");
+        } else if waited.is_none() && self.asked && !self.waiting.asks(header.unit, pdu.function) {
             cx.anomaly(Self::NAME, "answer_without_request", b"");
         }
         let mark = cx.mark();

@@ -1,6 +1,7 @@
 //! What a flow remembers: which side serves, and the requests that wait for their answers.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use gwcore::Ts;
 use gwcore::time::SECOND;
@@ -86,8 +87,8 @@ impl Request {
 pub struct Waiting {
     queue: VecDeque<Request>,
     bytes: usize,
-    /// Transactions of the last requests that were answered by number.
-    answered: VecDeque<Option<u16>>,
+    /// Transaction, unit and what was answered of the last requests that were answered by number.
+    answered: VecDeque<(Option<u16>, u8, u64)>,
 }
 
 /// How an answer belongs to its request although a field that ties them is not echoed: a fault of the device.
@@ -121,12 +122,13 @@ impl Waiting {
 
     /// Takes out the request that an answer belongs to: by transaction, unit and function; else by transaction and function (the unit is not
     /// echoed); else, where one request alone of this unit and function is open, that one (the transaction is not echoed).
-    pub fn answered(&mut self, header: &Header, answer: &Pdu<'_>) -> Option<(Request, Echo)> {
+    pub fn answered(&mut self, header: &Header, answer: &Pdu<'_>, bytes: &[u8]) -> Option<(Request, Echo)> {
+        let content = content(bytes);
         if let Some(request) = self.by_number(header, answer) {
             if self.answered.len() >= ANSWERED {
                 self.answered.pop_front();
             }
-            self.answered.push_back(request.header.transaction);
+            self.answered.push_back((request.header.transaction, header.unit, content));
             return Some((request, Echo::Whole));
         }
         header.transaction?;
@@ -139,7 +141,7 @@ impl Waiting {
             return Some((self.take_at(at)?, Echo::Unit));
         }
         // An answer that was given before is no answer to what was asked since.
-        if self.answered.contains(&header.transaction) {
+        if self.answered.iter().any(|(transaction, ..)| *transaction == header.transaction) {
             return None;
         }
         let of_kind =
@@ -166,6 +168,12 @@ impl Waiting {
             }
         }
         self.take_at(fitting.or(oldest)?)
+    }
+
+    /// Whether an answer is a second one to a request that was answered otherwise.
+    pub fn is_second(&self, header: &Header, bytes: &[u8]) -> bool {
+        let last = self.answered.iter().rev().find(|(t, u, _)| (*t, *u) == (header.transaction, header.unit));
+        header.transaction.is_some() && last.is_some_and(|(_, _, before)| *before != content(bytes))
     }
 
     /// Whether a request of this function waits for this unit, whatever its transaction: some masters send a number and expect another.
@@ -195,6 +203,12 @@ impl Waiting {
         self.bytes = self.bytes.saturating_sub(request.pdu.len());
         Some(request)
     }
+}
+
+fn content(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether an answer says as much as was asked, or echoes what was written.
