@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use gwcore::Ts;
 use gwcore::time::{MILLI, SECOND};
 
+use crate::filter::Filter;
 use crate::frame::Frame;
 pub use clock::now;
 pub use replay::Replay;
-use socket::Socket;
+use socket::{Head, Socket};
 
 /// What a live source gives.
 #[derive(Debug)]
@@ -68,7 +69,8 @@ impl Default for LiveOptions {
     }
 }
 
-/// Totals of a live source; once it was stopped and read to its end, `received` = `given` + `dropped` + `own`.
+/// Totals of a live source; once it was stopped and read to its end, `received` = `given` + `dropped` +
+/// `own` + `filtered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Frames that the kernel had for us.
@@ -79,6 +81,8 @@ pub struct Totals {
     pub dropped: u64,
     /// Frames that this machine sent itself, left out.
     pub own: u64,
+    /// Frames that did not pass the filter.
+    pub filtered: u64,
     /// Times that an interface went away and came back.
     pub reopened: u64,
 }
@@ -113,6 +117,7 @@ pub struct Live {
     totals: Totals,
     ending: Option<Instant>,
     ended: bool,
+    filter: Option<Filter>,
 }
 
 impl Live {
@@ -133,7 +138,12 @@ impl Live {
         }
         let names = names.to_vec();
         let (lent, seconds, ending, ended) = (None, VecDeque::new(), None, false);
-        Ok(Live { ports, names, lent, seconds, ticked: i64::MIN, seq: 0, totals: Totals::default(), ending, ended })
+        Ok(Live { ports, names, lent, seconds, ticked: i64::MIN, seq: 0, totals: Totals::default(), ending, ended, filter: None })
+    }
+
+    /// Gives only frames that pass.
+    pub fn filter(&mut self, filter: Option<Filter>) {
+        self.filter = filter;
     }
 
     /// The interfaces; an event's `interface` is an index in it.
@@ -166,33 +176,42 @@ impl Live {
         if let Some(second) = self.seconds.pop_front() {
             return Some(Event::Second(second));
         }
-        let Some(first) = self.first() else { return self.nothing() };
-        let ts = self.ports.get_mut(first)?.socket.head()?.ts;
-        if ts.0.div_euclid(SECOND) > self.ticked && self.tick(ts) {
-            return self.seconds.pop_front().map(Event::Second);
+        loop {
+            let Some(at) = self.first() else { return self.nothing() };
+            let head = self.ports.get_mut(at)?.socket.head()?;
+            if head.ts.0.div_euclid(SECOND) > self.ticked && self.tick(head.ts) {
+                return self.seconds.pop_front().map(Event::Second);
+            }
+            if !self.is_left_out(at, &head) {
+                self.lent = Some(at);
+                return self.lend(at, &head);
+            }
+            self.ports.get_mut(at)?.socket.pass();
         }
-        self.lend(first)
     }
 
-    fn lend(&mut self, at: usize) -> Option<Event<'_>> {
-        let port = self.ports.get_mut(at)?;
-        let head = port.socket.head()?;
+    /// Whether a frame is our own, or does not pass the filter.
+    fn is_left_out(&mut self, at: usize, head: &Head) -> bool {
         if head.outgoing {
-            port.socket.pass();
-            port.second.own += 1;
             self.totals.own += 1;
-            return Some(Event::Idle);
+            self.ports.get_mut(at).iter_mut().for_each(|p| p.second.own += 1);
+            return true;
         }
-        port.second.frames += 1;
-        port.second.bytes += u64::from(head.wire_len);
+        let Some(filter) = self.filter.as_ref() else { return false };
+        let passes = self.ports.get(at).is_none_or(|p| filter.passes(&p.frame(at, head, 0)));
+        self.totals.filtered += u64::from(!passes);
+        !passes
+    }
+
+    fn lend(&mut self, at: usize, head: &Head) -> Option<Event<'_>> {
+        let second = &mut self.ports.get_mut(at)?.second;
+        second.frames += 1;
+        second.bytes += u64::from(head.wire_len);
         self.totals.given += 1;
-        self.lent = Some(at);
         let seq = self.seq;
         self.seq += 1;
-        let Port { socket, name, .. } = self.ports.get(at)?;
-        let (link, data) = (socket.link(), socket.data(&head));
-        let (ts, interface, wire_len) = (head.ts, at as u32, head.wire_len);
-        Some(Event::Frame(Frame { seq, ts, file: 0, number: 0, interface, link, wire_len, data }, name))
+        let port = self.ports.get(at)?;
+        Some(Event::Frame(port.frame(at, head, seq), &port.name))
     }
 
     /// The port whose frame comes next; none where nothing may be given yet.
@@ -268,6 +287,11 @@ impl Live {
 }
 
 impl Port {
+    fn frame(&self, at: usize, head: &Head, seq: u64) -> Frame<'_> {
+        let (link, data) = (self.socket.link(), self.socket.data(head));
+        Frame { seq, ts: head.ts, file: 0, number: 0, interface: at as u32, link, wire_len: head.wire_len, data }
+    }
+
     /// Whether the interface is there; one that came back, maybe under another number, is bound anew. The ring stays.
     fn look(&mut self, totals: &mut Totals) {
         let state = self.socket.interface(&self.name).ok();

@@ -7,6 +7,7 @@ use gwcore::time::{MILLI, SECOND};
 use gwcore::{Limits, Ts};
 
 use super::{Event, Second, Totals, now};
+use crate::filter::Filter;
 use crate::find::Inputs;
 use crate::frame::Frame;
 use crate::merge::Merge;
@@ -36,6 +37,7 @@ pub struct Replay {
     ending: bool,
     ended: bool,
     totals: Totals,
+    filter: Option<Filter>,
 }
 
 impl Replay {
@@ -54,7 +56,13 @@ impl Replay {
             ending: false,
             ended: false,
             totals: Totals::default(),
+            filter: None,
         }
+    }
+
+    /// Gives only frames that pass.
+    pub fn filter(&mut self, filter: Option<Filter>) {
+        self.filter = filter;
     }
 
     /// The interfaces that the captures name.
@@ -86,7 +94,7 @@ impl Replay {
         if self.ended {
             return None;
         }
-        if self.ending || (!self.waits && self.merge.next().is_none()) {
+        if self.ending || !self.advance() {
             self.ended = true;
             let at = self.told.plus(SECOND);
             if self.told.0 > i64::MIN {
@@ -94,7 +102,6 @@ impl Replay {
             }
             return self.seconds.pop_front().map(Event::Second);
         }
-        self.waits = true;
         let ts = self.merge.again()?.ts;
         let (began, first) = *self.start.get_or_insert_with(|| (Instant::now(), ts));
         if self.told.0 == i64::MIN {
@@ -119,6 +126,19 @@ impl Replay {
         }
         self.waits = false;
         self.give()
+    }
+
+    /// Moves to the next frame that passes, unless one waits; false at the end.
+    fn advance(&mut self) -> bool {
+        while !self.waits {
+            let Some(frame) = self.merge.next() else { return false };
+            self.waits = self.filter.as_ref().is_none_or(|f| f.passes(&frame));
+            if !self.waits {
+                self.totals.received += 1;
+                self.totals.filtered += 1;
+            }
+        }
+        true
     }
 
     /// Waits a little for a frame whose time is `left` nanoseconds away, and ticks by the time reached.

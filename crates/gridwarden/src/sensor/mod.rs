@@ -4,6 +4,7 @@
 
 mod confine;
 mod feed;
+pub mod keep;
 mod link;
 mod stage;
 
@@ -14,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context;
-use capture::Inputs;
+use capture::{Filter, Inputs};
 use capture::live::{Live, LiveOptions, Replay};
 use capture::store::{Store, StoreOptions};
 use clap::{Args, ValueEnum};
@@ -26,6 +27,7 @@ use serde_json::json;
 use crate::cli::Checksums;
 use crate::{analyze, knowledge};
 use feed::{Feed, Origin, Shared};
+use keep::Kept;
 use link::Link;
 use stage::LiveStage;
 
@@ -84,6 +86,12 @@ pub struct Watch {
     /// Leaves the interfaces out of promiscuous mode.
     #[arg(long)]
     pub no_promiscuous: bool,
+    /// Begins anew and keeps no state: what is open closes with the run, as in `analyze`.
+    #[arg(long)]
+    pub no_keep: bool,
+    /// Only frames that pass this filter, in tcpdump's syntax.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
     /// `summary` leaves out repeated polls, `full` writes every message.
     #[arg(long, value_enum, default_value_t = crate::cli::Detail::Summary)]
     pub detail: crate::cli::Detail,
@@ -118,13 +126,14 @@ impl Watch {
         many("--baseline", &path(&self.baseline));
         many("--site", &path(&self.site));
         many("--maintenance", &path(&self.maintenance));
+        many("--filter", &self.filter.iter().map(OsString::from).collect::<Vec<_>>());
         many("--packets", &[self.packets.to_string().into()]);
         many("--ring", &[self.ring.to_string().into()]);
         many("--snaplen", &[self.snaplen.to_string().into()]);
         many("--detail", &[word(self.detail.to_possible_value()).into()]);
         many("--threads", &[self.threads.to_string().into()]);
         many("--checksums", &[word(self.checksums.to_possible_value()).into()]);
-        for (is_set, name) in [(self.as_now, "--as-now"), (self.no_promiscuous, "--no-promiscuous")] {
+        for (is_set, name) in [(self.as_now, "--as-now"), (self.no_promiscuous, "--no-promiscuous"), (self.no_keep, "--no-keep")] {
             line.extend(is_set.then(|| OsString::from(name)));
         }
         line
@@ -168,6 +177,9 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     let mut options = analyze::engine_options(watch.threads, watch.checksums, detail, &limits);
     options.batch_time = engine::Options::LIVE;
     let mut stage = LiveStage::new(setup, lake, link, Rc::clone(&shared), asked);
+    if !watch.no_keep {
+        stage.keep_in(Kept::open(&watch.data).with_context(|| format!("cannot open `{}`", watch.data.display()))?);
+    }
     stage.unwatched_since(args.unwatched_since.map(Ts));
     let counts = engine::analyze(&mut source, &options, &mut stage).context("cannot write")?;
     let (files, totals) = (&counts.files, shared.borrow().totals);
@@ -177,7 +189,7 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     files.iter().flat_map(|f| &f.reasons).for_each(|(reason, n)| *reasons.entry(reason).or_default() += n);
     let hits: std::collections::BTreeMap<&str, u64> = counts.hits.iter().map(|(l, n)| (l.key(), n)).collect();
     stage.tell(&json!({
-        "type": "ended", "received": totals.received, "dropped": totals.dropped, "own": totals.own, "frames": frames,
+        "type": "ended", "received": totals.received, "dropped": totals.dropped, "own": totals.own, "filtered": totals.filtered, "frames": frames,
         "decoded": decoded, "reasons": reasons, "reopened": totals.reopened, "panics": counts.panics, "limits": hits,
     }));
     stage.close();
@@ -199,6 +211,7 @@ fn setup(watch: &Watch, limits: &Limits) -> anyhow::Result<Setup> {
 }
 
 fn origin(watch: &Watch, limits: &Limits) -> anyhow::Result<Origin> {
+    let filter = watch.filter.as_deref().map(Filter::parse).transpose().context("the filter is not understood")?;
     if watch.replay.is_empty() {
         let options = LiveOptions {
             ring_bytes: watch.ring << 20,
@@ -215,5 +228,7 @@ fn origin(watch: &Watch, limits: &Limits) -> anyhow::Result<Origin> {
             anyhow::bail!("cannot replay `{}`: {e}", input.path.display());
         }
     }
-    Ok(Origin::Replay(Box::new(Replay::open(&inputs, limits, watch.speed, watch.as_now))))
+    let mut replay = Replay::open(&inputs, limits, watch.speed, watch.as_now);
+    replay.filter(filter);
+    Ok(Origin::Replay(Box::new(replay)))
 }

@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use detect::{Detectors, DeviceChange, Devices, Setup};
 use engine::{Points, Seen, Stage};
-use gwcore::time::SECOND;
-use gwcore::{Body, Key, Names, Out, Severity, Sink, Ts};
+use gwcore::time::{MINUTE, SECOND};
+use gwcore::{Body, Key, Names, Out, Severity, Sink, State, Ts};
 use lake::{LiveLake, Written};
 use serde_json::{Value, json};
 
 use super::feed::{Gap, Minutes, Shared, row};
+use super::keep::Kept;
 use super::link::{Asked, Link};
 
 /// Packet time between two messages about the state of the sensor, in nanoseconds.
 const STATE_EVERY: i64 = 2 * SECOND;
+/// Packet time between two states that are kept, in nanoseconds.
+const KEEP_EVERY: i64 = MINUTE;
 
 /// State of the ordered stage, and where its results go.
 pub struct LiveStage {
@@ -35,6 +38,9 @@ pub struct LiveStage {
     interfaces: BTreeMap<u32, Value>,
     complaints: u64,
     unwatched: Option<Ts>,
+    /// None where nothing is to be kept: then findings close with the run.
+    kept: Option<Kept>,
+    kept_at: Option<Ts>,
 }
 
 impl LiveStage {
@@ -56,12 +62,54 @@ impl LiveStage {
             interfaces: BTreeMap::new(),
             complaints: 0,
             unwatched: None,
+            kept: None,
+            kept_at: None,
         }
     }
 
     /// Nothing was watched from then until the first input, because an earlier sensor ended.
     pub fn unwatched_since(&mut self, since: Option<Ts>) {
         self.unwatched = since;
+    }
+
+    /// Goes on where an earlier sensor stood, and keeps what this one comes to know. A state that cannot be taken over is put aside and told.
+    pub fn keep_in(&mut self, kept: Kept) {
+        let restored = kept.state().and_then(|state| match state {
+            Some(state) => {
+                self.points.restore(&state)?;
+                self.devices.restore(&state)?;
+                self.detectors.restore(&state)?;
+                Ok(())
+            }
+            None => Ok(()),
+        });
+        if let Err(e) = restored {
+            kept.refuse_state();
+            self.points = Points::new(&self.setup.limits);
+            self.devices = Devices::new(&self.setup.limits);
+            self.detectors = Detectors::new(&self.setup, &[], &[]);
+            let what = format!("the kept state is not taken over, the sensor begins anew: {e:#}");
+            self.link.tell(&json!({ "type": "problem", "what": what }));
+        }
+        if let Some(store) = &mut self.shared.borrow_mut().store {
+            store.hold(kept.held().iter().map(String::as_str));
+        }
+        self.kept = Some(kept);
+    }
+
+    /// Keeps the state of the stage, a minute after the last time or at the end.
+    fn keep(&mut self, now: Ts, is_end: bool) {
+        let is_due = self.kept_at.is_none_or(|at| now.since(at) >= KEEP_EVERY || now < at);
+        let Some(kept) = self.kept.as_ref().filter(|_| is_due || is_end) else { return };
+        self.kept_at = Some(now);
+        let mut state = State::default();
+        self.points.keep(&mut state);
+        self.devices.keep(&mut state);
+        self.detectors.keep(&mut state);
+        if let Err(e) = kept.keep_state(&state) {
+            let what = format!("the state of the sensor is not kept: {e}");
+            self.link.tell(&json!({ "type": "problem", "ts": now.to_string(), "what": what }));
+        }
     }
 
     /// Tells the centre something.
@@ -86,6 +134,10 @@ impl LiveStage {
                 && let Some(store) = &mut self.shared.borrow_mut().store
             {
                 store.hold(finding.packets.iter().map(|p| &*p.file));
+            }
+            if let Some(Err(e)) = self.kept.as_mut().map(|k| k.keep_finding(finding)) {
+                let what = format!("the finding {} is not kept: {e}", finding.id);
+                self.link.tell(&json!({ "type": "problem", "what": what }));
             }
             self.link.tell(&json!({ "type": "finding", "change": change.name(), "finding": finding }));
         }
@@ -200,6 +252,7 @@ impl Stage for LiveStage {
         self.lake.rows(out, names)?;
         let written = self.lake.roll(seen.now, names);
         self.written(written, seen.now);
+        self.keep(seen.now, false);
         self.state(seen.now);
         self.commands();
         self.link.push();
@@ -208,8 +261,12 @@ impl Stage for LiveStage {
 
     fn finish(&mut self, at: Key, now: Ts, interfaces: &[String]) -> std::io::Result<()> {
         let mut out = Out::default();
-        self.points.finish(at, &mut out);
-        self.changes(true);
+        // What is kept goes on with the next run: its minute is not over, and its findings stay open.
+        self.keep(now, true);
+        if self.kept.is_none() {
+            self.points.finish(at, &mut out);
+        }
+        self.changes(self.kept.is_none());
         for message in self.minutes.finish(interfaces, &mut out) {
             self.link.tell(&message);
         }
