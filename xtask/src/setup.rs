@@ -7,6 +7,8 @@ pub const PACKAGES: &[(&str, &str, &str)] = &[
     ("tshark", "tshark", "the second reader of the differential tests"),
     ("chromium", "chromium", "looking at the report"),
     ("jq", "jq", "reading JSON in the show scripts"),
+    ("ip", "iproute2", "network namespaces of the live shows (as root)"),
+    ("tcpreplay", "tcpreplay", "traffic of the live shows"),
     ("zstd", "zstd", "packed captures in the first-hour checks"),
     ("python3", "python3", "the first-hour checks and the bench capture"),
 ];

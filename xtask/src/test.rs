@@ -19,6 +19,11 @@ const SHOWS: &[&str] = &[
     "show/14-onto",
     "show/31-tables",
     "show/15-cases",
+    "show/20-live",
+    "show/21-idle-and-delay",
+    "show/22-crashes",
+    "show/23-confined",
+    "show/24-wireshark",
 ];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.

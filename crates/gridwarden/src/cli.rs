@@ -31,6 +31,10 @@ pub enum Command {
     Prove(Prove),
     /// Runs the platform: watches interfaces, keeps what it saw, says what does not belong.
     Run(crate::run::Run),
+    /// Writes packets of a finding, a conversation or a filter out of the ring.
+    Pcap(crate::pcap::Pcap),
+    /// Serves Wireshark out of the ring of packets.
+    Extcap(Box<crate::extcap::Extcap>),
     /// The process that reads, decodes and judges; `run` starts it.
     #[command(hide = true)]
     Sensor(Box<crate::sensor::Sensor>),
@@ -315,6 +319,10 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
     }
     let place = |flag: &str| args.iter().position(|a| a == flag);
     if let Some(at) = place("-r") {
+    const VERBS: &[&str] =
+        &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "pcap", "extcap", "sensor", "help"];
+    let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
+    if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);
         args.insert(1, "analyze".into());
     } else if place("-i").is_some() && is_verb("run") {

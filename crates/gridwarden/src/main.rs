@@ -13,10 +13,12 @@ mod export;
 mod features;
 mod ingest;
 mod intel;
+mod extcap;
 mod knowledge;
 mod known_bad;
 mod learn;
 mod origin;
+mod pcap;
 mod platform;
 mod playbook;
 mod progress;
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         cli::Command::Simulate(args) => simulate::run(&args),
         cli::Command::Features(args) => features::run(&args),
         cli::Command::Prove(args) => prove::run(&args),
+        cli::Command::Pcap(args) => pcap::run(&args),
+        cli::Command::Extcap(args) => extcap::run(&args),
         cli::Command::Run(args) => run::run(&args),
         cli::Command::Sensor(args) => sensor::run(&args),
         cli::Command::Demo { once: _ } => demo::run(),

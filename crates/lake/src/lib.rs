@@ -8,6 +8,7 @@
 mod coded;
 mod column;
 mod common;
+mod find;
 mod group;
 mod live;
 mod read;
@@ -16,6 +17,7 @@ mod sink;
 pub mod size;
 mod table;
 
+pub use find::{Conversation, conversation};
 pub use live::{LiveLake, Written};
 pub use read::{Cut, Format, Select, csv_cell, cut};
 pub use schema::{FORMAT_VERSION, arrow_schema, file_metadata};

@@ -138,7 +138,18 @@ impl Live {
         }
         let names = names.to_vec();
         let (lent, seconds, ending, ended) = (None, VecDeque::new(), None, false);
-        Ok(Live { ports, names, lent, seconds, ticked: i64::MIN, seq: 0, totals: Totals::default(), ending, ended, filter: None })
+        Ok(Live {
+            ports,
+            names,
+            lent,
+            seconds,
+            ticked: i64::MIN,
+            seq: 0,
+            totals: Totals::default(),
+            ending,
+            ended,
+            filter: None,
+        })
     }
 
     /// Gives only frames that pass.

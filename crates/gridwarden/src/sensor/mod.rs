@@ -15,9 +15,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context;
-use capture::{Filter, Inputs};
 use capture::live::{Live, LiveOptions, Replay};
 use capture::store::{Store, StoreOptions};
+use capture::{Filter, Inputs};
 use clap::{Args, ValueEnum};
 use detect::Setup;
 use gwcore::{Limits, Ts};
@@ -133,7 +133,9 @@ impl Watch {
         many("--detail", &[word(self.detail.to_possible_value()).into()]);
         many("--threads", &[self.threads.to_string().into()]);
         many("--checksums", &[word(self.checksums.to_possible_value()).into()]);
-        for (is_set, name) in [(self.as_now, "--as-now"), (self.no_promiscuous, "--no-promiscuous"), (self.no_keep, "--no-keep")] {
+        for (is_set, name) in
+            [(self.as_now, "--as-now"), (self.no_promiscuous, "--no-promiscuous"), (self.no_keep, "--no-keep")]
+        {
             line.extend(is_set.then(|| OsString::from(name)));
         }
         line

@@ -10,6 +10,7 @@ mod honest;
 mod inputs;
 mod known_bad;
 mod learn;
+mod live;
 mod loss;
 mod program;
 mod prove;
