@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use anyhow::Context;
 use capture::Filter;
 use clap::Args;
-use gwcore::Ts;
 use gwcore::time::MINUTE;
 
 use crate::pcap::{Wanted, write};
@@ -101,6 +100,7 @@ fn wanted(args: &Extcap) -> anyhow::Result<Wanted> {
         let finding = finding.with_context(|| format!("no finding `{}` is kept", args.alert))?;
         return Ok(Wanted::of_finding(&finding));
     }
-    let from: Ts = capture::live::now().plus(-i64::from(args.minutes) * MINUTE);
-    Ok(Wanted { from, ..Wanted::filtered(filter(args)?) })
+    let mut wanted = Wanted::filtered(filter(args)?);
+    wanted.from = capture::live::now().plus(-i64::from(args.minutes) * MINUTE);
+    Ok(wanted)
 }

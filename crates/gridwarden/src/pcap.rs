@@ -20,13 +20,12 @@ use crate::sensor::keep;
 
 /// Writes packets of a finding, of a conversation, or those that pass a filter, with comments that carry the finding.
 #[derive(Args, Clone)]
-#[group(id = "what", required = true, multiple = false, args = ["alert", "flow", "filter"])]
 pub struct Pcap {
     /// Packets of a finding: those it cites, marked, and what its two parties said around them.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", required_unless_present_any = ["flow", "filter"], conflicts_with_all = ["flow", "filter"])]
     pub alert: Option<String>,
     /// Packets of a conversation, by the `uid` of its records.
-    #[arg(long, value_name = "UID")]
+    #[arg(long, value_name = "UID", conflicts_with = "filter")]
     pub flow: Option<String>,
     /// Packets that pass a filter, in tcpdump's syntax.
     #[arg(long, value_name = "EXPRESSION")]
