@@ -11,6 +11,7 @@ pub const PACKAGES: &[(&str, &str, &str)] = &[
     ("tcpreplay", "tcpreplay", "traffic of the live shows"),
     ("zstd", "zstd", "packed captures in the first-hour checks"),
     ("python3", "python3", "the first-hour checks and the bench capture"),
+    ("npm", "npm", "building the console's pages and walking through them"),
 ];
 
 /// Lists what is missing and installs it after consent (`yes`), as root or through sudo.

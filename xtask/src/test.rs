@@ -24,6 +24,10 @@ const SHOWS: &[&str] = &[
     "show/22-crashes",
     "show/23-confined",
     "show/24-wireshark",
+    "show/26-hunt",
+    "show/27-morning",
+    "show/28-ledger",
+    "show/29-ui",
 ];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.

@@ -24,6 +24,9 @@ pub enum Command {
     /// Simulate a substation, analyse it and write a report; needs no root and no network.
     Demo {
         /// Exit after the report (always the case for now).
+    /// Simulates a substation, analyses it, writes a report and shows it in the console; no root, no network.
+    Demo {
+        /// Ends after the report.
         #[arg(long)]
         once: bool,
     },
@@ -38,6 +41,14 @@ pub enum Command {
     /// The process that reads, decodes and judges; `run` starts it.
     #[command(hide = true)]
     Sensor(Box<crate::sensor::Sensor>),
+    /// Copies what cannot be recorded again: state, ledger, models.
+    Backup(crate::backup::Backup),
+    /// Puts a backup into an empty data folder.
+    Restore(crate::backup::Restore),
+    /// Serves the web console without a sensor: kept findings, searches, imports.
+    Console(crate::console::Console),
+    /// Searches with SQL in what was recorded.
+    Hunt(crate::hunt::Hunt),
     /// Shows the ledger of what was done, and verifies it.
     Audit(crate::audit::Audit),
     /// Makes a table of features for learning from captures.
@@ -321,6 +332,22 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
     if let Some(at) = place("-r") {
     const VERBS: &[&str] =
         &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "pcap", "extcap", "sensor", "help"];
+    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "help"];
+    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "audit", "demo", "detectors", "help"];
+    const VERBS: &[&str] = &[
+        "analyze",
+        "learn",
+        "simulate",
+        "prove",
+        "hunt",
+        "audit",
+        "console",
+        "backup",
+        "restore",
+        "demo",
+        "detectors",
+        "help",
+    ];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
     if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);

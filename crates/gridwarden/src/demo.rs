@@ -16,9 +16,12 @@ const LEARNED_MINUTES: u32 = 480;
 /// Seed and minutes of the day that is judged.
 const JUDGED: u64 = 7;
 const JUDGED_MINUTES: u32 = 120;
+/// How many times faster they arrive in the console.
+const SPEED: u32 = 20;
 
-/// Simulates two quiet days and one with two attacks, learns the first, judges the last, and writes a report, all in a cache folder.
-pub fn run() -> anyhow::Result<u8> {
+/// Simulates two quiet days and one with two attacks, learns the first, judges the last, and writes a report, all in a cache folder. Then, unless
+/// `once`, the same two hours arrive again as live traffic, twenty times as fast, with the console beside them.
+pub fn run(once: bool) -> anyhow::Result<u8> {
     let dir = cache()?.join("gridwarden/demo");
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot make the folder `{}`", dir.display()))?;
     let path = |name: &str| dir.join(name);
@@ -60,7 +63,23 @@ pub fn run() -> anyhow::Result<u8> {
     let Command::Analyze(args) = Cli::from_line(line)?.command else { anyhow::bail!("no analyze command") };
     anyhow::ensure!(analyze::run(&args)? <= 1, "the analysis failed");
     say!("\n4. report: open file://{}", report.display());
-    Ok(0)
+    if once {
+        return Ok(0);
+    }
+    say!("\n5. console: the same two hours as live traffic, {SPEED} times as fast; Ctrl-C ends");
+    let data = path("data");
+    // Each demo begins with an empty centre.
+    match std::fs::remove_dir_all(&data) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(e).with_context(|| format!("cannot empty the folder `{}`", data.display()));
+        }
+        _ => {}
+    }
+    let line = [OsString::from("gridwarden"), "run".into(), "--replay".into(), path("substation.pcap").into()];
+    let line = line.into_iter().chain(["--speed".into(), SPEED.to_string().into(), "--data".into(), data.into()]);
+    let line = line.chain(["--packets".into(), "64".into(), "--baseline".into(), path("site.baseline").into()]);
+    let Command::Run(args) = Cli::from_line(line)?.command else { anyhow::bail!("no run command") };
+    crate::run::run(&args)
 }
 
 /// The user's cache folder (XDG base directories).

@@ -14,6 +14,12 @@ mod features;
 mod ingest;
 mod intel;
 mod extcap;
+mod backup;
+mod cli;
+mod console;
+mod demo;
+mod detectors;
+mod hunt;
 mod knowledge;
 mod known_bad;
 mod learn;
@@ -57,7 +63,11 @@ fn main() -> ExitCode {
         cli::Command::Extcap(args) => extcap::run(&args),
         cli::Command::Run(args) => run::run(&args),
         cli::Command::Sensor(args) => sensor::run(&args),
-        cli::Command::Demo { once: _ } => demo::run(),
+        cli::Command::Demo { once } => demo::run(once),
+        cli::Command::Backup(args) => backup::backup(&args),
+        cli::Command::Restore(args) => backup::restore(&args),
+        cli::Command::Console(args) => console::run(&args),
+        cli::Command::Hunt(args) => hunt::run(&args),
         cli::Command::Audit(args) => audit::run(&args),
         cli::Command::Case(args) => case::run(&args),
         cli::Command::Connect(args) => connect::run(&args),

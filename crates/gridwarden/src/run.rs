@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -35,7 +36,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// A sensor that does not end by itself is ended after this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages that wait for the console.
-const WAITING: usize = 65_536;
+pub const WAITING: usize = 65_536;
 
 /// Runs the platform: watches interfaces, keeps what it saw, says what does not belong.
 #[derive(Args, Clone)]
@@ -45,9 +46,15 @@ pub struct Run {
     /// Appends every message of the sensor to a file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     pub messages: Option<PathBuf>,
-    /// Ends when the replay does.
+    /// Ends when the replay does; without `--listen` there is no console then.
     #[arg(long, requires = "replay")]
     pub once: bool,
+    /// Where the console listens, loopback only; without it 127.0.0.1:8470.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Without the console: findings are lines on the terminal only.
+    #[arg(long, conflicts_with = "listen")]
+    pub no_console: bool,
     /// Says nothing but errors.
     #[arg(long, short = 'q')]
     pub quiet: bool,
@@ -100,12 +107,23 @@ pub fn run(args: &Run) -> anyhow::Result<u8> {
     let commands = Commands::default();
     let plug = Plug { data: data.clone(), messages, commands: commands.clone(), stop: Arc::clone(&stop) };
     let (file, quiet) = (args.messages.clone(), args.quiet);
-    // Until the console takes the plug, findings are lines on the terminal.
-    let console =
-        std::thread::Builder::new().name("console".into()).spawn(move || tell(plug, file.as_deref(), quiet))?;
+    let web = match args.listen {
+        _ if args.no_console => None,
+        None if args.once => None,
+        listen => Some(crate::console::beside(args, listen.unwrap_or(crate::console::LISTEN), &stop)?),
+    };
+    let (forward, web) = web.map_or((None, None), |(to, thread)| (Some(to), Some(thread)));
+    // Findings are lines on the terminal too.
+    let told = std::thread::Builder::new()
+        .name("tell".into())
+        .spawn(move || tell(plug, forward.as_ref(), file.as_deref(), quiet))?;
     let code = supervise(args, &stop, &to, &commands);
     drop(to);
-    let told = console.join().map_err(|_| anyhow::anyhow!("the console ended early"))?;
+    let told = told.join().map_err(|_| anyhow::anyhow!("the terminal's thread ended early"))?;
+    stop.store(true, Ordering::Relaxed);
+    if let Some(web) = web {
+        web.join().map_err(|_| anyhow::anyhow!("the console ended early"))??;
+    }
     told.and(code)
 }
 
@@ -255,8 +273,8 @@ fn read(from: UnixStream, to: &SyncSender<Value>, told: &Told) {
     }
 }
 
-/// Takes messages while there is no console: findings become lines, everything goes to the file if one is named.
-fn tell(plug: Plug, file: Option<&Path>, quiet: bool) -> anyhow::Result<()> {
+/// Hands messages on to the console; findings become lines, everything goes to the file if one is named.
+fn tell(plug: Plug, console: Option<&SyncSender<Value>>, file: Option<&Path>, quiet: bool) -> anyhow::Result<()> {
     let open = |path: &Path| {
         let file = File::options().create(true).append(true).open(path);
         file.with_context(|| format!("cannot write `{}`", path.display()))
@@ -265,6 +283,10 @@ fn tell(plug: Plug, file: Option<&Path>, quiet: bool) -> anyhow::Result<()> {
     for message in plug.messages {
         if let Some(file) = &mut file {
             writeln!(file, "{message}")?;
+        }
+        if let Some(console) = console {
+            // A console that ended says so itself; the sensor goes on.
+            let _ = console.send(message.clone());
         }
         let text =
             |value: &Value, name: &str| report::plain(value.get(name).and_then(Value::as_str).unwrap_or_default());

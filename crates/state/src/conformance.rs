@@ -199,7 +199,9 @@ fn devices_and_minutes_stay(s: &impl Store) {
     .unwrap();
     let minutes = s.minutes(0, i64::MAX).unwrap();
     assert_eq!((minutes.len(), minutes[0].packets, minutes[0].dropped), (1, 7, 1));
-    s.add_gap(&json!({ "ts": 5, "cause": "restart" })).unwrap();
+    s.drop_device("a1").unwrap();
+    assert!(s.device("a1").unwrap().is_none());
+    s.add_gap(&json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:02Z", "cause": "restart" })).unwrap();
     assert_eq!(s.gaps(10).unwrap()[0].cause, "restart");
     let id = s.save_search("scans", "SELECT 1", "anna", 0).unwrap();
     assert_eq!(s.searches().unwrap().len(), 1);

@@ -69,6 +69,8 @@ store! {
     fn devices(text: &str, cursor: &str, limit: usize) -> (Vec<DeviceRow>, Option<String>) = things::devices;
     /// One device.
     fn device(id: &str) -> Option<DeviceRow> = things::device;
+    /// Forgets a device that turned out to be another.
+    fn drop_device(id: &str) -> () = things::drop_device;
     /// Sets owner, criticality and notes where given; an empty text takes one away.
     fn describe_device(id: &str, owner: Option<&str>, criticality: Option<&str>, notes: Option<&str>) -> () = things::describe_device;
     /// Stores what an interface saw in a minute.

@@ -137,6 +137,11 @@ pub(crate) fn device(db: &Db, id: &str) -> Result<Option<DeviceRow>> {
     db.read(|c| Ok(c.query_row(&format!("{DEVICE} WHERE id = ?1"), [id], device_row).optional()?))
 }
 
+/// Forgets a device that turned out to be another.
+pub(crate) fn drop_device(db: &Db, id: &str) -> Result<()> {
+    db.write(|tx| Ok(tx.execute("DELETE FROM device WHERE id = ?1", [id]).map(|_| ())?))
+}
+
 /// Sets what is given; an empty text takes it away.
 pub(crate) fn describe_device(
     db: &Db,
@@ -160,7 +165,7 @@ pub(crate) fn describe_device(
 }
 
 pub(crate) fn add_minute(db: &Db, doc: &Value) -> Result<()> {
-    let ts = when(doc)?;
+    let ts = when(&doc["ts"])?;
     let number = |field: &str| doc[field].as_i64().unwrap_or(0);
     db.write(|tx| {
         tx.execute(
@@ -178,9 +183,9 @@ pub(crate) fn add_minute(db: &Db, doc: &Value) -> Result<()> {
     })
 }
 
-fn when(doc: &Value) -> Result<i64> {
-    let bad = || Error::Refused(format!("`ts` is no time: {}", doc["ts"]));
-    match &doc["ts"] {
+fn when(value: &Value) -> Result<i64> {
+    let bad = || Error::Refused(format!("not a time: {value}"));
+    match value {
         Value::String(text) => gwcore::time::parse_rfc3339(text).map(|t| t.0).ok_or_else(bad),
         other => other.as_i64().ok_or_else(bad),
     }
@@ -208,7 +213,7 @@ pub(crate) fn minutes(db: &Db, from: i64, to: i64) -> Result<Vec<Minute>> {
 }
 
 pub(crate) fn add_gap(db: &Db, doc: &Value) -> Result<()> {
-    let ts = when(doc)?;
+    let ts = when(if doc["ts"].is_null() { &doc["from"] } else { &doc["ts"] })?;
     let cause = doc["cause"].as_str().or_else(|| doc["reason"].as_str()).unwrap_or("unknown");
     db.write(|tx| {
         tx.execute("INSERT INTO gap (ts, cause, doc) VALUES (?1, ?2, ?3)", params![ts, cause, doc.to_string()])?;

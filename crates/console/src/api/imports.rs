@@ -1,0 +1,149 @@
+//! Captures that somebody brings: stored, analysed in a process of its own, their findings and devices taken in under the file's name.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use serde::Deserialize;
+use serde_json::json;
+use state::Role;
+
+use crate::app::{App, Import, lock, make_private};
+use crate::call::{Call, Problem};
+use crate::http::{identify, permit, problem};
+use crate::routes::Answer;
+
+/// Largest capture that is taken.
+const LARGEST: u64 = 16 << 30;
+
+pub(crate) fn list(app: &App, _: &Call) -> Answer {
+    let mut items = lock(&app.imports).clone();
+    items.reverse();
+    Ok(json!({ "items": items }).into())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Named {
+    #[serde(default)]
+    name: String,
+}
+
+/// Takes a capture as the body.
+pub(crate) async fn upload(
+    State(app): State<Arc<App>>,
+    Query(named): Query<Named>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match take(app, named.name, headers, body).await {
+        Ok(import) => axum::Json(json!({ "import": import })).into_response(),
+        Err(e) => problem(&e),
+    }
+}
+
+async fn take(app: Arc<App>, name: String, headers: HeaderMap, body: Body) -> Result<Import, Problem> {
+    let keep = Arc::clone(&app);
+    let who = tokio::task::spawn_blocking(move || identify(&keep, &Method::POST, &headers)).await;
+    let (who, _) = who.map_err(|e| Problem::bad(e.to_string()))??;
+    permit(&who, Role::Analyst)?;
+    if app.config.program.is_none() {
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "captures cannot be imported here"));
+    }
+    let name: String =
+        name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
+    if name.trim_matches('.').is_empty() {
+        return Err(Problem::bad("`name` is missing: the file's name"));
+    }
+    let id = state::random_hex(6)?;
+    let dir = app.config.data.join("imports").join(&id);
+    make_private(&dir).map_err(|e| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    let file = dir.join(file_name(&name));
+    let written = store(&file, body).await;
+    let bytes = match written {
+        Ok(bytes) if bytes > 0 => bytes,
+        other => {
+            // What was not taken whole is not kept.
+            let _ = std::fs::remove_dir_all(&dir);
+            return Err(other.err().unwrap_or_else(|| Problem::bad("the capture is empty")));
+        }
+    };
+    app.record("import.begun", &who.actor, &json!({ "id": id, "name": name, "bytes": bytes }))?;
+    let import = Import { id, name, by: who.actor, bytes, state: "analysing", message: String::new(), findings: 0 };
+    lock(&app.imports).push(import.clone());
+    app.notify("import", &json!(import));
+    let (keep, begun) = (Arc::clone(&app), import.clone());
+    tokio::task::spawn_blocking(move || {
+        let done = analyse(&keep, begun, &dir);
+        if let Some(slot) = lock(&keep.imports).iter_mut().find(|i| i.id == done.id) {
+            *slot = done.clone();
+        }
+        keep.notify("import", &json!(done));
+    });
+    Ok(import)
+}
+
+/// The name under which a capture is kept: shown with its packets.
+fn file_name(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_alphanumeric() || "._-+".contains(c) { c } else { '_' }).collect();
+    format!("capture-{plain}")
+}
+
+async fn store(file: &Path, body: Body) -> Result<u64, Problem> {
+    let io = |e: std::io::Error| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the capture cannot be stored: {e}"))
+    };
+    let mut to = std::fs::File::create(file).map_err(io)?;
+    let mut stream = body.into_data_stream();
+    let mut bytes = 0;
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|e| Problem::bad(format!("the capture did not arrive whole: {e}")))?;
+        bytes += chunk.len() as u64;
+        if bytes > LARGEST {
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "a capture of 16 GB at most is taken"));
+        }
+        tokio::task::block_in_place(|| to.write_all(&chunk)).map_err(io)?;
+    }
+    tokio::task::block_in_place(|| to.sync_data()).map_err(io)?;
+    Ok(bytes)
+}
+
+fn analyse(app: &Arc<App>, import: Import, dir: &Path) -> Import {
+    let program: PathBuf = app.config.program.clone().unwrap_or_default();
+    let mut command = Command::new(program);
+    command
+        .arg("analyze")
+        .arg(dir.join(file_name(&import.name)))
+        .arg("-o")
+        .arg(dir)
+        .arg("--quiet")
+        .stdin(Stdio::null());
+    if let Some(baseline) = &app.config.baseline {
+        command.arg("--baseline").arg(baseline);
+    }
+    let failed = |message: String| Import { state: "failed", message, ..import.clone() };
+    let output = match command.stdout(Stdio::null()).stderr(Stdio::piped()).output() {
+        Ok(output) => output,
+        Err(e) => return failed(format!("the analysis did not start: {e}")),
+    };
+    let said: String =
+        String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().chars().take(300).collect();
+    if !dir.join("alerts.ndjson").is_file() {
+        return failed(if said.is_empty() { format!("the analysis ended with {}", output.status) } else { said });
+    }
+    match crate::import_folder(&app.db, dir, &import.name) {
+        Ok(findings) => {
+            app.changed();
+            if let Err(e) = app.record("import.done", &import.by, &json!({ "id": import.id, "findings": findings })) {
+                return failed(e.to_string());
+            }
+            Import { state: "done", message: said, findings, ..import.clone() }
+        }
+        Err(e) => failed(e.to_string()),
+    }
+}

@@ -1,0 +1,205 @@
+//! The engine: which tables there are, the limits of a search, and its rows as they come.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::{Stream, StreamExt};
+
+use crate::{Error, Result, functions, tables};
+
+/// Limits of one search.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Memory that sorting, grouping and joining may hold, in bytes.
+    pub memory: usize,
+    /// Threads; 0 takes the machine's.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { memory: 512 << 20, threads: 0 }
+    }
+}
+
+/// A table: what completion and the reference show of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Name in SQL.
+    pub name: String,
+    /// Columns: name and type.
+    pub columns: Vec<(String, String)>,
+}
+
+/// Tables of one or several places, and the functions; searches of one engine share its caches, not its memory limit.
+pub struct Engine {
+    options: Options,
+    tables: BTreeMap<String, Arc<dyn datafusion::catalog::TableProvider>>,
+    assets: functions::Assets,
+}
+
+/// Rows of a search as they come; dropping it ends the search.
+pub struct Rows {
+    /// Columns.
+    pub schema: SchemaRef,
+    stream: std::pin::Pin<Box<dyn Stream<Item = std::result::Result<RecordBatch, DataFusionError>> + Send>>,
+    memory: usize,
+}
+
+impl Rows {
+    /// Columns: name and type in words.
+    pub fn columns(&self) -> Vec<(String, String)> {
+        columns(&self.schema)
+    }
+
+    /// The next rows; none at the end.
+    pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
+        let batch = self.stream.next().await?;
+        Some(batch.map_err(|e| explain(e, self.memory)))
+    }
+}
+
+impl Engine {
+    /// Opens places: a data folder (with `lake/`), a folder that `analyze` wrote (with `records/`), a folder of Parquet files, or a Parquet
+    /// file. Tables of one name from several places are one table. Nothing found is an error only where nothing is found at all.
+    pub async fn open(places: &[PathBuf], options: Options) -> Result<Engine> {
+        let mut engine = Engine { options, tables: BTreeMap::new(), assets: functions::Assets::default() };
+        let found = tables::find(places)?;
+        let context = engine.context()?;
+        for (name, sources) in found.parquet {
+            let table = listing(&context, &name, &sources).await?;
+            engine.tables.insert(name, table);
+        }
+        engine.add_documents("device", &found.devices)?;
+        engine.add_documents("finding", &found.findings)?;
+        Ok(engine)
+    }
+
+    /// Adds a table of documents (`finding` or `device`), as lines of `alerts.ndjson` or `assets.ndjson`; `asset` learns names from devices.
+    pub fn add_documents(&mut self, table: &str, documents: &[serde_json::Value]) -> Result<()> {
+        if table == "device" {
+            self.assets = functions::Assets::of(documents);
+        }
+        if !documents.is_empty() {
+            let provider = tables::documents(table, documents)?;
+            self.tables.insert(table.to_owned(), provider);
+        }
+        Ok(())
+    }
+
+    /// The tables by name.
+    pub fn tables(&self) -> Vec<Table> {
+        self.tables.iter().map(|(name, t)| Table { name: name.clone(), columns: columns(&t.schema()) }).collect()
+    }
+
+    /// Starts a search. Its memory limit is its own.
+    pub async fn search(&self, sql: &str) -> Result<Rows> {
+        let context = self.context()?;
+        let memory = self.options.memory;
+        let fail = |e| explain(e, memory);
+        let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let frame = context.sql_with_options(sql, read_only).await.map_err(fail)?;
+        let schema = Arc::clone(frame.schema().inner());
+        let stream = frame.execute_stream().await.map_err(fail)?;
+        Ok(Rows { schema, stream: Box::pin(stream), memory })
+    }
+
+    fn context(&self) -> Result<SessionContext> {
+        let fail = |e| explain(e, self.options.memory);
+        // What does not fit is said, not written to a disk that packets need.
+        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+        let pool = TrackConsumersPool::new(FairSpillPool::new(self.options.memory), std::num::NonZeroUsize::MIN);
+        let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).with_memory_pool(Arc::new(pool));
+        let mut config = SessionConfig::new().with_information_schema(true);
+        if self.options.threads > 0 {
+            config = config.with_target_partitions(self.options.threads);
+        }
+        let execution = &mut config.options_mut().execution;
+        execution.parquet.pushdown_filters = true;
+        execution.parquet.reorder_filters = true;
+        let context = SessionContext::new_with_config_rt(config, runtime.build_arc().map_err(fail)?);
+        for function in functions::all(&self.assets) {
+            context.register_udf(function);
+        }
+        for (name, table) in &self.tables {
+            context
+                .register_table(datafusion::common::TableReference::bare(name.clone()), Arc::clone(table))
+                .map_err(fail)?;
+        }
+        Ok(context)
+    }
+}
+
+/// One table over files and folders of one kind.
+async fn listing(
+    context: &SessionContext,
+    name: &str,
+    sources: &[tables::Source],
+) -> Result<Arc<dyn datafusion::catalog::TableProvider>> {
+    let bad = |path: &Path, e: DataFusionError| {
+        Error::Data(format!("cannot read `{}` as table `{name}`: {e}", path.display()))
+    };
+    let mut urls = Vec::new();
+    for source in sources {
+        let text =
+            source.path.to_str().ok_or_else(|| Error::Data(format!("`{}` is not UTF-8", source.path.display())))?;
+        let text = if source.path.is_dir() { format!("{text}/") } else { text.to_owned() };
+        urls.push(ListingTableUrl::parse(text).map_err(|e| bad(&source.path, e))?);
+    }
+    let format = ParquetFormat::default().with_skip_metadata(true);
+    let mut options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
+    if sources.iter().all(|s| s.is_lake) {
+        let text = |n: &str| (n.to_owned(), DataType::Utf8);
+        options = options.with_table_partition_cols(vec![text("day"), text("hour")]);
+    }
+    let first = sources.first().map(|s| s.path.as_path()).unwrap_or(Path::new(""));
+    let state = context.state();
+    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
+    let config = config.infer_schema(&state).await.map_err(|e| bad(first, e))?;
+    let table = ListingTable::try_new(config).map_err(|e| bad(first, e))?;
+    Ok(Arc::new(table.with_cache(state.runtime_env().cache_manager.get_file_statistic_cache())))
+}
+
+fn columns(schema: &SchemaRef) -> Vec<(String, String)> {
+    schema.fields().iter().map(|f| (f.name().clone(), type_name(f.data_type()))).collect()
+}
+
+/// A type in words.
+fn type_name(ty: &DataType) -> String {
+    match ty {
+        DataType::Dictionary(_, value) => type_name(value),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        DataType::Timestamp(..) => "time".to_owned(),
+        DataType::Duration(_) => "duration".to_owned(),
+        DataType::List(item) => format!("list of {}", type_name(item.data_type())),
+        DataType::Boolean => "true or false".to_owned(),
+        DataType::Float32 | DataType::Float64 => "number".to_owned(),
+        t if t.is_integer() => "integer".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Tells the reader what is wrong, in one line, without the library's decoration.
+fn explain(e: DataFusionError, memory: usize) -> Error {
+    let root = e.find_root();
+    let text = |what: &dyn std::fmt::Display| what.to_string().lines().next().unwrap_or_default().to_owned();
+    match root {
+        DataFusionError::ResourcesExhausted(what) => Error::Memory { limit_mb: memory >> 20, what: text(what) },
+        DataFusionError::SQL(what, _) => Error::Sql(text(what)),
+        DataFusionError::Plan(what) => Error::Sql(text(what)),
+        DataFusionError::SchemaError(what, _) => Error::Sql(text(what)),
+        DataFusionError::Execution(what) => Error::Data(text(what)),
+        other => Error::Data(text(other)),
+    }
+}
