@@ -171,8 +171,11 @@ fn detector_parts(detector: &Detector, dense: &Dense, z: &[f32], width: usize) -
         }
         Detector::Autoencoder(net) => {
             let out = net.run(z, &mut [Vec::new(), Vec::new()]);
-            let by_column: Vec<f64> =
-                out.iter().zip(z).map(|(o, x)| f64::from(o - x).powi(2) / z.len() as f64).collect();
+            let by_column: Vec<f64> = out
+                .iter()
+                .zip(z)
+                .map(|(o, x)| f64::from(o - x.clamp(-crate::net::CUT, crate::net::CUT)).powi(2) / z.len() as f64)
+                .collect();
             gather(&by_column);
             (parts, by_column.iter().sum())
         }

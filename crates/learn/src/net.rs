@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Layers one after the other; between them negative numbers become zero.
+/// What goes in is cut here: a wild number must not drown the others.
+pub const CUT: f32 = 10.0;
+
+/// Layers one after the other; between them negative numbers become zero. What goes in is cut at ±[`CUT`] first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Net {
     pub layers: Vec<Layer>,
@@ -21,7 +24,7 @@ impl Net {
     pub fn run(&self, row: &[f32], work: &mut [Vec<f32>; 2]) -> Vec<f32> {
         let [from, to] = work;
         from.clear();
-        from.extend_from_slice(row);
+        from.extend(row.iter().map(|x| x.clamp(-CUT, CUT)));
         for (at, layer) in self.layers.iter().enumerate() {
             let last = at + 1 == self.layers.len();
             to.clear();

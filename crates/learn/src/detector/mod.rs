@@ -11,7 +11,7 @@ pub use iforest::Forest;
 pub use mahalanobis::Mahalanobis;
 
 use crate::matrix::Matrix;
-use crate::net::Net;
+use crate::net::{CUT, Net};
 
 /// A fitted detector over dense rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ impl Detector {
                 let mut work = [Vec::new(), Vec::new()];
                 let mut error = |row: &[f32]| {
                     let out = net.run(row, &mut work);
-                    let sum: f64 = out.iter().zip(row).map(|(o, x)| f64::from(o - x).powi(2)).sum();
+                    let sum: f64 = out.iter().zip(row).map(|(o, x)| f64::from(o - x.clamp(-CUT, CUT)).powi(2)).sum();
                     sum / row.len() as f64
                 };
                 x.cells.chunks_exact(x.width).map(&mut error).collect()
