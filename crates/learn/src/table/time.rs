@@ -42,6 +42,9 @@ pub fn parse_time(text: &str) -> Option<f64> {
         None if text.contains(':') => ("", text),
         None => (text, ""),
     };
+    if text.is_empty() {
+        return None;
+    }
     let days = if date.is_empty() { 0 } else { parse_date(date)? };
     Some(days as f64 * 86_400.0 + if clock.is_empty() { 0.0 } else { parse_clock(clock)? })
 }
