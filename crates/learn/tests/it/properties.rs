@@ -126,7 +126,8 @@ fn abreast_and_one_by_one_give_the_same_margins() {
     let mut x = Matrix { width: d, cells: (0..n * d).map(|_| (rng.unit() * 30.0).floor() as f32).collect() };
     (0..n * d).step_by(11).for_each(|at| x.cells[at] = f32::NAN);
     (0..n * d).step_by(501).for_each(|at| x.cells[at] = f32::INFINITY);
-    let class: Vec<u32> = (0..n as u32).map(|r| (r * 7 + x.row(r as usize)[1] as u32) % 3).collect();
+    let class: Vec<u32> =
+        (0..n as u32).map(|r| r.wrapping_mul(7).wrapping_add(x.row(r as usize)[1] as u32) % 3).collect();
     let weight = vec![1.0; n];
     for (leaves, classes) in [(31, 2), (31, 3), (60, 3), (200, 2)] {
         let class: Vec<u32> = class.iter().map(|c| c % classes).collect();
