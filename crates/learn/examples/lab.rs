@@ -21,7 +21,8 @@ fn main() {
     let result = match text(0).as_str() {
         "speed" => speed(&text(1), &text(2), &text(3), args.get(4)),
         "score" => score(&args),
-        other => Err(learn::Error::Option(format!("`{other}`: speed or score"))),
+        "grid" => grid(&text(1), &text(2), &text(3)),
+        other => Err(learn::Error::Option(format!("`{other}`: speed, score or grid"))),
     };
     if let Err(e) = result {
         report(&format!("{e}"));
@@ -58,6 +59,43 @@ fn score(args: &[String]) -> learn::Result<()> {
         cpu() - trained,
         model.card.parameters
     ));
+    Ok(())
+}
+
+/// Trains with each line of settings (JSON, on standard input) and prints what is found in the test rows.
+fn grid(train_path: &str, test_path: &str, label: &str) -> learn::Result<()> {
+    let setup = setup(label, "");
+    let data = Data::new(Table::load(&[PathBuf::from(train_path)], None)?, &setup)?;
+    let test = Data::new(Table::load(&[PathBuf::from(test_path)], None)?, &setup)?;
+    let class = &data.labels.class;
+    let risk: Vec<f32> = class.iter().map(|c| *c as f32).collect();
+    let roles = learn::encode::Roles { barred: data.barred.clone(), time: None, group: &[] };
+    let (encoder, _) = learn::encode::Encoder::fit(&data.table, &data.labels.rows, &risk, &roles)?;
+    let x = encoder.encode(&data.table)?.matrix.take(&data.labels.rows);
+    let y = encoder.encode(&test.table)?.matrix.take(&test.labels.rows);
+    let weight = vec![1.0; class.len()];
+    for line in std::io::stdin().lines().map_while(Result::ok).filter(|l| !l.trim().is_empty()) {
+        let mut settings = serde_json::to_value(Params::default()).unwrap_or_default();
+        let given: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        for (k, v) in given.as_object().into_iter().flatten() {
+            settings[k] = v.clone();
+        }
+        let params: Params = serde_json::from_value(settings).map_err(|e| learn::Error::Option(e.to_string()))?;
+        let before = cpu();
+        let model = train(&x, Target { class, classes: 2, weight: &weight }, &[], &params, &|_| ()).ensemble;
+        let seconds = cpu() - before;
+        let judged = learn::validate::Judged {
+            classes: vec!["normal".into(), "attack".into()],
+            normal: Some(0),
+            truth: test.labels.class.clone(),
+            label: vec![0; test.labels.class.len()],
+            score: model.margins_of(&y),
+            ..Default::default()
+        };
+        let f = judged.figures(&judged.order(), &vec![1.0; judged.truth.len()]);
+        let at3 = learn::validate::found_at(&judged, 0.03);
+        report(&format!("{:.4} {:.4} {:.4} {:.4} {seconds:6.2} s {line}", f[7], f[8], f[12], at3));
+    }
     Ok(())
 }
 
