@@ -84,6 +84,7 @@ fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir:
             let names = (&files[..], &shared[..]);
             let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
             stage.matchers = loaded.matchers();
+            stage.models = crate::models::live(args, &setup.limits)?;
             let counts = engine::analyze(&mut source, &options, &mut stage)
                 .with_context(|| format!("cannot write to `{}`", dir.display()))?;
             let (inventory, findings, _) = stage.result(counts.span);
@@ -110,6 +111,7 @@ fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir:
             only: args.only.clone(),
             without: args.without.clone(),
         });
+        stage.models = crate::models::live(args, &setup.limits)?;
         stage.watch = args.report.is_some().then(|| Watch::new(limits));
         let counts = engine::analyze(&mut source, &options, &mut stage)
             .with_context(|| format!("cannot write to `{}`", dir.display()))?;
@@ -149,6 +151,7 @@ pub fn ingested(args: &Analyze, feed: &mut crate::ingest::Feed, dir: &Path) -> a
     let chosen = (&args.only[..], &args.without[..]);
     let mut stage = Platform::new(&setup, chosen, &mut sinks, (&files, &shared), &mut world.tally, &progress);
     stage.matchers = loaded.matchers();
+    stage.models = crate::models::live(args, &setup.limits)?;
     let counts = engine::analyze(feed, &Options { threads: 1, ..options }, &mut stage)
         .with_context(|| format!("cannot write to `{}`", dir.display()))?;
     let (inventory, findings, _) = stage.result(counts.span);
@@ -184,6 +187,7 @@ fn options(args: &Analyze, limits: &Limits) -> Options {
     };
     let mut options = engine_options(args.threads, checksums, detail, limits);
     options.flow.vlan_in_key = args.vlan_in_key;
+    options.flow.stats = !args.model.is_empty();
     options.flow.overlap = flow::Targets::new(args.reassembly_policy.clone());
     options
 }

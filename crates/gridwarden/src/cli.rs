@@ -51,6 +51,11 @@ pub enum Command {
     Hunt(crate::hunt::Hunt),
     /// Shows the ledger of what was done, and verifies it.
     Audit(crate::audit::Audit),
+    /// Exchanges models with other tools, and says which is active.
+    Models(crate::models::Models),
+    /// Runs a foreign model in a process of its own; `models import` starts it.
+    #[command(hide = true)]
+    ModelWorker,
     /// Makes a table of features for learning from captures.
     Features(crate::features::Features),
     /// Findings become cases: built, listed, given to people, joined, split, decided; their evidence taken along.
@@ -151,6 +156,12 @@ pub struct Analyze {
     /// What is known to be bad: STIX, MISP, Zeek intel, CSV and risk lists, files or folders; may be repeated.
     #[arg(long, value_name = "FILE|DIR")]
     pub intel: Vec<PathBuf>,
+    /// Scores each minute by a model: NAME[@VERSION] of the registry, or a file of `train`; may be repeated.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub model: Vec<String>,
+    /// Data folder, for models by name.
+    #[arg(long, default_value = crate::models::DATA)]
+    pub data: PathBuf,
     /// Writes a report for people (HTML).
     /// Write a report (HTML).
     #[arg(long)]

@@ -23,6 +23,8 @@ mod hunt;
 mod knowledge;
 mod known_bad;
 mod learn;
+mod model_worker;
+mod models;
 mod origin;
 mod pcap;
 mod platform;
@@ -57,6 +59,8 @@ fn main() -> ExitCode {
         cli::Command::Analyze(args) => analyze::run(&args),
         cli::Command::Learn(args) => learn::run(&args),
         cli::Command::Simulate(args) => simulate::run(&args),
+        cli::Command::Models(args) => models::run(&args),
+        cli::Command::ModelWorker => model_worker::serve(),
         cli::Command::Features(args) => features::run(&args),
         cli::Command::Prove(args) => prove::run(&args),
         cli::Command::Pcap(args) => pcap::run(&args),

@@ -26,6 +26,8 @@ pub struct Platform<'a> {
     pub shared_files: &'a [Arc<str>],
     pub tally: &'a mut Tally,
     pub progress: &'a Progress,
+    /// Models that score while traffic is read.
+    pub models: Vec<models::Live>,
     pub restarts: Option<Restarts>,
 }
 
@@ -76,6 +78,7 @@ impl<'a> Platform<'a> {
             tally,
             progress,
             restarts: None,
+            models: Vec::new(),
         }
     }
 
@@ -85,7 +88,12 @@ impl<'a> Platform<'a> {
         inventory.declare(&self.site);
         let files = self.shared_files;
         let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
-        let findings = self.detectors.finish(&inventory, &name);
+        let mut findings = self.detectors.finish(&inventory, &name);
+        for model in &self.models {
+            findings.extend(model.findings(&name));
+            self.tally.hits.add(&model.hits());
+        }
+        findings.sort_by(|a, b| (a.ts, &a.id).cmp(&(b.ts, &b.id)));
         self.tally.hits.add(&self.points.hits);
         self.tally.hits.add(&self.devices.hits);
         self.tally.hits.add(&self.detectors.hits());
@@ -173,13 +181,15 @@ impl Stage for Platform<'_> {
         let name = |i: u32| files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
         let outside = self.matchers.look(out);
         self.detectors.batch_with(&out.facts, &out.flows, &outside, &name);
+        self.models.iter_mut().try_for_each(|m| m.batch(out)).map_err(std::io::Error::other)?;
         self.progress.at(self.tally.bytes_done + seen.bytes);
         self.write(out, seen.interfaces)?;
         let tick = out.facts.iter().rfind(|f| matches!(f.body, Body::Tick { .. }));
         self.restart(tick.map(|f| f.ts))
     }
 
-    fn finish(&mut self, at: Key, _now: Ts, interfaces: &[String]) -> std::io::Result<()> {
+    fn finish(&mut self, at: Key, now: Ts, interfaces: &[String]) -> std::io::Result<()> {
+        self.models.iter_mut().try_for_each(|m| m.finish(now)).map_err(std::io::Error::other)?;
         let mut out = Out::default();
         self.points.finish(at, &mut out);
         self.write(&out, interfaces)

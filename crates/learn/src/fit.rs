@@ -12,6 +12,7 @@ use crate::gbdt::{Ensemble, Params, Target, train};
 use crate::labels::Labels;
 use crate::matrix::Matrix;
 use crate::model::{Body, Card, Member, Model, Usual};
+use crate::net::{Layer, Net};
 use crate::rng::mix;
 use crate::setup::{Algorithm, Setup, Task};
 use crate::table::{Clock, Table, hex};
@@ -48,6 +49,8 @@ impl Data {
         for name in named.chain(&setup.group).chain(&setup.drop) {
             barred.push(table.need(name)?);
         }
+        // What only names a row is never a feature.
+        barred.extend(table.identity.iter().filter_map(|name| table.find(name)));
         let seconds = match &setup.time {
             Some(time) => {
                 let column = &table.columns[table.need(time)?];
@@ -123,7 +126,7 @@ pub fn fit_entries(data: &Data, entries: &[u32], setup: &Setup, progress: Progre
     let usual = usual(&encoder, &x, &risk);
     let (body, parameters) = match setup.algorithm {
         Algorithm::Gbdt => gbdt(data, &learned, &x, &class, setup, progress)?,
-        Algorithm::Mlp => return Err(Error::Option("--algorithm mlp: this build has no neural nets".into())),
+        Algorithm::Mlp => perceptron(&encoder, &x, (&class, data.labels.classes.len()), setup, progress)?,
         _ => detectors(&encoder, &x, &calibration_x, setup, progress)?,
     };
     let mut model = Model {
@@ -360,6 +363,42 @@ fn platt(ensemble: &Ensemble, x: &Matrix, rows: &[u32], class: &[u32]) -> (f64, 
     if a.is_finite() && b.is_finite() && a > 0.2 && a < 3.0 { (a, b) } else { (1.0, 0.0) }
 }
 
+/// A net with two hidden layers that tells classes.
+fn perceptron(
+    encoder: &Encoder,
+    x: &Matrix,
+    (class, classes): (&[u32], usize),
+    setup: &Setup,
+    progress: Progress<'_>,
+) -> Result<(Body, serde_json::Value)> {
+    let all: Vec<u32> = (0..x.rows() as u32).collect();
+    let dense = Dense::fit(encoder, x, &all);
+    let z = dense.all(x);
+    let options = nets::Options { seed: setup.seed, ..nets::Options::default() };
+    let mut losses = Vec::new();
+    let each = &mut |pass: usize, loss: f32| {
+        losses.push(loss);
+        progress("net", pass as f64 / options.epochs as f64);
+    };
+    let weights = class_weights(class, classes);
+    let layers = nets::classifier(&z.cells, z.width, (class, classes), &weights, &options, each);
+    let net = kept(layers)?;
+    let parameters = json!({"hidden": options.hidden, "rate": options.rate, "batch": options.batch, "losses": losses});
+    Ok((Body::Net { dense, net }, parameters))
+}
+
+/// A net that gives its input back.
+fn autoencoder(z: &Matrix, setup: &Setup, progress: Progress<'_>) -> Result<Net> {
+    let options = nets::Options { seed: setup.seed, ..nets::Options::autoencoder(z.width) };
+    let each = &mut |pass: usize, _: f32| progress("net", pass as f64 / options.epochs as f64);
+    kept(nets::autoencoder(&z.cells, z.width, &options, each))
+}
+
+fn kept(layers: std::result::Result<Vec<nets::Layer>, nets::NetError>) -> Result<Net> {
+    let layers = layers.map_err(|e| Error::Data(e.to_string()))?;
+    Ok(Net { layers: layers.into_iter().map(|l| Layer { weights: l.weights, bias: l.bias }).collect() })
+}
+
 fn detectors(
     encoder: &Encoder,
     x: &Matrix,
@@ -386,9 +425,9 @@ fn detectors(
                 Algorithm::Mahalanobis => Detector::Mahalanobis(Mahalanobis::fit(&z)),
                 Algorithm::Iforest => Detector::Iforest(Forest::fit(&z, setup.seed)),
                 Algorithm::Hst => Detector::Hst(HalfSpace::fit(&z, setup.seed)),
-                other => {
-                    let what = format!("--algorithm {}: this build has no neural nets", other.name());
-                    return Err(Error::Option(what));
+                Algorithm::Autoencoder => Detector::Autoencoder(autoencoder(&z, setup, progress)?),
+                Algorithm::Gbdt | Algorithm::Mlp | Algorithm::Fusion => {
+                    return Err(Error::Option(format!("--algorithm {} is no detector", kind.name())));
                 }
             };
             let calibration = Calibration::new(detector.scores(&later), setup.fpr, setup.seed);

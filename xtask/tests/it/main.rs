@@ -12,6 +12,7 @@ const ORDER: &[&[&str]] = &[
     &["engine", "detect", "lake", "views", "simulate", "ledger", "state", "intel", "rules", "bundle"],
     &["features", "ingest", "nets", "query"],
     &["learn"],
+    &["models"],
     &["respond"],
     &["connect"],
     &["report"],

@@ -182,6 +182,8 @@ pub struct Table {
     pub rows: usize,
     /// Where they came from.
     pub sources: Vec<Source>,
+    /// Columns that name a row and are never features, as the files say.
+    pub identity: Vec<String>,
 }
 
 /// What is wrong with a row.
@@ -244,6 +246,11 @@ impl Table {
             *self = part;
             return;
         }
+        for name in part.identity {
+            if !self.identity.contains(&name) {
+                self.identity.push(name);
+            }
+        }
         let rows = self.rows + part.rows;
         for (name, column) in part.names.iter().zip(&part.columns) {
             let at = self.find(name).unwrap_or_else(|| {
@@ -295,6 +302,7 @@ impl Table {
             faults,
             rows: rows.len(),
             sources: self.sources.clone(),
+            identity: self.identity.clone(),
         }
     }
 

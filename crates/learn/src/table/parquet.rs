@@ -17,6 +17,8 @@ use crate::error::{Error, Result};
 
 /// Rows written at a time.
 const BATCH: usize = 65_536;
+/// Where a table of `gridwarden features` names the columns that say which row it is.
+const IDENTITY: &str = "gridwarden.identity";
 
 /// Reads a table; nested columns are left out.
 pub fn read(path: &Path, bytes: Vec<u8>) -> Result<Table> {
@@ -26,6 +28,9 @@ pub fn read(path: &Path, bytes: Vec<u8>) -> Result<Table> {
     let flat: Vec<usize> = (0..fields.len()).filter(|&i| !fields[i].data_type().is_nested()).collect();
     let names = distinct(flat.iter().map(|&i| fields[i].name().trim().to_owned()).collect());
     let mut table = Table { columns: vec![Column::default(); names.len()], names, ..Table::default() };
+    let metadata = builder.metadata().file_metadata().key_value_metadata();
+    let identity = metadata.into_iter().flatten().find(|kv| kv.key == IDENTITY).and_then(|kv| kv.value.clone());
+    table.identity = identity.into_iter().flat_map(|v| v.split(',').map(str::to_owned).collect::<Vec<_>>()).collect();
     for batch in builder.with_batch_size(8192).build().map_err(|e| wrong(&e))? {
         let batch = batch.map_err(|e| wrong(&e))?;
         for (column, &at) in table.columns.iter_mut().zip(&flat) {
@@ -82,7 +87,12 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
         table.names.iter().zip(&is_text).map(|(name, &text)| Field::new(name, kind(text), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     let file = File::create(path).map_err(|e| wrong(&e))?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(Default::default())).build();
+    let identity = (!table.identity.is_empty())
+        .then(|| vec![::parquet::file::metadata::KeyValue::new(IDENTITY.to_owned(), table.identity.join(","))]);
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(Default::default()))
+        .set_key_value_metadata(identity)
+        .build();
     let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|e| wrong(&e))?;
     for start in (0..table.rows).step_by(BATCH) {
         let rows = start..table.rows.min(start + BATCH);
