@@ -20,12 +20,40 @@ pub struct Audit {
 pub enum What {
     /// Recomputes the chain of hashes and names the first break.
     Verify {
-        /// The ledger's folder, or the data folder that holds it.
+        /// The ledger's folder, the data folder that holds it, or an evidence package.
         #[arg(default_value = DATA)]
         dir: PathBuf,
         /// As JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Writes the evidence package for NERC CIP-015 of a period into a new folder: rows, a status word per requirement part, gaps, what was not
+    /// seen, the ledger, hashes. It says what was recorded, and determines nothing.
+    Evidence {
+        /// The data folder.
+        #[arg(long, default_value = DATA)]
+        data: PathBuf,
+        /// What people declare (TOML): perimeters, feeds with rationale, exclusions, targets.
+        #[arg(long)]
+        scope: PathBuf,
+        /// Start of the period (RFC 3339).
+        #[arg(long)]
+        from: String,
+        /// End of the period, not included (RFC 3339).
+        #[arg(long)]
+        to: String,
+        /// The new folder.
+        #[arg(short = 'o', long)]
+        output: PathBuf,
+        /// Who takes it.
+        #[arg(long)]
+        by: String,
+        /// Where the hash of the ledger's last entry is kept elsewhere.
+        #[arg(long, default_value = "")]
+        anchor: String,
+        /// Key that signs (made where it does not exist).
+        #[arg(long)]
+        key: Option<PathBuf>,
     },
     /// Prints entries, oldest first, one JSON object a line.
     Show {
@@ -44,6 +72,12 @@ pub enum What {
 /// Runs it: 0 where the chain holds, 1 where it breaks.
 pub fn run(args: &Audit) -> anyhow::Result<u8> {
     match &args.what {
+        What::Evidence { data, scope, from, to, output, by, anchor, key } => {
+            crate::evidence::write(data, scope, (from, to), output, by, anchor, key.as_deref())
+        }
+        What::Verify { dir, json } if dir.join(respond::manifest::MANIFEST).exists() => {
+            crate::evidence::verify(dir, *json)
+        }
         What::Verify { dir, json } => verify(&ledger_of(dir)?, *json),
         What::Show { dir, from, to } => {
             for e in ledger::entries(&ledger_of(dir)?, from, to, usize::MAX)? {

@@ -22,6 +22,8 @@ pub struct PlaybookArgs {
 
 #[derive(Subcommand, Clone)]
 enum What {
+    #[command(flatten)]
+    Live(crate::runs::Live),
     /// Lists the playbooks that come with the program.
     List,
     /// Prints a shipped playbook as CACAO 2.0.
@@ -55,6 +57,7 @@ enum What {
 /// Runs it.
 pub fn run(args: &PlaybookArgs) -> anyhow::Result<u8> {
     match &args.what {
+        What::Live(what) => crate::runs::run(what),
         What::List => {
             for (name, _) in shipped::ALL {
                 let playbook = load(name)?;
@@ -100,9 +103,10 @@ fn check_files(files: &[PathBuf]) -> anyhow::Result<u8> {
     Ok(if bad { 2 } else { 0 })
 }
 
-/// A shipped playbook by name, or a file.
+/// A shipped playbook by name or id, or a file.
 pub fn load(name: &str) -> anyhow::Result<Playbook> {
-    let document = match shipped::document(name) {
+    let by_id = || shipped::ALL.iter().find_map(|(n, _)| shipped::document(n).filter(|d| d["id"] == name));
+    let document = match shipped::document(name).or_else(by_id) {
         Some(document) => document,
         None => {
             let text = std::fs::read_to_string(name)

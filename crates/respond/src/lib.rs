@@ -15,6 +15,7 @@ pub mod guard;
 pub mod manifest;
 pub mod pcapng;
 pub mod playbook;
+pub mod store;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -3,6 +3,7 @@
 
 mod checks;
 mod facts;
+mod load;
 mod package;
 pub mod sign;
 
@@ -10,6 +11,7 @@ pub use checks::{Part, Row, Status, assess};
 pub use facts::{
     Change, Deletion, Esp, Evaluated, Exclusion, Facts, Feed, FeedGap, FeedMinutes, Hold, LedgerCheck, Scope, Unread,
 };
+pub use load::load;
 pub use package::{Packed, write};
 
 /// When CIP-015-1 becomes mandatory for Control Centers (high, and medium with external routable connectivity), RFC 3339.
