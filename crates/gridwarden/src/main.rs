@@ -37,6 +37,8 @@ mod reports;
 mod rules;
 mod run;
 mod runs;
+mod rules;
+mod run;
 mod say;
 mod score;
 mod sensor;
