@@ -81,7 +81,8 @@ impl Cell<'_> {
             Cell::Null => "".into(),
             Cell::Text(t) => t.as_ref().into(),
             Cell::Number(_, t) => t.as_str().into(),
-            Cell::Bool(b) => if *b { "true" } else { "false" }.into(),
+            Cell::Bool(true) => "true".into(),
+            Cell::Bool(false) => "false".into(),
             Cell::Addr(a) => a.to_string().into(),
             Cell::Moment(t) => t.to_string().into(),
         }
@@ -131,6 +132,13 @@ impl<'a> Row<'a> {
         (self.row, self.stamp, self.ends) = (row, stamp, None);
     }
 
+    fn own(&self, i: usize) -> Value<'a> {
+        match self.columns.get(i).copied() {
+            Some(column) => column.value(self.row),
+            None => Value::Null,
+        }
+    }
+
     fn ends(&mut self) -> Ends {
         let (out, rows, stamp) = (self.out, self.rows, self.stamp);
         *self.ends.get_or_insert_with(|| Ends::of_row(out, stamp, rows.kind().grain))
@@ -138,25 +146,24 @@ impl<'a> Row<'a> {
 
     /// Gives each value of a place (a list has several) until one suffices; no value at all gives null.
     pub(crate) fn each(&mut self, place: Place, give: &mut dyn FnMut(&Cell<'_>) -> bool) -> bool {
-        let own = |this: &Self, i: usize| this.columns.get(i).map_or(Value::Null, |c| c.value(this.row));
         match place {
             Place::Common(i) => {
                 let one = self.common(i);
                 give(&one)
             }
-            Place::Own(i) => match own(self, i) {
+            Place::Own(i) => match self.own(i) {
                 Value::List(inner, from, to) if from < to => {
                     (from..to.min(from + ELEMENTS)).any(|n| give(&cell(inner.value(n))))
                 }
                 value => give(&cell(value)),
             },
-            Place::Url(host, uri) => match (own(self, host), own(self, uri)) {
+            Place::Url(host, uri) => match (self.own(host), self.own(uri)) {
                 (_, Value::Text(uri)) if uri.contains("://") => give(&Cell::Text(uri.into())),
                 (Value::Text(host), Value::Text(uri)) => give(&Cell::Text(format!("http://{host}{uri}").into())),
                 (_, Value::Text(uri)) => give(&Cell::Text(uri.into())),
                 _ => give(&Cell::Null),
             },
-            Place::Target(uri, part) => match own(self, uri) {
+            Place::Target(uri, part) => match self.own(uri) {
                 Value::Text(uri) => {
                     let (stem, query) = uri.split_once('?').unwrap_or((uri, ""));
                     let text = match part {

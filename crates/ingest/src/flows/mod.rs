@@ -9,8 +9,6 @@ use std::collections::BTreeMap;
 
 use gwcore::{Addr, AgedTable, Limit, Mac, Ts};
 
-pub use template::Unread;
-
 /// One exported flow. Counters are scaled by the sampling rate; what was exported stands beside them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exported {

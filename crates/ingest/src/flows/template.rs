@@ -19,9 +19,9 @@ const WAITING_BYTES: usize = 256 << 10;
 const NAMED: usize = 4_096;
 const VARIABLE: u16 = 0xffff;
 
-/// A data set that waits for its template; not part of the interface but of the counters.
+/// A data set that waits for its template.
 #[derive(Debug)]
-pub struct Unread {
+struct Unread {
     id: u16,
     body: Vec<u8>,
     header: Header,
@@ -68,7 +68,9 @@ impl Templates {
     fn put(&mut self, id: u16, template: Template) {
         if self.by_id.len() >= TEMPLATES && !self.by_id.contains_key(&id) {
             let oldest = self.by_id.iter().min_by_key(|(id, t)| (t.told, **id)).map(|(id, _)| *id);
-            oldest.map(|id| self.by_id.remove(&id));
+            if let Some(oldest) = oldest {
+                self.by_id.remove(&oldest);
+            }
         }
         self.told += 1;
         self.by_id.insert(id, Template { told: self.told, ..template });
