@@ -84,7 +84,7 @@ impl Bundle {
         let signature = Signature::decode(&text).map_err(|e| Error::Signature(e.to_string()))?;
         let trusted =
             keys.iter().filter_map(|k| PublicKey::decode(k).or_else(|_| PublicKey::from_base64(k.trim())).ok());
-        if !trusted.into_iter().any(|k| k.verify(&packed, &signature, false).is_ok()) {
+        if !trusted.any(|k| k.verify(&packed, &signature, false).is_ok()) {
             return Err(Error::Untrusted);
         }
         let bundle = Bundle::unpack(&packed)?;

@@ -239,8 +239,8 @@ impl Feed {
             "lost_before_reading": lost, "other_datagrams": self.other_datagrams })
     }
 
-    fn next_of_capture(&mut self) -> Option<Box<engine::Ingested>> {
-        let (merge, decoder, _) = self.captures.as_mut()?;
+    fn next_captured(&mut self) -> Option<Box<engine::Ingested>> {
+        let (merge, decoder) = self.captures.as_mut()?;
         loop {
             let Some(frame) = merge.next() else {
                 self.captures = None;
@@ -257,7 +257,7 @@ impl Feed {
         }
     }
 
-    fn next_of_file(&mut self) -> Option<Box<engine::Ingested>> {
+    fn next_filed(&mut self) -> Option<Box<engine::Ingested>> {
         loop {
             if let Some((number, lines)) = &mut self.lines {
                 let mut line = Vec::new();
@@ -306,7 +306,7 @@ impl Feed {
         }
     }
 
-    fn next_of_socket(&mut self) -> Option<Input<'static>> {
+    fn next_received(&mut self) -> Option<Input<'static>> {
         let rx = self.sockets.as_ref()?;
         let now = Instant::now();
         let is_over = self.until.is_some_and(|u| now >= u)
@@ -336,10 +336,10 @@ impl Feed {
 
 impl Source for Feed {
     fn next(&mut self) -> Option<Input<'_>> {
-        if let Some(record) = self.next_of_capture().or_else(|| self.next_of_file()) {
+        if let Some(record) = self.next_captured().or_else(|| self.next_filed()) {
             return Some(Input::Record(record));
         }
-        self.next_of_socket()
+        self.next_received()
     }
 
     fn interfaces(&self) -> &[String] {

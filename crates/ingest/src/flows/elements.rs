@@ -35,7 +35,7 @@ pub(super) struct Draft {
 
 /// An unsigned integer of one to eight bytes (reduced-size encoding, RFC 7011 §6.2).
 pub(super) fn uint(b: &[u8]) -> Option<u64> {
-    (1..=8).contains(&b.len()).then(|| b.iter().fold(0, |n, x| n << 8 | u64::from(*x)))
+    (1..=8).contains(&b.len()).then(|| b.iter().fold(0, |n, x| (n << 8) | u64::from(*x)))
 }
 
 fn addr4(b: &[u8]) -> Option<Addr> {

@@ -136,7 +136,7 @@ impl Lexer<'_> {
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect();
     let digits = digits.filter(|d| d.len() % 2 == 0)?;
-    Some(digits.chunks(2).map(|p| p.iter().fold(0, |a, d| a << 4 | d)).collect())
+    Some(digits.chunks(2).map(|p| p.iter().fold(0, |a, d| (a << 4) | d)).collect())
 }
 
 fn unbase64(text: &str) -> Option<Vec<u8>> {
@@ -150,7 +150,7 @@ fn unbase64(text: &str) -> Option<Vec<u8>> {
             b'/' => 63,
             _ => return None,
         };
-        bits = (bits << 6 | u32::from(six)) & 0xff_ffff;
+        bits = ((bits << 6) | u32::from(six)) & 0xff_ffff;
         n += 6;
         if n >= 8 {
             n -= 8;
