@@ -82,7 +82,7 @@ impl Bundle {
         let beside = Path::new(&beside);
         let text = std::fs::read_to_string(beside).map_err(io(beside))?;
         let signature = Signature::decode(&text).map_err(|e| Error::Signature(e.to_string()))?;
-        let trusted =
+        let mut trusted =
             keys.iter().filter_map(|k| PublicKey::decode(k).or_else(|_| PublicKey::from_base64(k.trim())).ok());
         if !trusted.any(|k| k.verify(&packed, &signature, false).is_ok()) {
             return Err(Error::Untrusted);

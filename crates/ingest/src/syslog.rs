@@ -166,7 +166,10 @@ fn rfc3164(text: &str, received: Ts) -> Line {
     line.host = some(host);
     line.message = rest.to_owned();
     // `TAG[PID]: message`, the tag alphanumeric and of at most 32 characters; some makers write more.
-    if let Some((tag, message)) = rest.split_once(": ") && tag.len() <= 64 && !tag.contains(' ') {
+    if let Some((tag, message)) = rest.split_once(": ")
+        && tag.len() <= 64
+        && !tag.contains(' ')
+    {
         let (app, process) = match tag.strip_suffix(']').and_then(|t| t.split_once('[')) {
             Some((app, process)) => (app, process),
             None => (tag, ""),
@@ -179,7 +182,9 @@ fn rfc3164(text: &str, received: Ts) -> Line {
 
 /// `Oct 11 22:14:15`, the same with a year or a fraction (Cisco), or RFC 3339.
 fn time3164(text: &str, received: Ts) -> (Option<Ts>, &str) {
-    if let Some((first, rest)) = text.split_once(' ') && let Some(ts) = parse_rfc3339(first) {
+    if let Some((first, rest)) = text.split_once(' ')
+        && let Some(ts) = parse_rfc3339(first)
+    {
         return (Some(ts), rest);
     }
     let start = text.trim_start_matches(['*', '.', ' ']);

@@ -289,7 +289,9 @@ fn options(d: Draft, state: &mut Domain) {
         (None, Some(rate)) => t.rate = Some(rate),
         _ => {}
     }
-    if let (Some(id), Some(name)) = (d.application_id, d.application_name) && t.applications.len() < NAMED || t.applications.contains_key(&id) {
+    if let (Some(id), Some(name)) = (d.application_id, d.application_name)
+        && (t.applications.len() < NAMED || t.applications.contains_key(&id))
+    {
         t.applications.insert(id, name);
     }
     if d.system_init.is_some() {
