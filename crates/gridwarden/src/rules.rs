@@ -37,7 +37,7 @@ pub fn run(args: &Command) -> anyhow::Result<u8> {
     match &args.verb {
         Verb::List { paths } => {
             for r in rules::load(paths, &crate::known_bad::kinds())?.rules {
-                say!("{}", [&r.id, r.severity.name(), r.kind, &r.title].map(report::plain).join("\t"));
+                say!("{}", [r.id.as_str(), r.severity.name(), r.kind, &r.title].map(report::plain).join("\t"));
             }
             Ok(0)
         }

@@ -115,7 +115,7 @@ fn corpus_files_are_read() {
     assert!(dir.is_dir(), "no corpus at {}: set GRIDWARDEN_SHARED", dir.display());
     let read = |name: &str| load(&[dir.join(name)]).unwrap();
     assert_eq!(read("zeek-intel/apt1-fqdn.dat").store.count(Kind::Domain), 2_046);
-    assert_eq!(read("zeek-intel/apt1-certs.dat").store.count(Kind::CertSha1), 21);
+    assert_eq!(read("zeek-intel/apt1-certs.dat").store.count(Kind::CertSha1), 25);
     let stix = read("stix");
     assert!(stix.store.len() >= 40 && reasons(&stix).iter().any(|r| r.contains("file:name")));
 }

@@ -55,11 +55,18 @@ impl Node {
 
 /// Deepest nesting read.
 const DEEPEST: usize = 32;
+/// Blanks and marks that a line may begin with.
+const DEEPEST_LINE: usize = 512;
 /// Most nodes of a file.
 const MOST: usize = 262_144;
 
 /// Reads all documents of a text.
 pub(crate) fn documents(text: &str) -> Result<Vec<Node>, (usize, String)> {
+    // The parser calls itself for each level: what lies deeper than any rule must not reach it.
+    let lead = |l: &str| l.bytes().take_while(|b| b" -?:".contains(b)).count();
+    if let Some(line) = text.lines().position(|l| lead(l) > DEEPEST_LINE) {
+        return Err((line + 1, "nested too deep".into()));
+    }
     let mut sink = Tree::default();
     let mut parser = Parser::new_from_str(text);
     parser.load(&mut sink, true).map_err(|e| (e.marker().line().max(1), e.info().to_owned()))?;

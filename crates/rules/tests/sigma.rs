@@ -218,6 +218,7 @@ fn broken_rules_never_panic() {
     }
     let deep = format!("{}1{}", "[".repeat(3_000), "]".repeat(3_000));
     assert_eq!(loaded(&deep).problems.len(), 1);
+    assert_eq!(loaded(&"- ".repeat(100_000)).problems.len(), 1);
 }
 
 /// The rules that are shipped compile against the real kinds; the binary's tests load them. Here only that the folder is there.

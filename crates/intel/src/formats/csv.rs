@@ -170,6 +170,7 @@ fn one(row: &csv::StringRecord, columns: Option<&Columns>, named: Option<Kind>, 
     let Some(columns) = columns else {
         // No names: the value first, then perhaps how grave it is and what it is.
         let value = row.get(0).unwrap_or_default();
+        let value = value.split(" #").next().unwrap_or_default().trim();
         let more = |i: usize| row.get(i).map(|c| c.trim().trim_matches('"')).filter(|c| !c.is_empty());
         let sure = more(1).and_then(confidence);
         let label = if sure.is_some() { more(2) } else { more(1) };

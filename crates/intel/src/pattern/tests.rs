@@ -123,7 +123,7 @@ fn what_is_no_pattern_is_refused_with_its_place() {
         ("[ipv4-addr:value = '1.2.3.4]", 20),
         ("[ipv4-addr:value MATCHES '(']", 29),
         ("[a:b = 1] WITHIN -1 SECONDS", 21),
-        ("[a:b = 1] START t'2020-01-01T00:00:00Z' STOP t'2019-01-01T00:00:00Z'", 68),
+        ("[a:b = 1] START t'2020-01-01T00:00:00Z' STOP t'2019-01-01T00:00:00Z'", 69),
         ("", 1),
     ] {
         let e = parse(text).unwrap_err();
