@@ -357,6 +357,14 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
         "restore",
         "demo",
         "detectors",
+        "demo",
+        "detectors",
+        "run",
+        "sensor",
+        "ingest",
+        "intel",
+        "rules",
+        "update",
         "help",
     ];
     let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
