@@ -269,7 +269,7 @@ impl Feed {
                 }
                 let text = String::from_utf8_lossy(&line);
                 let record = match format {
-                    Some(format) => self.collector.tool_line(&lines.name.clone(), format, &text, number),
+                    Some(format) => self.collector.tool_line(&lines.name, format, &text, number),
                     None if text.trim().is_empty() => None,
                     None => {
                         // A file of lines has no time of receipt: each is taken at its own.
