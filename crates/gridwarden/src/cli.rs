@@ -21,12 +21,9 @@ pub enum Command {
     Learn(Learn),
     /// Generate a labelled capture of a simulated substation.
     Simulate(Simulate),
-    /// Simulate a substation, analyse it and write a report; needs no root and no network.
+    /// Simulate a substation, analyse it, write a report and show it in the console; needs no root and no network.
     Demo {
-        /// Exit after the report (always the case for now).
-    /// Simulates a substation, analyses it, writes a report and shows it in the console; no root, no network.
-    Demo {
-        /// Ends after the report.
+        /// Exit after the report.
         #[arg(long)]
         once: bool,
     },
@@ -341,34 +338,6 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
     }
     let place = |flag: &str| args.iter().position(|a| a == flag);
     if let Some(at) = place("-r") {
-    const VERBS: &[&str] =
-        &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "pcap", "extcap", "sensor", "help"];
-    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "demo", "detectors", "run", "sensor", "help"];
-    const VERBS: &[&str] = &["analyze", "learn", "simulate", "prove", "audit", "demo", "detectors", "help"];
-    const VERBS: &[&str] = &[
-        "analyze",
-        "learn",
-        "simulate",
-        "prove",
-        "hunt",
-        "audit",
-        "console",
-        "backup",
-        "restore",
-        "demo",
-        "detectors",
-        "demo",
-        "detectors",
-        "run",
-        "sensor",
-        "ingest",
-        "intel",
-        "rules",
-        "update",
-        "help",
-    ];
-    let verb = args.get(1).is_some_and(|a| VERBS.iter().any(|v| a == v));
-    if let (false, Some(at)) = (verb, args.iter().position(|a| a == "-r")) {
         args.remove(at);
         args.insert(1, "analyze".into());
     } else if place("-i").is_some() && is_verb("run") {
@@ -377,8 +346,6 @@ fn rewrite(mut args: Vec<OsString>) -> Vec<OsString> {
         args.remove(at);
         args.insert(1, "check".into());
     } else if first == "-" || std::path::Path::new(first).exists() {
-    } else if !verb && args.get(1).is_some_and(|a| !a.to_string_lossy().starts_with('-') && Path::new(a).exists()) {
-        // A file alone is to be analysed.
         args.insert(1, "analyze".into());
     }
     args
