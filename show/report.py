@@ -100,8 +100,8 @@ def questions():
         (auditor, "What span, with which pauses?", "record", [clock(summary["first"]) + " to " + clock(summary["last"]), "without a packet"]),
         (auditor, "What was lost?", "record", ["of a followed stream", f"{summary['cut_by_snaplen']} of {number(summary['frames'])} frames were cut", "tell of no frame lost before it was written"]),
         (auditor, "What was not seen?", "unseen", ["Every packet was decoded" if summary["frames"] == summary["decoded"] else "not decoded", "show one side only", "No limit was reached" if not summary["drops"] else "Limits"]),
-        (auditor, "Which methods ran, in which version?", "record", [subprocess.run([os.environ["GW"], "--version"], capture_output=True, text=True).stdout.strip(), f"{len(meta)} detectors at work"] + [m["finds"] for m in meta.values()]),
-        (auditor, "Which baseline, learned when from what, young or not?", "record", ["site.baseline", sha("site.baseline"), "Learned from packets of", "hours with packets", f"Learned from q1.pcap: SHA-256 {sha('q1.pcap')}."]),
+        (auditor, "Which methods ran, in which version?", "record", [subprocess.run([os.environ["GW"], "--version"], capture_output=True, text=True).stdout.strip(), f"{sum(d['at_work'] for d in summary['detectors'])} detectors at work"] + [m["finds"] for m in meta.values()]),
+        (auditor, "Which baseline, learned when from what, young or not?", "record", ["site.baseline", sha("site.baseline"), "Learned from packets of", " of traffic on ", f"Learned from q1.pcap: SHA-256 {sha('q1.pcap')}."]),
         (auditor, "What was declared?", "record", ["site.toml", sha("site.toml")]),
         (auditor, "What was evaluated, by whom, with which conclusion?", "record", ["not determined", "nobody yet"] + ids),
         (auditor, "Who concludes?", "record", ["for a named person to determine"]),
@@ -123,10 +123,10 @@ def check():
     for name in ("day", "traps", "alone", "hosts", "empty", "cut", "damaged"):
         bad += whole(name)
     expect = [
-        ("alone", "verdict", "No baseline was given"), ("alone", "record", "mute because nothing they rest on was given"),
+        ("alone", "verdict", "No baseline was given"), ("alone", "record", "not given what they rest on"),
         ("hosts", "devices", "4,500 further ones are not shown; assets.ndjson has all of them"), ("hosts", "devices", "<script>alert(1)</script>"),
         ("empty", "verdict", "Nothing could be read"), ("empty", "verdict", "neither that something happened nor that nothing did"),
-        ("cut", "record", "last record cut off"), ("damaged", "verdict", "could not be read whole"), ("damaged", "unseen", "damaged.pcap: damaged at byte"),
+        ("cut", "record", "last record cut off"), ("damaged", "verdict", "could not be read completely"), ("damaged", "unseen", "damaged.pcap: damaged at byte"),
     ]
     for name, where, said in expect:
         if said not in re.sub(r"\s+", " ", load(name)[1].get(where, "")):

@@ -29,7 +29,7 @@ pub struct Learner {
 }
 
 /// A time without any packet that is no longer watching.
-const PAUSE: i64 = 5 * gwcore::time::MINUTE;
+const PAUSE: i64 = 10 * gwcore::time::MINUTE;
 
 impl Learner {
     /// Nothing learned yet. What lies in a window of `exclude` (of its device, where it names one), or in a frame of `frames`, is not learned.

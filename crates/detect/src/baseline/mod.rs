@@ -236,7 +236,7 @@ pub struct Baseline {
     pub(crate) conduct: Conduct,
     /// Hours with packets, by number since 1970.
     pub(crate) hours: std::collections::BTreeSet<i64>,
-    /// Time watched, in nanoseconds: that between packets, pauses of five minutes and longer left out.
+    /// Time watched, in nanoseconds: that between packets, pauses of ten minutes and longer left out.
     pub(crate) measured: i64,
     /// First and last packet.
     pub(crate) span: Option<(Ts, Ts)>,
@@ -288,7 +288,7 @@ impl Baseline {
         self.span
     }
 
-    /// Time watched, in nanoseconds: that between packets, pauses of five minutes and longer left out. Of a file that does not say, the hours
+    /// Time watched, in nanoseconds: that between packets, pauses of ten minutes and longer left out. Of a file that does not say, the hours
     /// in which there was a packet.
     pub fn measured(&self) -> i64 {
         let span = self.span();

@@ -46,7 +46,7 @@ pub fn page(l: &Learned<'_>) -> Vec<String> {
     lines.push(format!(
         "learned     {} of traffic, {}",
         length(b.measured()),
-        if b.paused() < 5 * MINUTE {
+        if b.paused() < 10 * MINUTE {
             "no pause".to_owned()
         } else {
             format!("{} without a packet between", length(b.paused()))

@@ -18,8 +18,9 @@ pub fn function(code: u8) -> (&'static str, OpClass) {
         0x04 => ("read_var", OpClass::Read),
         0x05 => ("write_var", OpClass::SetPoint),
         0x1a => ("request_download", OpClass::Download),
-        0x1b => ("download_block", OpClass::Download),
-        0x1c => ("download_ended", OpClass::Download),
+        // The controller fetches what it was asked to download: these go from it to the engineering station.
+        0x1b => ("download_block", OpClass::Other),
+        0x1c => ("download_ended", OpClass::Other),
         0x1d => ("start_upload", OpClass::Upload),
         0x1e => ("upload", OpClass::Upload),
         0x1f => ("end_upload", OpClass::Upload),

@@ -57,7 +57,8 @@ fn an_empty_run_says_that_nothing_is_known() {
 
 #[test]
 fn the_verdict_names_the_device_that_most_is_told_of() {
-    let s = Summary { frames: 9, decoded: 9, ..Summary::default() };
+    let read_to_content = crate::ReadToContent { payload_packets: 9, payload_bytes: 90, packets: 9, bytes: 90 };
+    let s = Summary { frames: 9, decoded: 9, read_to_content, ..Summary::default() };
     let devices = [device("d1", &["10.0.0.77"], "00:00:00:00:00:77", None, "2026")];
     let check = |n: i64, other: bool, words: &str| {
         let mut all: Vec<Finding> = (0..n).map(|i| finding("scan", Severity::Medium, i, ("d1", "d9"))).collect();
@@ -138,7 +139,12 @@ fn an_auditor_s_questions_are_answered() {
         inputs: vec![Input { file: file("a.pcap"), links: vec![("Ethernet".into(), 7)], ..Input::default() }],
         interfaces: vec!["span0".into()],
         grounds: vec![Ground { what: "Baseline", file: Some(file("b")), says: vec!["learned from 1 to 2".into()] }],
-        detectors: vec![("scan", Ran::Yes), ("new-device", Ran::Mute), ("beacon", Ran::LeftOut)],
+        detectors: vec![
+            ("scan", Ran::Yes),
+            ("goose-state", Ran::Unheard),
+            ("new-device", Ran::Mute),
+            ("beacon", Ran::LeftOut),
+        ],
         outputs: vec![file("alerts.ndjson")],
     };
     let f = finding("scan", Severity::Medium, 1, ("d1", "d2"));
@@ -150,7 +156,7 @@ fn an_auditor_s_questions_are_answered() {
         "span0",
         "hash of b",
         "learned from 1 to 2",
-        "gridwarden 9.9: 1 detectors at work, 1 mute",
+        "gridwarden 9.9: 1 detectors at work, 1 without their input in the captures, 1 not given what they rest on",
         "1 left out",
         "nobody yet",
         "not determined",
