@@ -127,7 +127,7 @@ pub struct Points {
     /// Limits hit.
     pub hits: LimitHits,
 }
-gwcore::kept!(Points { minute, points, states, sub });
+gwcore::kept!(Points { minute, points, states, sub, written });
 
 /// Rows of the ordered stage come after those of all shards of a step.
 const ORDERED: u8 = 32;

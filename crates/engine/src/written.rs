@@ -12,12 +12,16 @@ const COMMANDS: usize = 4_096;
 const VALUES: usize = 65_536;
 
 /// A value that was written.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub(crate) struct Written {
     pub fact: Fact,
     pub sample: Sample,
     pub flow: FlowConst,
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Command {
     uid: Uid,
     reversed: bool,
@@ -29,7 +33,8 @@ struct Command {
 }
 
 /// Commands that wait for their answers, in the order of the input.
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 pub(crate) struct Waiting {
     commands: VecDeque<Command>,
     values: usize,

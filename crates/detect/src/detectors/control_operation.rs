@@ -27,6 +27,8 @@ const WAIT: i64 = 10 * SECOND;
 const WAITING: usize = 4_096;
 
 /// A command whose answer has not come.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 struct Sent {
     fact: Fact,
     flow: FlowConst,
@@ -73,6 +75,8 @@ impl ControlOperation {
 }
 
 impl Detector for ControlOperation {
+    super::keeps!(waiting);
+
     fn wants(&self) -> FactKinds {
         FactKinds::REQUEST | FactKinds::ANSWER | FactKinds::TICK
     }
