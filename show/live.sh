@@ -20,4 +20,5 @@ start() {
 stop() { kill -TERM $run; wait $run || fail "the run ended with exit code $?"; run=; }
 play() { ip netns exec $ns tcpreplay -q -i feed0 "$@" >"$work/tcpreplay" 2>&1 || { cat "$work/tcpreplay"; fail "tcpreplay"; }; }
 # The console is another show's.
-no_console=; "$gridwarden" run --help 2>/dev/null | grep -q -- --no-console && no_console=--no-console
+no_console=
+if "$gridwarden" run --help | grep -q -- --no-console; then no_console=--no-console; fi

@@ -193,6 +193,12 @@ impl Store {
         let _ = index::write(&self.dir, open.number, (open.first, open.last), open.frames, &open.pairs);
     }
 
+    /// Makes room on a full disk for what matters more than packets: the oldest segment goes, the one at hand where there is no other.
+    pub fn give_way(&mut self) {
+        self.end_segment();
+        self.delete_oldest();
+    }
+
     fn begin(&mut self, ts: Ts) -> bool {
         if self.paused.is_some_and(|until| ts < until && until.since(ts) <= PAUSE) {
             return false;

@@ -196,6 +196,12 @@ impl LiveStage {
             self.link.tell(&json!({ "type": "lake", "kind": w.kind, "path": path, "rows": w.rows, "bytes": w.bytes }));
         }
         if let Err(e) = result {
+            // Packets go before records.
+            if e.kind() == std::io::ErrorKind::StorageFull
+                && let Some(store) = &mut self.shared.borrow_mut().store
+            {
+                store.give_way();
+            }
             // A full disk stays full for a while: the first of a hundred complaints is told.
             if self.complaints.is_multiple_of(100) {
                 let what = format!("records wait in memory: {e}");
