@@ -48,7 +48,7 @@ impl PcapngWriter {
     }
 
     /// Appends the counters of an interface since the section began: frames received, frames the system dropped. One that had no frame
-    /// in this section has no place in it.
+    /// in this section has no place in it ([`PcapngWriter::knows`]).
     pub fn counters(&mut self, out: &mut Vec<u8>, interface: u32, at: Ts, (received, dropped): (u64, u64)) {
         let Some(place) = self.interfaces.iter().position(|(i, _)| *i == interface) else { return };
         let start = open(out, 5);
@@ -58,6 +58,11 @@ impl PcapngWriter {
         option(out, 7, &dropped.to_le_bytes());
         end_options(out);
         close(out, start);
+    }
+
+    /// Whether the interface had a frame in this section.
+    pub fn knows(&self, interface: u32) -> bool {
+        self.interfaces.iter().any(|(i, _)| *i == interface)
     }
 
     /// Appends names of addresses, so that Wireshark shows them.

@@ -75,6 +75,8 @@ pub struct Store {
     paused: Option<Ts>,
     counts: StoreCounts,
     problem: Option<String>,
+    /// Frames lost by interface that no segment tells of yet.
+    unsaid: BTreeMap<u32, u64>,
 }
 
 struct Open {
@@ -110,6 +112,7 @@ impl Store {
             paused: None,
             counts: StoreCounts::default(),
             problem: None,
+            unsaid: BTreeMap::new(),
         })
     }
 
@@ -145,6 +148,9 @@ impl Store {
         open.counters.entry(frame.interface).or_default().0 += 1;
         let number = open.frames;
         self.counts.frames += 1;
+        if !self.unsaid.is_empty() {
+            self.say_losses(frame.interface, frame.ts);
+        }
         let place = (u32::try_from(self.names.len()).unwrap_or(u32::MAX).saturating_sub(1), number);
         if self.open.as_ref().is_some_and(|o| o.buffer.len() >= BUFFER) {
             self.flush(frame.ts);
@@ -152,17 +158,22 @@ impl Store {
         Some(place)
     }
 
-    /// A second passed on an interface: what waits is written, losses are noted beside the packets of the interfaces that have any here.
+    /// A second passed on an interface: what waits is written, losses are noted beside the packets.
     pub fn second(&mut self, second: &Second) {
-        if let Some(open) = &mut self.open {
-            let counter = open.counters.entry(second.interface).or_default();
-            counter.1 += second.dropped;
-            if second.dropped > 0 {
-                let counts = (counter.0 + counter.1, counter.1);
-                open.writer.counters(&mut open.buffer, second.interface, second.now, counts);
-            }
+        if second.dropped > 0 {
+            *self.unsaid.entry(second.interface).or_default() += second.dropped;
+            self.say_losses(second.interface, second.now);
         }
         self.flush(second.now);
+    }
+
+    /// Notes losses of an interface; they wait until it has a frame in the segment at hand.
+    fn say_losses(&mut self, interface: u32, at: Ts) {
+        let Some(open) = self.open.as_mut().filter(|o| o.writer.knows(interface)) else { return };
+        let Some(lost) = self.unsaid.remove(&interface) else { return };
+        let counter = open.counters.entry(interface).or_default();
+        counter.1 += lost;
+        open.writer.counters(&mut open.buffer, interface, at, (counter.0 + counter.1, counter.1));
     }
 
     /// Keeps the segments of these names until [`Store::release`].
