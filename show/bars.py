@@ -63,8 +63,9 @@ def dense(train, test, columns):
     a, b = both.iloc[: len(train)].values.astype(float), both.iloc[len(train):].values.astype(float)
     a, b = np.sign(a) * np.log1p(np.abs(a)), np.sign(b) * np.log1p(np.abs(b))
     mean, std = a.mean(0), a.std(0)
-    std[std == 0] = 1
-    return (a - mean) / std, (b - mean) / std
+    np.seterr(divide="ignore", invalid="ignore")
+    moves = std > 0  # pyod's PCA divides by the spread of its components: constant columns make its scores infinite
+    return ((a - mean) / std)[:, moves], ((b - mean) / std)[:, moves]
 
 
 def supervised(classes=2):
@@ -116,8 +117,7 @@ def nsl():
     texts = ["f1", "f2", "f3"]
     for left in list(GROUPS) if not small else ["probe", "r2l"]:
         train = data[~late & (data.group != left)]
-        test = data[late | (data.group == left)]
-        test = test[(test.group != left) | late]
+        test = data[late]
         y = (test.group != "normal").values.astype(int)
         parts = {"all": np.ones(len(test), bool), "unseen": ((test.group == left) | (y == 0)).values,
                  "seen": (test.group != left).values}
@@ -144,7 +144,7 @@ def nsl():
         before = cpu()
         model = make()
         model.fit(a)
-        note("N2", "benign only", who, y, model.decision_function(b), cpu() - before)
+        note("N2", "benign only", who, y, np.nan_to_num(model.decision_function(b), posinf=1e30), cpu() - before)
 
 
 def unsw():
