@@ -29,8 +29,10 @@ struct Edge {
 pub struct Explainer<'a> {
     ensemble: &'a Ensemble,
     trees: Vec<Vec<Edge>>,
-    points: Vec<f64>,
-    weights: Vec<f64>,
+    /// By tree: for each edge, for o = 0 and 1, one over z + t (o − z) at each point.
+    inverses: Vec<Vec<[f64; 4]>>,
+    points: Vec<[f64; 4]>,
+    weights: Vec<[f64; 4]>,
     depth: usize,
     /// What each output expects of an unknown row.
     expected: Vec<f64>,
@@ -52,8 +54,19 @@ impl<'a> Explainer<'a> {
             trees.push(edges);
         }
         // n points are exact to degree 2n − 1; the polynomial's degree is the features of a path less one. Groups of four for the machine.
-        let (points, weights) = gauss_legendre(most.div_ceil(2).next_multiple_of(4));
-        Explainer { ensemble, trees, points, weights, depth, expected }
+        let (p, w) = gauss_legendre(most.div_ceil(2).next_multiple_of(4));
+        let groups = match p.len() / 4 {
+            few @ 1..=4 => few,
+            _ => 8,
+        };
+        let mut points = vec![[0.5; 4]; groups];
+        let mut weights = vec![[0.0; 4]; groups];
+        for (at, (p, w)) in p.iter().zip(&w).enumerate() {
+            points[at / 4][at % 4] = *p;
+            weights[at / 4][at % 4] = *w;
+        }
+        let inverses = trees.iter().map(|edges: &Vec<Edge>| inverses(edges, &points)).collect();
+        Explainer { ensemble, trees, inverses, points, weights, depth, expected }
     }
 
     /// What each output expects of an unknown row; the values of a row add up to its margin less this.
@@ -65,8 +78,7 @@ impl<'a> Explainer<'a> {
     pub fn values(&self, row: &[f32]) -> Vec<f64> {
         let (k, width) = (self.ensemble.outputs(), self.ensemble.width);
         let mut out = vec![0.0; k * width];
-        let chunks = self.points.len() / 4;
-        match chunks {
+        match self.points.len() {
             1 => self.run::<1>(row, &mut out),
             2 => self.run::<2>(row, &mut out),
             3 => self.run::<3>(row, &mut out),
@@ -80,14 +92,13 @@ impl<'a> Explainer<'a> {
         let (k, width) = (self.ensemble.outputs(), self.ensemble.width);
         let mut points = [[0.5f64; 4]; C];
         let mut weights = [[0.0f64; 4]; C];
-        for (at, (p, w)) in self.points.iter().zip(&self.weights).enumerate().take(C * 4) {
-            points[at / 4][at % 4] = *p;
-            weights[at / 4][at % 4] = *w;
-        }
+        points.copy_from_slice(&self.points);
+        weights.copy_from_slice(&self.weights);
         // By depth: the product down to there, the sums from below, whether the row follows, and which edge it is.
         let mut levels = vec![Level::<C>::default(); self.depth + 1];
         let mut agrees: Vec<bool> = Vec::new();
         for (at, (edges, tree)) in self.trees.iter().zip(&self.ensemble.trees).enumerate() {
+            let inverses = &self.inverses[at];
             if edges.is_empty() {
                 continue;
             }
@@ -100,7 +111,7 @@ impl<'a> Explainer<'a> {
                 let depth = edge.depth as usize;
                 // Edges that lie beside this one are done: they hand their sums up.
                 while open > depth {
-                    self.close(&mut levels, open, edges, &agrees, &points, &weights, out);
+                    close(&mut levels, open, edges, &agrees, inverses, &weights, out);
                     open -= 1;
                 }
                 let x = row[edge.feature as usize];
@@ -121,12 +132,12 @@ impl<'a> Explainer<'a> {
                             }
                         }
                     }
-                    Some((o2, z2)) => {
-                        let slope2 = f64::from(u8::from(o2)) - z2;
+                    Some((o2, _)) => {
+                        let above = edge.above.map_or(0, |a| a as usize);
+                        let inverse = &inverses[(above * 2 + usize::from(o2)) * C..][..C];
                         for c in 0..C {
                             for l in 0..4 {
-                                let t = points[c][l];
-                                to.product[c][l] = from.product[c][l] * ((z + t * slope) / (z2 + t * slope2));
+                                to.product[c][l] = from.product[c][l] * ((z + points[c][l] * slope) * inverse[c][l]);
                             }
                         }
                     }
@@ -144,55 +155,57 @@ impl<'a> Explainer<'a> {
                 open = depth + 1;
             }
             while open > 0 {
-                self.close(&mut levels, open, edges, &agrees, &points, &weights, out);
+                close(&mut levels, open, edges, &agrees, inverses, &weights, out);
                 open -= 1;
             }
         }
     }
+}
 
-    /// The edge at a level is done: its feature gets its part, its sums go up.
-    #[inline]
-    fn close<const C: usize>(
-        &self,
-        levels: &mut [Level<C>],
-        level: usize,
-        edges: &[Edge],
-        agrees: &[bool],
-        points: &[[f64; 4]; C],
-        weights: &[[f64; 4]; C],
-        out: &mut [f64],
-    ) {
-        let (lower, upper) = levels.split_at_mut(level);
-        let (from, to) = (&upper[0], &mut lower[level - 1]);
-        let edge = &edges[from.edge];
-        let z = edge.share;
-        let slope = f64::from(u8::from(agrees[from.edge])) - z;
+/// The edge at a level is done: its feature gets its part, its sums go up.
+#[inline]
+fn close<const C: usize>(
+    levels: &mut [Level<C>],
+    level: usize,
+    edges: &[Edge],
+    agrees: &[bool],
+    inverses: &[[f64; 4]],
+    weights: &[[f64; 4]; C],
+    out: &mut [f64],
+) {
+    let (lower, upper) = levels.split_at_mut(level);
+    let (from, to) = (&upper[0], &mut lower[level - 1]);
+    let edge = &edges[from.edge];
+    let part = |edge: usize| {
+        let o = usize::from(agrees[edge]);
+        let inverse = &inverses[(edge * 2 + o) * C..][..C];
         let mut part = [0.0f64; 4];
         for c in 0..C {
             for l in 0..4 {
-                let psi = slope / (z + points[c][l] * slope);
-                part[l] += weights[c][l] * from.sum[c][l] * psi;
+                part[l] += weights[c][l] * from.sum[c][l] * inverse[c][l];
             }
         }
-        if let Some(above) = edge.above {
-            let z2 = edges[above as usize].share;
-            let slope2 = f64::from(u8::from(agrees[above as usize])) - z2;
-            for c in 0..C {
-                for l in 0..4 {
-                    let psi = slope2 / (z2 + points[c][l] * slope2);
-                    part[l] -= weights[c][l] * from.sum[c][l] * psi;
-                }
-            }
-        }
-        out[edge.feature as usize] += (part[0] + part[1]) + (part[2] + part[3]);
-        if level > 1 {
-            for c in 0..C {
-                for l in 0..4 {
-                    to.sum[c][l] += from.sum[c][l];
-                }
+        (o as f64 - edges[edge].share) * ((part[0] + part[1]) + (part[2] + part[3]))
+    };
+    out[edge.feature as usize] += part(from.edge) - edge.above.map_or(0.0, |above| part(above as usize));
+    if level > 1 {
+        for c in 0..C {
+            for l in 0..4 {
+                to.sum[c][l] += from.sum[c][l];
             }
         }
     }
+}
+
+/// One over z + t (o − z), for each edge, o and point.
+fn inverses(edges: &[Edge], points: &[[f64; 4]]) -> Vec<[f64; 4]> {
+    let mut out = Vec::with_capacity(edges.len() * 2 * points.len());
+    for edge in edges {
+        for o in [0.0, 1.0] {
+            out.extend(points.iter().map(|p| p.map(|t| 1.0 / (edge.share + t * (o - edge.share)))));
+        }
+    }
+    out
 }
 
 #[derive(Clone)]
