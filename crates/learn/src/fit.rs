@@ -12,7 +12,7 @@ use crate::gbdt::{Ensemble, Params, Target, train};
 use crate::labels::Labels;
 use crate::matrix::Matrix;
 use crate::model::{Body, Card, Member, Model, Usual};
-use crate::net::{Layer, Net};
+use crate::net::{CUT, Layer, Net};
 use crate::rng::mix;
 use crate::setup::{Algorithm, Setup, Task};
 use crate::table::{Clock, Table, hex};
@@ -373,7 +373,7 @@ fn perceptron(
 ) -> Result<(Body, serde_json::Value)> {
     let all: Vec<u32> = (0..x.rows() as u32).collect();
     let dense = Dense::fit(encoder, x, &all);
-    let z = dense.all(x);
+    let z = cut(&dense.all(x));
     let options = nets::Options { seed: setup.seed, ..nets::Options::default() };
     let mut losses = Vec::new();
     let each = &mut |pass: usize, loss: f32| {
@@ -391,7 +391,12 @@ fn perceptron(
 fn autoencoder(z: &Matrix, setup: &Setup, progress: Progress<'_>) -> Result<Net> {
     let options = nets::Options { seed: setup.seed, ..nets::Options::autoencoder(z.width) };
     let each = &mut |pass: usize, _: f32| progress("net", pass as f64 / options.epochs as f64);
-    kept(nets::autoencoder(&z.cells, z.width, &options, each))
+    kept(nets::autoencoder(&cut(z).cells, z.width, &options, each))
+}
+
+/// What a net is shown: it cuts at its door when it scores.
+fn cut(z: &Matrix) -> Matrix {
+    Matrix { width: z.width, cells: z.cells.iter().map(|x| x.clamp(-CUT, CUT)).collect() }
 }
 
 fn kept(layers: std::result::Result<Vec<nets::Layer>, nets::NetError>) -> Result<Net> {
@@ -415,6 +420,7 @@ fn detectors(
     let later = dense.all(calibration_x);
     progress("detectors", 0.2);
     let kinds: &[Algorithm] = match setup.algorithm {
+        Algorithm::Fusion if nets::CAN_TRAIN => &[Algorithm::Mahalanobis, Algorithm::Iforest, Algorithm::Autoencoder],
         Algorithm::Fusion => &[Algorithm::Mahalanobis, Algorithm::Iforest],
         ref one => std::slice::from_ref(one),
     };
