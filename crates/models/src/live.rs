@@ -109,6 +109,8 @@ impl Live {
                 "the model has no threshold: promote it with the features of clean days (--clean)".into(),
             ));
         };
+        // Threads of the scoring come into being here, before rights are given up.
+        scorer.scores(&vec![f32::NAN; scorer.features.len()])?;
         Ok(Live {
             gather: Gather::new(which, limits),
             which,
@@ -362,6 +364,11 @@ impl Live {
             dedup_key,
             count: told.count,
         }
+    }
+
+    /// Name and version of the model.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.about.name, self.about.version)
     }
 
     /// Which family of features it reads.

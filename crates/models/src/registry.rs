@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! models/key                        Ed25519 key of this installation (0600), made when first needed
-//! models/trusted/*.pub              further public keys whose models load (32 bytes, hexadecimal)
+//! models/trusted/*.pub              public keys whose models load (32 bytes, hexadecimal): this installation's own, and others
 //! models/NAME/active.json           which version is active, and every change of that
 //! models/NAME/VERSION/manifest.json what it is; SHA-256 of each file beside it
 //! models/NAME/VERSION/signature     Ed25519 over manifest.json, hexadecimal, and the public key
@@ -240,15 +240,18 @@ impl Registry {
             .map_err(|_| RegistryError::Other("the system gives no random numbers".into()))?;
         let mut file = at(&path, fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path))?;
         at(&path, file.write_all(made.as_ref()).and_then(|()| file.sync_all()))?;
-        Ed25519KeyPair::from_pkcs8(made.as_ref()).map_err(damaged)
+        let key = Ed25519KeyPair::from_pkcs8(made.as_ref()).map_err(damaged)?;
+        // Who loads models need not read the key itself.
+        let folder = self.root.join("trusted");
+        at(&folder, fs::create_dir_all(&folder))?;
+        let public = folder.join("this-installation.pub");
+        at(&public, fs::write(&public, format!("{}\n", hex(key.public_key().as_ref()))))?;
+        Ok(key)
     }
 
     /// Public keys whose models load.
     fn trusted(&self) -> Result<Vec<Vec<u8>>> {
         let mut keys = Vec::new();
-        if self.root.join("key").exists() {
-            keys.push(self.key()?.public_key().as_ref().to_vec());
-        }
         let folder = self.root.join("trusted");
         if folder.is_dir() {
             for entry in at(&folder, fs::read_dir(&folder))?

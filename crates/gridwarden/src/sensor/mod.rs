@@ -160,6 +160,9 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     let kept = ["lake", "ring", "sensor"].map(|n| watch.data.join(n));
     let writable: Vec<_> = kept.iter().map(PathBuf::as_path).collect();
     let readable: Vec<_> = watch.replay.iter().map(PathBuf::as_path).collect();
+    // Read while everything can still be read; what does not load is told and left out.
+    let mut problems = Vec::new();
+    let at_work = crate::models::all_active(&watch.data, &limits, &mut |p| problems.push(p));
     let confined = confine::confine(&readable, &writable);
     if args.try_out {
         crate::say::say!("{}", serde_json::to_string(&confined)?);
@@ -178,11 +181,15 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     };
     let mut options = analyze::engine_options(watch.threads, watch.checksums, detail, &limits);
     options.batch_time = engine::Options::LIVE;
+    options.flow.stats = !at_work.is_empty();
     let mut stage = LiveStage::new(setup, lake, link, Rc::clone(&shared), asked);
     if !watch.no_keep {
         stage.keep_in(Kept::open(&watch.data).with_context(|| format!("cannot open `{}`", watch.data.display()))?);
     }
     stage.unwatched_since(args.unwatched_since.map(Ts));
+    problems.iter().for_each(|p| stage.tell(&json!({ "type": "problem", "what": p })));
+    stage.tell(&json!({ "type": "models", "active": at_work.iter().map(models::Live::name).collect::<Vec<_>>() }));
+    stage.work_with(at_work);
     let counts = engine::analyze(&mut source, &options, &mut stage).context("cannot write")?;
     let (files, totals) = (&counts.files, shared.borrow().totals);
     let frames: u64 = files.iter().map(|f| f.frames).sum();

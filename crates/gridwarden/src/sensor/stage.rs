@@ -38,6 +38,8 @@ pub struct LiveStage {
     interfaces: BTreeMap<u32, Value>,
     complaints: u64,
     unwatched: Option<Ts>,
+    /// Promoted models, at work.
+    models: Vec<models::Live>,
     /// None where nothing is to be kept: then findings close with the run.
     kept: Option<Kept>,
     kept_at: Option<Ts>,
@@ -62,6 +64,7 @@ impl LiveStage {
             interfaces: BTreeMap::new(),
             complaints: 0,
             unwatched: None,
+            models: Vec::new(),
             kept: None,
             kept_at: None,
         }
@@ -108,6 +111,39 @@ impl LiveStage {
         self.detectors.keep(&mut state);
         if let Err(e) = kept.keep_state(&state) {
             let what = format!("the state of the sensor is not kept: {e}");
+            self.link.tell(&json!({ "type": "problem", "ts": now.to_string(), "what": what }));
+        }
+    }
+
+    /// Models that score while traffic is read.
+    pub fn work_with(&mut self, models: Vec<models::Live>) {
+        self.models = models;
+    }
+
+    /// What models found. One that cannot score any more is told once and works no further.
+    fn judged(&mut self, out: Option<&Out>, now: Ts) {
+        let (mut told, mut lost) = (Vec::new(), Vec::new());
+        let files = Rc::clone(&self.shared);
+        let name = |i: u32| files.borrow().files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        self.models.retain_mut(|model| {
+            let done = match out {
+                Some(out) => model.batch(out),
+                None => model.finish(now),
+            };
+            told.extend(model.changes(out.is_none(), &name));
+            lost.extend(done.as_ref().err().map(|e| format!("the model `{}` works no further: {e}", model.name())));
+            done.is_ok()
+        });
+        for (change, finding) in told {
+            if let Some(store) = &mut self.shared.borrow_mut().store {
+                store.hold(finding.packets.iter().map(|p| &*p.file));
+            }
+            if let Some(Err(e)) = self.kept.as_mut().map(|k| k.keep_finding(&finding)) {
+                lost.push(format!("the finding {} is not kept: {e}", finding.id));
+            }
+            self.link.tell(&json!({ "type": "finding", "change": change, "finding": finding }));
+        }
+        for what in lost {
             self.link.tell(&json!({ "type": "problem", "ts": now.to_string(), "what": what }));
         }
     }
@@ -236,6 +272,7 @@ impl Stage for LiveStage {
         let name = |i: u32| files.borrow().files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
         self.detectors.batch(&out.facts, &out.flows, &name);
         self.changes(false);
+        self.judged(Some(out), seen.now);
         if let Some(from) = self.unwatched.take_if(|from| seen.now > *from) {
             row(out, from, 0, Gap { from, to: seen.now, cause: "sensor_ended" });
             let (from, to) = (from.to_string(), seen.now.to_string());
@@ -273,6 +310,7 @@ impl Stage for LiveStage {
             self.points.finish(at, &mut out);
         }
         self.changes(self.kept.is_none());
+        self.judged(None, now);
         for message in self.minutes.finish(interfaces, &mut out) {
             self.link.tell(&message);
         }
