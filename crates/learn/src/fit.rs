@@ -381,7 +381,8 @@ fn perceptron(
         progress("net", pass as f64 / options.epochs as f64);
     };
     let weights = class_weights(class, classes);
-    let layers = nets::classifier(&z.cells, z.width, (class, classes), &weights, &options, each);
+    let cells = cut(&z);
+    let layers = nets::classifier(&cells, z.width, (class, classes), &weights, &options, each);
     let net = kept(layers)?;
     let parameters = json!({"hidden": options.hidden, "rate": options.rate, "batch": options.batch, "losses": losses});
     Ok((Body::Net { dense, net }, parameters))
@@ -391,12 +392,12 @@ fn perceptron(
 fn autoencoder(z: &Matrix, setup: &Setup, progress: Progress<'_>) -> Result<Net> {
     let options = nets::Options { seed: setup.seed, ..nets::Options::autoencoder(z.width) };
     let each = &mut |pass: usize, _: f32| progress("net", pass as f64 / options.epochs as f64);
-    kept(nets::autoencoder(&cut(z).cells, z.width, &options, each))
+    kept(nets::autoencoder(&cut(z), z.width, &options, each))
 }
 
-/// What a net is shown: it cuts at its door when it scores.
-fn cut(z: &Matrix) -> Matrix {
-    Matrix { width: z.width, cells: z.cells.iter().map(|x| x.clamp(-CUT, CUT)).collect() }
+/// Rows as a net is given them.
+fn cut(z: &Matrix) -> Vec<f32> {
+    z.cells.iter().map(|x| x.clamp(-CUT, CUT)).collect()
 }
 
 fn kept(layers: std::result::Result<Vec<nets::Layer>, nets::NetError>) -> Result<Net> {

@@ -9,7 +9,7 @@ use learn::detector::Detector;
 use learn::encode::Kind;
 use learn::gbdt::Ensemble;
 use learn::model::Body;
-use learn::net::Net;
+use learn::net::{CUT, Net};
 
 use crate::onnx::proto::{Attribute, Data, Graph, ModelProto, Node, Tensor, ValueInfo};
 
@@ -315,7 +315,8 @@ fn standardised(b: &mut Builder, dense: &Dense, x: &str) -> String {
     let nan = b.node("IsNaN", &[&z], vec![]);
     let zero = b.one(0.0);
     let z = b.node("Where", &[&nan, &zero, &z], vec![]);
-    let (low, high) = (b.one(-1e3), b.one(1e3));
+    // Tighter than the cut of the dense row, which it therefore holds too.
+    let (low, high) = (b.one(-CUT), b.one(CUT));
     b.node("Clip", &[&z, &low, &high], vec![])
 }
 
@@ -334,6 +335,16 @@ fn layers(b: &mut Builder, net: &Net, z: &str) -> String {
     x
 }
 
-fn detector(_b: &mut Builder, _dense: &Dense, detector: &Detector, _x: &str) -> Result<()> {
-    Err(ExportError(format!("a model of kind {} is not written as ONNX", detector.name())))
+/// The mean squared error of what an autoencoder gives back.
+fn detector(b: &mut Builder, dense: &Dense, detector: &Detector, x: &str) -> Result<()> {
+    let Detector::Autoencoder(net) = detector else {
+        return Err(ExportError(format!("a model of kind {} is not written as ONNX", detector.name())));
+    };
+    let z = standardised(b, dense, x);
+    let back = layers(b, net, &z);
+    let off = b.node("Sub", &[&back, &z], vec![]);
+    let square = b.node("Mul", &[&off, &off], vec![]);
+    let mean = vec![("axes", Attribute::Ints(vec![1])), ("keepdims", Attribute::Int(1))];
+    b.node_to("ReduceMean", "", &[&square], &["score"], mean);
+    Ok(())
 }

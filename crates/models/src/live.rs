@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use features::{Gather, Row, Which, address};
 use gwcore::time::{HOUR, MINUTE};
-use gwcore::{Addr, Basis, Episode, Evidence, Finding, LimitHits, Limits, Out, PacketRef, Party, Severity, Ts};
+use gwcore::{
+    Addr, Basis, Episode, Evidence, Finding, FlowConst, LimitHits, Limits, Out, PacketRef, Party, Severity, Ts,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::scorer::{Bound, ScoreError, Scorer};
@@ -230,12 +232,8 @@ impl Live {
         let mut x = x.to_vec();
         let mut reasons = Vec::new();
         let names = &self.scorer.features;
-        let odd = |i: usize, x: &[f32]| -> Option<&Usual> {
-            let u = self.usual.iter().find(|u| u.name == names[i])?;
-            (x[i] < u.low || x[i] > u.high).then_some(u)
-        };
         while reasons.len() < REASONS {
-            let candidates: Vec<(usize, &Usual)> = (0..x.len()).filter_map(|i| Some((i, odd(i, &x)?))).collect();
+            let candidates: Vec<(usize, &Usual)> = (0..x.len()).filter_map(|i| Some((i, self.odd(i, &x)?))).collect();
             if candidates.is_empty() {
                 return Ok((reasons, false));
             }
@@ -257,6 +255,12 @@ impl Live {
             }
         }
         Ok((reasons, false))
+    }
+
+    /// What is usual of a column, where a row is outside of it.
+    fn odd(&self, column: usize, row: &[f32]) -> Option<&Usual> {
+        let (name, x) = (self.scorer.features.get(column)?, row.get(column)?);
+        self.usual.iter().find(|u| u.name == *name && (*x < u.low || *x > u.high))
     }
 
     /// What was found, one finding a device or pair and stretch of time.
@@ -363,6 +367,7 @@ impl Live {
             },
             dedup_key,
             count: told.count,
+            flow: FlowConst::default(),
         }
     }
 
