@@ -3,6 +3,7 @@
 mod bundles;
 mod cases;
 mod evidence;
+mod kept;
 mod playbooks;
 
 use serde_json::json;
