@@ -68,7 +68,7 @@ impl ServiceNow {
 
     /// The ticket of a case: sys_id and number.
     fn find(&self, case: &str) -> Result<Option<(String, String)>, Fault> {
-        let query = format!("correlation_id={}^correlation_display={OURS}", encoded(case));
+        let query = format!("correlation_id={}%5Ecorrelation_display={OURS}", encoded(case));
         let url = format!(
             "{}/api/now/table/{}?sysparm_query={query}&sysparm_fields=sys_id,number,state&sysparm_limit=1&sysparm_exclude_reference_link=true",
             self.url, self.table
@@ -200,9 +200,9 @@ impl Destination for ServiceNow {
     }
 
     fn mirror(&mut self) -> Result<Vec<Mirrored>, Fault> {
-        let after = self.since.as_deref().map(|s| format!("^sys_updated_on>={}", encoded(s))).unwrap_or_default();
+        let after = self.since.as_deref().map(|s| format!("%5Esys_updated_on%3E={}", encoded(s))).unwrap_or_default();
         let url = format!(
-            "{}/api/now/table/{}?sysparm_query=correlation_display={OURS}{after}^ORDERBYsys_updated_on&sysparm_fields=sys_id,number,state,correlation_id,close_code,close_notes,sys_updated_on,sys_updated_by&sysparm_limit={PAGE}&sysparm_exclude_reference_link=true",
+            "{}/api/now/table/{}?sysparm_query=correlation_display={OURS}{after}%5EORDERBYsys_updated_on&sysparm_fields=sys_id,number,state,correlation_id,close_code,close_notes,sys_updated_on,sys_updated_by&sysparm_limit={PAGE}&sysparm_exclude_reference_link=true",
             self.url, self.table
         );
         let result = Self::result(&self.http.get(&url)?)?;

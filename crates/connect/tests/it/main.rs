@@ -25,7 +25,10 @@ pub fn finding(n: u64, rev: u64) -> serde_json::Value {
 
 /// A case as JSON.
 pub fn case(n: u64) -> respond::Case {
-    respond::Case::open(&respond::Finding::from_json(finding(n, 1)).unwrap())
+    let mut raw = finding(n, 1);
+    // The first twelve characters name the case.
+    raw["id"] = format!("{n:012x}beef").into();
+    respond::Case::open(&respond::Finding::from_json(raw).unwrap())
 }
 
 /// JSON as the queue holds it.
