@@ -205,12 +205,13 @@ impl Live {
             told.packets.push(id.frame);
         }
         let frame = id.frame.1;
+        let has_room = told.episodes.len() < 200;
         match told.episodes.last_mut().filter(|e| id.ts.since(e.ts_end) < SILENCE) {
             Some(e) => {
                 (e.ts_end, e.last_frame) = (id.end, frame);
                 e.count += 1;
             }
-            None if told.episodes.len() < 200 => {
+            None if has_room => {
                 let (first_frame, last_frame) = (frame, frame);
                 told.episodes.push(Episode {
                     ts: id.ts,

@@ -13,7 +13,8 @@ pub(crate) fn over_text(array: &ArrayRef, f: impl Fn(&StringArray) -> ArrayRef) 
         let values = text(dictionary.values())?;
         return take(&f(&values), dictionary.keys(), None);
     }
-    Ok(f(&text(array)?))
+    let text = text(array)?;
+    Ok(f(&text))
 }
 
 /// An array as text.

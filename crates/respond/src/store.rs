@@ -98,20 +98,20 @@ impl<'a> Store<'a> {
 
     /// A case.
     pub fn case(&self, id: &str) -> state::Result<Option<Case>> {
-        let docs = self.docs("SELECT doc FROM respond_case WHERE id = ?1", &id)?;
+        let docs = self.docs("SELECT doc FROM respond_case WHERE id = ?1", id)?;
         Ok(parsed(docs)?.pop())
     }
 
     /// All cases, the newest first.
     pub fn cases(&self) -> state::Result<Vec<Case>> {
-        parsed(self.docs("SELECT doc FROM respond_case WHERE ?1 = '' ORDER BY ended DESC, id", &"")?)
+        parsed(self.docs("SELECT doc FROM respond_case WHERE ?1 = '' ORDER BY ended DESC, id", "")?)
     }
 
     /// Cases that may still take findings: those that are not over.
     pub fn open_cases(&self) -> state::Result<Vec<Case>> {
         parsed(self.docs(
             "SELECT doc FROM respond_case WHERE state NOT IN ('closed', 'merged') AND ?1 = '' ORDER BY ended, id",
-            &"",
+            "",
         )?)
     }
 
@@ -129,12 +129,12 @@ impl<'a> Store<'a> {
 
     /// All runs.
     pub fn runs(&self) -> state::Result<Vec<Run>> {
-        parsed(self.docs("SELECT doc FROM respond_run WHERE ?1 = '' ORDER BY length(id) DESC, id DESC", &"")?)
+        parsed(self.docs("SELECT doc FROM respond_run WHERE ?1 = '' ORDER BY length(id) DESC, id DESC", "")?)
     }
 
     /// A run.
     pub fn run(&self, id: &str) -> state::Result<Option<Run>> {
-        Ok(parsed(self.docs("SELECT doc FROM respond_run WHERE id = ?1", &id)?)?.pop())
+        Ok(parsed(self.docs("SELECT doc FROM respond_run WHERE id = ?1", id)?)?.pop())
     }
 
     /// Keeps an action.
@@ -151,7 +151,7 @@ impl<'a> Store<'a> {
 
     /// All actions.
     pub fn actions(&self) -> state::Result<Vec<Action>> {
-        parsed(self.docs("SELECT doc FROM respond_action WHERE ?1 = '' ORDER BY length(id), id", &"")?)
+        parsed(self.docs("SELECT doc FROM respond_action WHERE ?1 = '' ORDER BY length(id), id", "")?)
     }
 
     /// Places a hold, unless the case has one.

@@ -113,7 +113,11 @@ impl Detector for Exposure {
         let known = |a: &Addr| self.utility.contains(a);
         // Whoever was refused has not reached anything.
         let established = matches!(state, "S1" | "SF" | "S2" | "S3" | "RSTO" | "RSTR") || !bytes.contains(&0);
-        if packets.contains(&0) || (flow.ip_proto == 6 && !established) || flow.src.is_none() || !(known(&flow.src) || known(&flow.dst)) {
+        if packets.contains(&0)
+            || (flow.ip_proto == 6 && !established)
+            || flow.src.is_none()
+            || !(known(&flow.src) || known(&flow.dst))
+        {
             return;
         }
         let (public, tool) = ([flow.src, flow.dst].into_iter().find(Addr::is_internet), remote(flow.dst_port));

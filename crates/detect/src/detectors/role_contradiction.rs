@@ -78,7 +78,8 @@ impl RoleContradiction {
                 let (a, b, name) = (site.name(&src), site.name(&dst), words(op.name));
                 let m = site.name(&crate::fold::End { mac: gwcore::Mac::NONE, ..master });
                 let title = format!("{a}, an outstation, commands {b}");
-                let why = format!("{a} answers to {m} as an outstation, and sent {name} to {b}, which it does not poll.");
+                let why =
+                    format!("{a} answers to {m} as an outstation, and sent {name} to {b}, which it does not poll.");
                 (title, why, evidence(format!("{name} from an outstation"), Some("commands from a master"), None))
             },
             ..Sighting::of(&META, fact, flow)
