@@ -373,7 +373,7 @@ fn perceptron(
 ) -> Result<(Body, serde_json::Value)> {
     let all: Vec<u32> = (0..x.rows() as u32).collect();
     let dense = Dense::fit(encoder, x, &all);
-    let z = cut(&dense.all(x));
+    let z = dense.all(x);
     let options = nets::Options { seed: setup.seed, ..nets::Options::default() };
     let mut losses = Vec::new();
     let each = &mut |pass: usize, loss: f32| {

@@ -29,7 +29,7 @@ pub(crate) fn one(app: &App, call: &Call) -> Answer {
         let filter = Filter { device: Some(end.to_owned()), with_suppressed: true, ..Filter::default() };
         findings.extend(app.db.findings(&filter, None, 100)?.items);
     }
-    findings.sort_by(|a, b| b.seq.cmp(&a.seq));
+    findings.sort_by_key(|f| std::cmp::Reverse(f.seq));
     findings.dedup_by(|a, b| a.id == b.id);
     Ok(json!({ "item": device, "findings": findings }).into())
 }
