@@ -25,9 +25,9 @@ pub struct Validate {
     /// The column that says which family an attack belongs to: never a feature; one family after the other is left out.
     #[arg(long, value_name = "COLUMN")]
     pub family: Option<String>,
-    /// How many times, each with another seed.
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    pub seeds: u64,
+    /// How many times, each with another seed [default: 5, fewer where that would take very long].
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<u64>,
     #[command(flatten)]
     pub options: TrainOptions,
     #[command(flatten)]

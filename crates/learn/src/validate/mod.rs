@@ -27,8 +27,12 @@ pub use splits::{Fold, Split, folds};
 pub struct Options {
     /// Empty: all that the data allow.
     pub splits: Vec<Split>,
-    pub seeds: u64,
+    /// `None`: five, fewer for a split that would have to learn from more than [`ROWS`] rows in all.
+    pub seeds: Option<u64>,
 }
+
+/// Rows learned from, over all folds and seeds of a split, that are taken without being asked for.
+const ROWS: u64 = 4_000_000;
 
 /// What came out: for programs, and what the page draws.
 #[derive(Debug)]
@@ -54,8 +58,23 @@ pub fn run(
     if chosen.contains(&Split::Official) && test.is_none() {
         return Err(Error::Option("--split official needs --test DATA".into()));
     }
-    let seeds: Vec<u64> = (0..options.seeds.max(1)).map(|s| setup.seed + s).collect();
-    let jobs: Vec<(Split, u64)> = chosen.iter().flat_map(|s| seeds.iter().map(|seed| (*s, *seed))).collect();
+    let (mut jobs, mut notes) = (Vec::new(), Vec::new());
+    for split in &chosen {
+        let folds = match split {
+            Split::Official | Split::Temporal => 1,
+            Split::Grouped | Split::Random => 5,
+            Split::Family => folds(data, *split, &setup.group, setup.family.as_deref(), setup.seed)?.len() as u64,
+        };
+        let most = ROWS / (folds * data.labels.rows.len() as u64).max(1);
+        let seeds = options.seeds.unwrap_or(most.min(5)).max(1);
+        if seeds < 5 && options.seeds.is_none() {
+            notes.push(format!(
+                "{}: {seeds} of 5 seeds, for there are {folds} models to train for each (--seeds N asks for more)",
+                split.name()
+            ));
+        }
+        jobs.extend((0..seeds).map(|s| (*split, setup.seed + s)));
+    }
     let done = std::sync::atomic::AtomicUsize::new(0);
     let results: Vec<Result<Option<Part>>> = jobs
         .par_iter()
@@ -66,7 +85,7 @@ pub fn run(
             part
         })
         .collect();
-    let (mut parts, mut notes) = (Vec::new(), Vec::new());
+    let mut parts = Vec::new();
     for (result, (split, seed)) in results.into_iter().zip(&jobs) {
         match result {
             Ok(Some(part)) => parts.push(part),

@@ -34,7 +34,7 @@ fn trees_and_detectors_find_what_was_put_in() {
 fn validation_says_every_figure_for_every_split() {
     let setup = setup();
     let data = Data::new(table(&flows(3000, 3)), &setup).unwrap();
-    let options = Options { splits: vec![], seeds: 2 };
+    let options = Options { splits: vec![], seeds: Some(2) };
     let out = run(&data, None, &setup, &options, &|_, _| ()).unwrap();
     let splits = out.json["splits"].as_array().unwrap();
     let names: Vec<&str> = splits.iter().map(|s| s["split"].as_str().unwrap()).collect();
