@@ -240,7 +240,7 @@ impl Feed {
     }
 
     fn next_captured(&mut self) -> Option<Box<engine::Ingested>> {
-        let (merge, decoder) = self.captures.as_mut()?;
+        let (merge, decoder, _) = self.captures.as_mut()?;
         loop {
             let Some(frame) = merge.next() else {
                 self.captures = None;

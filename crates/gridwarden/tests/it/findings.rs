@@ -97,7 +97,7 @@ fn every_kind_that_is_written_is_documented_and_bound_by_the_views() {
 fn a_restart_of_the_ordered_stage_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let pcap = substation(dir.path(), "11", "60", &["scan", "unauthorized-control"]);
-    let run = |extra: &[&str]| analyze(&[pcap.clone()], &[NDJSON, extra].concat());
+    let run = |extra: &[&str]| analyze(std::slice::from_ref(&pcap), &[NDJSON, extra].concat());
     let (whole, cut) = (run(&[]), run(&["--restart-every", "61"]));
     assert!(cut.path("state").exists() && !whole.lines("alerts.ndjson").is_empty());
     for name in ["alerts.ndjson", "assets.ndjson", "asset-changes.ndjson", "ndjson/point.ndjson"] {

@@ -51,7 +51,7 @@ pub fn run<'a>(node: &Node, input: &dyn Fn(usize) -> Option<&'a Value>) -> Resul
             each(&|x| (a * x + b).clamp(0.0, 1.0))
         }
         "Gelu" if node.text("approximate") == "tanh" => {
-            each(&|x| 0.5 * x * (1.0 + (0.797_884_56 * (x + 0.044_715 * x * x * x)).tanh()))
+            each(&|x| 0.5 * x * (1.0 + (0.797_884_6 * (x + 0.044_715 * x * x * x)).tanh()))
         }
         "Gelu" => each(&|x| 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))),
         "IsNaN" => test(need(0)?, &|x| x.is_nan()),

@@ -276,7 +276,7 @@ fn output(graph: &Graph) -> Result<String, OnnxError> {
         match node {
             Some(n) if n.op == "ZipMap" => best = n.inputs.first().cloned(),
             // Labels are integers or texts.
-            _ if matches!(o.elem, 7 | 6 | 8) => {}
+            _ if matches!(o.elem, 6..=8) => {}
             // Ours gives the score beside the probabilities, which say more.
             _ if o.name == "score" && best.is_some() => {}
             _ => best = Some(o.name.clone()),

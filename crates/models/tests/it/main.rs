@@ -22,9 +22,7 @@ fn csv(n: usize, words: bool) -> String {
         let hole = |v: f64, at: usize| if i % 11 == at { String::new() } else { v.to_string() };
         let label = if a > 7.0 && b > 0.0 {
             "scan"
-        } else if c > 0.8 && !words {
-            "flood"
-        } else if words && word == "http" && b > 0.3 {
+        } else if (c > 0.8 && !words) || (words && word == "http" && b > 0.3) {
             "flood"
         } else {
             "normal"
@@ -41,7 +39,7 @@ fn trained(text: &str, task: Task, algorithm: Algorithm) -> (learn::Model, Table
     let path = dir.path().join("rows.csv");
     std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
     let setup = Setup { label: Some("label".into()), task, algorithm, ..Setup::default() };
-    let table = Table::load(&[path.clone()], None).unwrap();
+    let table = Table::load(std::slice::from_ref(&path), None).unwrap();
     let data = Data::new(Table::load(&[path], None).unwrap(), &setup).unwrap();
     (learn::fit(&data, &setup, &|_, _| {}).unwrap(), table)
 }
