@@ -487,7 +487,7 @@ pub fn live(args: &crate::cli::Analyze, limits: &gwcore::Limits) -> anyhow::Resu
 fn one(model: &str, data: &Path, limits: &gwcore::Limits) -> anyhow::Result<Live> {
     let path = Path::new(model);
     if !path.is_file() {
-        return Ok(at_work(&registered(data, model)?, limits)?);
+        return at_work(&registered(data, model)?, limits);
     }
     let bytes = std::fs::read(path).context("cannot read it")?;
     let scorer = Scorer::open(form(&bytes), &bytes, &Schema::default())?;

@@ -212,7 +212,7 @@ fn from_segment(
     while let Some(frame) = merge.next() {
         let is_cited = cited.is_some_and(|c| c.contains(&frame.number));
         let in_time = may_hold && frame.ts >= wanted.from && frame.ts <= wanted.to;
-        if !is_cited && !(in_time && is_wanted(&frame, wanted, &mut decoder)) {
+        if !(is_cited || in_time && is_wanted(&frame, wanted, &mut decoder)) {
             continue;
         }
         let at = frame.interface as usize;

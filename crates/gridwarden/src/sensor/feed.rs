@@ -51,7 +51,7 @@ use gwcore::Sym;
 /// Where frames come from.
 pub enum Origin {
     /// Interfaces of this machine.
-    Live(Live),
+    Live(Box<Live>),
     /// Captures at their pace.
     Replay(Box<Replay>),
 }

@@ -229,7 +229,7 @@ fn origin(watch: &Watch, limits: &Limits) -> anyhow::Result<Origin> {
         };
         let live =
             Live::open(&watch.interface, &options).context("run it with CAP_NET_RAW (as root, or as the service)")?;
-        return Ok(Origin::Live(live));
+        return Ok(Origin::Live(Box::new(live)));
     }
     let inputs = Inputs::find(&watch.replay, limits);
     for input in &inputs.list {
