@@ -32,7 +32,7 @@ fn records() -> String {
         "# Records\n\nEvery kind of record, made from the code by `cargo xtask docs`. Each record also carries `ts`, `uid`, addresses, ports, MAC \
          addresses, VLANs, `file`, `frame` and `interface`.\n",
     );
-    for kind in engine::kinds() {
+    for kind in engine::kinds().into_iter().chain(ingest::kinds()) {
         let _ = write!(page, "\n## {}\n\n{}\n\nGrain: {:?}.", kind.name, kind.doc.trim(), kind.grain);
         if let Some((parent, field)) = kind.parent {
             let _ = write!(page, " Part of `{parent}`, nested there as `{field}`.");

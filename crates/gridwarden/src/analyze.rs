@@ -149,7 +149,7 @@ pub fn ingested(args: &Analyze, feed: &mut crate::ingest::Feed, dir: &Path) -> a
     let progress = Progress::new(0, true);
     let mut world = World::default();
     let chosen = (&args.only[..], &args.without[..]);
-    let mut stage = Platform::new(&setup, chosen, &mut sinks, (&files, &shared), &mut world.tally, &progress);
+    let mut stage = Platform::new(&setup, chosen, &mut sinks, (&files[..], &shared[..]), &mut world.tally, &progress);
     stage.matchers = loaded.matchers();
     stage.models = crate::models::live(args, &setup.limits)?;
     let counts = engine::analyze(feed, &Options { threads: 1, ..options }, &mut stage)

@@ -119,7 +119,7 @@ fn as_analyze(args: &Command) -> anyhow::Result<Analyze> {
     }
     line.extend(args.quiet.then(|| "--quiet".into()));
     match crate::cli::Cli::from_line(line)?.command {
-        crate::cli::Command::Analyze(analyze) => Ok(*Box::new(analyze)),
+        crate::cli::Command::Analyze(analyze) => Ok(analyze),
         _ => anyhow::bail!("not reached"),
     }
 }
@@ -139,7 +139,7 @@ pub struct Feed {
     /// Names of files and sockets; the index of a message's source.
     pub names: Vec<String>,
     files: VecDeque<(u32, PathBuf)>,
-    captures: Option<(Merge, Box<Decoder>, Vec<u32>)>,
+    captures: Option<(Merge, Box<Decoder>)>,
     lines: Option<(u32, Lines)>,
     sockets: Option<Receiver<Came>>,
     until: Option<Instant>,
@@ -171,8 +171,7 @@ impl Feed {
             match &input.status {
                 Status::Capture => {}
                 Status::NotCapture => files.push_back((i as u32, input.path.clone())),
-                Status::Unreadable(e) if std::fs::metadata(&input.path).is_ok_and(|m| m.is_file()) => {
-                    let _ = e;
+                Status::Unreadable(_) if std::fs::metadata(&input.path).is_ok_and(|m| m.is_file()) => {
                     files.push_back((i as u32, input.path.clone()));
                 }
                 Status::Unreadable(e) => {
@@ -183,7 +182,7 @@ impl Feed {
         }
         let has_captures = inputs.list.iter().any(|i| matches!(i.status, Status::Capture));
         let decoder = || Box::new(Decoder::new(limits, packet::Options::default(), gwcore::ids::hash_seed()));
-        let captures = has_captures.then(|| (Merge::open(&inputs, limits), decoder(), Vec::new()));
+        let captures = has_captures.then(|| (Merge::open(&inputs, limits), decoder()));
         let lost = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
         let (tx, rx) = sync_channel(WAITING);
         let mut listening = false;
@@ -240,7 +239,7 @@ impl Feed {
     }
 
     fn next_captured(&mut self) -> Option<Box<engine::Ingested>> {
-        let (merge, decoder, _) = self.captures.as_mut()?;
+        let (merge, decoder) = self.captures.as_mut()?;
         loop {
             let Some(frame) = merge.next() else {
                 self.captures = None;

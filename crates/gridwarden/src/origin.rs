@@ -163,6 +163,14 @@ fn ran(m: &Meta, args: &Analyze, heard: &Heard) -> Ran {
     if (!args.only.is_empty() && !named(&args.only)) || named(&args.without) {
         return Ran::LeftOut;
     }
+    let is_given = match m.id {
+        "intel-match" => !args.intel.is_empty(),
+        "rule-match" => !args.rules.is_empty(),
+        _ => true,
+    };
+    if !is_given {
+        return Ran::Mute;
+    }
     let declared = m.needs.starts_with("a baseline or declared");
     match m.needs.starts_with("a baseline") && args.baseline.is_none() && !(declared && args.site.is_some()) {
         true => Ran::Mute,

@@ -325,7 +325,7 @@ pub struct Told {
 
 /// What the message of a sshd, a Cisco or Juniper switch, a FortiGate, a Palo Alto, or a relay's gateway tells, by the words they use.
 pub fn tell(line: &Line) -> Told {
-    let m = line.message.to_lowercase();
+    let m = line.message.to_ascii_lowercase();
     let field = |names: &[&str]| {
         let found = line.fields.iter().find(|(k, _)| names.contains(&k.as_str()));
         found.map(|(_, v)| v.clone()).filter(|v| !v.is_empty())
@@ -410,9 +410,10 @@ pub fn tell(line: &Line) -> Told {
         })
     });
     let ip = |t: String| t.trim_matches(['(', ')', '[', ']', ',']).parse::<IpAddr>().ok().map(Addr::from);
-    let address = field(&["src", "srcip", "source", "sourceAddress", "rhost", "remip", "src_ip"])
-        .and_then(ip)
-        .or_else(|| after(&[" from ", "source: ", "rhost=", " at ", "on vty0 ("]).and_then(ip));
+    let address =
+        field(&["src", "srcip", "source", "sourceAddress", "rhost", "remip", "src_ip"]).and_then(ip).or_else(|| {
+            [" from ", "source: ", "rhost=", " at ", "on vty0 ("].iter().find_map(|w| after(&[*w]).and_then(ip))
+        });
     Told { event, user, address }
 }
 

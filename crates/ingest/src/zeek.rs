@@ -108,7 +108,7 @@ impl Files {
         if cells.len() != header.fields.len() {
             return Some(Err(("wrong_number_of_cells", ts.unwrap_or(Ts(0)))));
         }
-        let number = |n: &str| get(n).and_then(|v| v.parse().ok());
+        let number = |n: &str| -> Option<u64> { get(n)?.parse().ok() };
         let told = Told {
             ts,
             uid: get("uid").unwrap_or_default().to_owned(),
