@@ -1,5 +1,5 @@
-//! Other people's systems as far as a connector speaks to them, on loopback, with faults on order. Each was spoken to by the vendor's or the
-//! community's own client (`show/40-connectors`), so that it is not only our idea of them.
+//! Other people's systems as far as a connector speaks to them, on loopback, with faults on order. `show/40-connectors` has the vendor's or the
+//! community's own client speak to each but the webhook, so that it is not only our idea of them.
 
 mod elastic;
 mod http;
