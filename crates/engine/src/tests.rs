@@ -2,11 +2,11 @@
 
 use capture::Loss;
 use gwcore::time::SECOND;
-use gwcore::{Addr, Body, Detail, FlowConst, FlowRef, Key, Limits, Out, Ts};
+use gwcore::{Addr, Body, Detail, FlowConst, FlowRef, Key, Limits, Out, State, Ts};
 use testkit::Session;
 
 use crate::script::{Line, Script};
-use crate::{Counts, Ingested, Options, Seen, Stage, Stop, Tick, analyze};
+use crate::{Counts, Ingested, Options, Points, Seen, Stage, Stop, Tick, analyze};
 
 /// Every batch as the text of its facts and rows.
 #[derive(Default)]
@@ -145,4 +145,57 @@ fn a_run_that_is_stopped_ends_as_at_the_end_of_files() {
     let texts = all.texts();
     assert!(texts.iter().any(|t| t.contains("FlowEnd")));
     assert_eq!(texts.iter().filter(|t| t.contains("FlowStart")).count(), 1);
+}
+
+/// The rows of points, with the state written and read after every batch or not.
+struct Pointed {
+    points: Points,
+    restarts: bool,
+    rows: Vec<String>,
+}
+
+impl Pointed {
+    fn take(&mut self, out: &Out) {
+        for kind in out.kinds().into_iter().filter(|k| k.kind().name == "point") {
+            for (row, stamp) in kind.stamps().iter().enumerate() {
+                let cells = kind.columns().iter().map(|c| format!("{:?}", c.value(row))).collect::<Vec<_>>().join(" ");
+                self.rows.push(format!("{:?} {} {cells}", stamp.key, stamp.ts));
+            }
+        }
+    }
+}
+
+impl Stage for Pointed {
+    fn batch(&mut self, out: &mut Out, _: Seen<'_>) -> std::io::Result<()> {
+        self.points.batch(out);
+        self.take(out);
+        if self.restarts {
+            let mut state = State::default();
+            self.points.keep(&mut state);
+            let state = State::from_bytes(state.to_bytes()).map_err(std::io::Error::other)?;
+            self.points = Points::new(&Limits::default());
+            self.points.restore(&state).map_err(std::io::Error::other)?;
+        }
+        Ok(())
+    }
+    fn finish(&mut self, at: Key, _: Ts, _: &[String]) -> std::io::Result<()> {
+        let mut out = Out::default();
+        self.points.finish(at, &mut out);
+        self.take(&out);
+        Ok(())
+    }
+}
+
+#[test]
+fn points_go_on_where_their_state_stands() {
+    let run = |restarts| {
+        // A batch ends after every frame: between command and answer too.
+        let lines = (0..5).flat_map(|n| frames(100 + 30 * n)).flat_map(|line| [line, Line::Idle]);
+        let mut stage = Pointed { points: Points::new(&Limits::default()), restarts, rows: Vec::new() };
+        analyze(&mut Script::new(lines), &options(1), &mut stage).unwrap();
+        stage.rows
+    };
+    let whole = run(false);
+    assert!(whole.len() > 5, "{whole:#?}");
+    assert_eq!(run(true), whole);
 }
