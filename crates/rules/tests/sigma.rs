@@ -189,7 +189,7 @@ fn correlations_count_by_group() {
     let values = "  type: value_count\n  rules: [base]\n  group-by: [dst_ip]\n  timespan: 10s\n  condition: {gte: 2, field: cs-host}";
     check(values, &[a, a, b], &[3]);
     let late = "  type: event_count\n  rules: [base]\n  group-by: [cs-host]\n  timespan: 1s\n  condition: {gte: 2}";
-    check(late, &[a, c, a], &[]);
+    check(late, &[a, b, a], &[]);
     let together = "  type: temporal\n  rules: [base, base2]\n  group-by: [cs-host]\n  timespan: 1m";
     check(together, &[c, b, a], &[3]);
     let ordered = "  type: temporal_ordered\n  rules: [base, base2]\n  group-by: [cs-host]\n  timespan: 1m";
