@@ -2,7 +2,7 @@
 
 use capture::Loss;
 use gwcore::time::SECOND;
-use gwcore::{Addr, Body, Detail, FlowConst, FlowRef, Key, Limits, Out, State, Ts};
+use gwcore::{Addr, Body, Detail, FlowConst, FlowRef, Key, Limits, Out, State, Ts, Value};
 use testkit::Session;
 
 use crate::script::{Line, Script};
@@ -147,6 +147,24 @@ fn a_run_that_is_stopped_ends_as_at_the_end_of_files() {
     assert_eq!(texts.iter().filter(|t| t.contains("FlowStart")).count(), 1);
 }
 
+/// A value as text; points have no others.
+fn cell(value: Value<'_>) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::Bool(b) => b.to_string(),
+        Value::U64(n) => n.to_string(),
+        Value::I64(n) => n.to_string(),
+        Value::F64(n) => n.to_string(),
+        Value::Text(t) => t.to_owned(),
+        Value::Span(s) => s.0.to_string(),
+        Value::Ts(t) => t.to_string(),
+        Value::Hex(b) => format!("{b:?}"),
+        Value::Addr(a) => a.to_string(),
+        Value::Mac(m) => m.to_string(),
+        Value::List(..) => panic!("a list in a point"),
+    }
+}
+
 /// The rows of points, with the state written and read after every batch or not.
 struct Pointed {
     points: Points,
@@ -158,7 +176,7 @@ impl Pointed {
     fn take(&mut self, out: &Out) {
         for kind in out.kinds().into_iter().filter(|k| k.kind().name == "point") {
             for (row, stamp) in kind.stamps().iter().enumerate() {
-                let cells = kind.columns().iter().map(|c| format!("{:?}", c.value(row))).collect::<Vec<_>>().join(" ");
+                let cells = kind.columns().iter().map(|c| cell(c.value(row))).collect::<Vec<_>>().join(" ");
                 self.rows.push(format!("{:?} {} {cells}", stamp.key, stamp.ts));
             }
         }
