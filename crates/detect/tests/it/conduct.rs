@@ -57,10 +57,22 @@ impl Story {
         let mut s = Story::default();
         s.tell(0, (MASTER, RTU), 20_000, Body::FlowStart);
         s.tell(0, (MASTER, RTU), 20_000, Body::Service { proto: "dnp3", server_is_responder: true });
+        s.watched(0, HOUR);
         for i in 0..times {
-            s.operate(HOUR + i * 30 * MINUTE, ((i + 1) % 2) as f64, (true, true));
+            let at = HOUR + i * 30 * MINUTE;
+            s.operate(at, ((i + 1) % 2) as f64, (true, true)).watched(at, at + 30 * MINUTE);
         }
         s
+    }
+
+    /// A packet every five minutes between two operations: learned is the time that was watched, and longer pauses are not.
+    fn watched(&mut self, from: i64, until: i64) -> &mut Self {
+        let mut at = from + 5 * MINUTE;
+        while at < until - 2 * MINUTE {
+            self.tick(at);
+            at += 5 * MINUTE;
+        }
+        self
     }
 
     fn taught(&self) -> Arc<Baseline> {

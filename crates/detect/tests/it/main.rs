@@ -364,6 +364,8 @@ fn beyond_the_limit_of_open_findings_the_silent_ones_close_and_none_is_lost() {
     let hits = |limits: &Limits, which| {
         let mut detectors = Detectors::new(&Setup::new(limits), &[], &[]);
         detectors.batch(&s.facts, &s.flows, &|_| Arc::from("a"));
+        // A command is told with its answer: without one and without a tick it waits for the end.
+        detectors.finish(&Devices::new(limits).finish(), &|_| Arc::from("a"));
         detectors.hits().count(which)
     };
     assert!(hits(&limits, Limit::Findings) > 0);
