@@ -78,11 +78,16 @@ impl Detector for ControlOperation {
     super::keeps!(waiting);
 
     fn wants(&self) -> FactKinds {
-        FactKinds::REQUEST | FactKinds::ANSWER | FactKinds::TICK
+        FactKinds::REQUEST | FactKinds::ANSWER | FactKinds::TICK | FactKinds::TIME_BREAK
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
-        let Body::Op(op) = &fact.body else { return };
+        let op = match &fact.body {
+            Body::Op(op) => op,
+            // Ages across a clock that went back mean nothing: who waits by the old one would hold up all others.
+            Body::TimeBreak { .. } => return self.finish(look),
+            _ => return,
+        };
         if op.is_answer {
             let Some(sent) = self.answered(op, fact, flow) else { return };
             let outcome = op.refused.map_or(Outcome::Accepted, |(code, name)| Outcome::Refused(code, name));

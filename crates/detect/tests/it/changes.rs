@@ -225,3 +225,30 @@ fn a_baseline_is_taken_over_while_the_run_goes_on() {
     assert_eq!(run.of("new-device").len(), 1);
     assert_eq!(run.of("configuration-change").len(), open, "what was open goes on");
 }
+
+#[test]
+fn a_command_is_told_with_its_answer_or_after_ten_seconds_or_where_time_goes_back() {
+    use gwcore::Body;
+    let told = |rest: &dyn Fn(&mut Story)| {
+        let mut s = Story::default();
+        s.tick(DAY).tell(DAY, (MASTER, PLC), 502, op("modbus", OpClass::Control, 5, 1));
+        rest(&mut s);
+        let mut run = Run::new(&Setup::default());
+        run.take(&s, 1);
+        run.of("control-operation").into_values().flatten().collect::<Vec<_>>()
+    };
+    let answer = || {
+        let Body::Op(o) = op("modbus", OpClass::Control, 5, 1) else { unreachable!() };
+        Body::Op(gwcore::Op { is_answer: true, ..o })
+    };
+    let after = |seconds: i64| told(&|s| _ = (1..=seconds).fold(s, |s, i| s.tick(DAY + i * SECOND)));
+    assert_eq!((after(9), after(10)), (vec![], vec![(DAY + 10 * SECOND, "opened")]));
+    let answered = told(&|s| {
+        s.tick(DAY + SECOND).tell(DAY + SECOND, (PLC, MASTER), 502, answer());
+        // The other direction of the command's flow.
+        let flow = s.facts[1].flow.0;
+        s.facts.last_mut().unwrap().flow = gwcore::FlowRef(flow + 1);
+    });
+    assert_eq!(answered, [(DAY + SECOND, "opened")]);
+    assert_eq!(told(&|s| _ = s.tell(0, (0, 0), 0, Body::TimeBreak { back: DAY })), [(0, "opened")]);
+}
