@@ -509,7 +509,7 @@ impl<P: ParserSet> App<P> {
         let _ = cx;
     }
 
-    /// Starts a parser and gives it what both sides said so far, originator first.
+    /// Starts a parser and gives it what both sides said so far, in the order it came.
     fn start_stream(&mut self, index: usize, cx: &mut Cx<'_>) {
         self.start(index, cx);
         let (dir, now) = (cx.dir, cx.at);

@@ -86,12 +86,19 @@ impl Digest {
             value: self.value,
             action: match code {
                 function::READ if self.has_class_0 => "integrity poll",
-                function::WRITE if self.first.is_some_and(|f| f.0 == 80) => "clear the restart indication",
+                function::WRITE if self.clears_restart() => "clear the restart indication",
                 _ => self.action,
             },
             is_answer: false,
             refused: None,
         })
+    }
+}
+
+impl Digest {
+    /// Whether the first object is IIN1.7, as 0; the other indications are not the restart's.
+    fn clears_restart(&self) -> bool {
+        self.first.is_some_and(|f| f.0 == 80) && self.value == Some(0.0) && self.point.is_some_and(|p| p.address == 7)
     }
 }
 

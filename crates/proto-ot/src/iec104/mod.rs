@@ -194,7 +194,7 @@ impl Iec104 {
     }
 
     fn expire_early(&mut self, cx: &mut Cx<'_>) {
-        if self.early.front().is_some_and(|e| cx.now().since(e.at.ts).unsigned_abs() > EARLY as u64) {
+        if self.early.front().is_some_and(|e| cx.now().since(e.at.ts).unsigned_abs() >= EARLY as u64) {
             self.release(true, cx);
         }
     }

@@ -120,8 +120,8 @@ impl Waiting {
         (gone, full)
     }
 
-    /// Takes out the request that an answer belongs to: by transaction, unit and function; else by transaction and function (the unit is not
-    /// echoed); else, where one request alone of this unit and function is open, that one (the transaction is not echoed).
+    /// Takes out the request that an answer belongs to: by transaction, unit and function; else, where one alone has this transaction and
+    /// function, that one (the unit is not echoed); else, where one request alone of this unit and function is open, that one (the transaction is not echoed).
     pub fn answered(&mut self, header: &Header, answer: &Pdu<'_>, bytes: &[u8]) -> Option<(Request, Echo)> {
         let content = content(bytes);
         if let Some(request) = self.by_number(header, answer) {
@@ -137,7 +137,11 @@ impl Waiting {
                 && parse(true, &r.pdu).is_some_and(|asked| is_answer_to(answer, &asked))
         };
         let same_number = |r: &Request| r.header.transaction == header.transaction && r.header.transaction != Some(0);
-        if let Some(at) = self.queue.iter().position(|r| same_number(r) && fits(r)) {
+        let mut numbered = self.queue.iter().enumerate().filter(|(_, r)| same_number(r) && fits(r)).map(|(at, _)| at);
+        if let Some(at) = numbered.next() {
+            if numbered.next().is_some() {
+                return None;
+            }
             return Some((self.take_at(at)?, Echo::Unit));
         }
         // An answer that was given before is no answer to what was asked since.

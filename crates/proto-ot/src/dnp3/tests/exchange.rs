@@ -122,7 +122,7 @@ fn a_repeated_operate_still_matches_and_another_request_ends_a_selection() {
     b.client(&ask(1, &format!("c1 03 {CROB}"))).client(&ask(2, "c2 01 3c02 06"));
     b.client(&ask(3, &format!("c2 04 {CROB}"))).close();
     let rows = only(&b.rows("dnp3"), &["function_code", "select_matches"]);
-    assert_eq!(rows, ["2 > 1", "1 > 3", "3 > 4 false"]);
+    assert_eq!(rows, ["1 > 3", "2 > 1", "3 > 4 false"], "another request of the same number waits beside the first");
 }
 
 #[test]
@@ -144,9 +144,21 @@ fn commands_and_their_outcome_are_facts() {
             "TimeSet 2 None None ".into(),
             "TimeSet 2 None None  refused 4 parameter_error".into(),
             "Restart 13 None None ".into(),
-            "Clear 2 Some((\"internal_indications\", 4, 7)) Some(0.0) ".into(),
+            "Clear 2 Some((\"internal_indications\", 4, 7)) Some(0.0) clear the restart indication".into(),
         ]
     );
+}
+
+#[test]
+fn only_indication_seven_is_the_restart_indication() {
+    let action = |objects: &str| {
+        let mut b = bench();
+        b.client(&ask(1, &format!("c1 02 {objects}")));
+        ops(&b).concat()
+    };
+    assert!(action("5001 00 07 07 00").ends_with("Some(0.0) clear the restart indication"));
+    assert!(action("5001 00 04 04 00").ends_with("Some(0.0) "), "the need for time");
+    assert!(action("5001 00 07 07 01").ends_with("Some(1.0) "), "set, not cleared");
 }
 
 #[test]
@@ -175,8 +187,8 @@ fn every_function_has_its_class() {
         ("06", Control),
         ("07", Freeze),
         ("08", Freeze),
-        ("09", Freeze),
-        ("0a", Freeze),
+        ("09", Clear),
+        ("0a", Clear),
         ("0b", Freeze),
         ("0c", Freeze),
         ("0d", Restart),

@@ -1,10 +1,14 @@
 //! Streams: recognition, segments, damage, gaps, splits; and limits at a hundredth.
 
+use gwcore::time::MILLI;
 use gwcore::{Limit, Limits};
 use proto::{Carrier, Dir, Hint, Parser, Probe, testing::Bench};
 
 use super::{Set, ask, bench, frame, hex, only, segments, sum, tell};
 use crate::dnp3::{Dnp3, link};
+
+/// As long as an answer waits for a request that was captured after it.
+const PATIENCE: i64 = 50 * MILLI;
 
 /// An answer of many points, long enough for several frames.
 fn long_answer() -> Vec<u8> {
@@ -73,6 +77,7 @@ fn fragments_of_two_outstations_interleave() {
     for (x, y) in a.iter().zip(&c) {
         b.server(x).server(y);
     }
+    b.wait(PATIENCE);
     let whole = only(&b.rows("dnp3"), &["link_src", "segments"]);
     assert_eq!(whole.iter().filter(|r| r.ends_with(" 4 4") || r.ends_with(" 5 4")).count(), 2, "{whole:?}");
     assert_eq!(b.rows("dnp3_object").len(), 400);
@@ -101,11 +106,11 @@ fn segments_that_do_not_fit_are_named() {
 fn a_gap_in_a_fragment_gives_it_up_and_the_next_is_read() {
     let parts = segments(0x44, 3, 4, 1, &long_answer(), 200);
     let mut b = bench();
-    b.server(&parts[0]).gap(Dir::Resp, 215).server(&parts[2]).server(&tell(7, "c2 81 0000"));
+    b.server(&parts[0]).gap(Dir::Resp, 215).server(&parts[2]).server(&tell(7, "c2 81 0000")).wait(PATIENCE);
     let rows = only(&b.rows("dnp3"), &["transport_seq", "function_code"]);
     assert_eq!(rows, ["1 < 1", "3 < 3", "4 < 7 129"]);
     let mut b = bench();
-    b.server(&parts[0]).gap(Dir::Resp, 5).server(&parts[1][100..]).server(&tell(7, "c2 81 0000"));
+    b.server(&parts[0]).gap(Dir::Resp, 5).server(&parts[1][100..]).server(&tell(7, "c2 81 0000")).wait(PATIENCE);
     assert_eq!(only(&b.rows("dnp3"), &["function_code"]), ["1 <", "4 < 129"]);
     assert!(reasons(&b).is_empty(), "a gap is known already: {:?}", reasons(&b));
 }
@@ -220,6 +225,7 @@ fn limits_at_a_hundredth_lose_but_never_lie() {
         for part in segments(0x44, 3, 9, 1, &long_answer(), 200) {
             b.server(&part);
         }
+        b.wait(PATIENCE);
         (b.rows("dnp3_object").len(), reasons(&b).len())
     };
     assert_eq!(whole(&limits), (200, 0));
@@ -235,6 +241,7 @@ fn rows_of_one_fragment_are_bounded() {
     for part in segments(0x44, 3, 4, 0, &fragment, 249) {
         b.server(&part);
     }
+    b.wait(PATIENCE);
     assert_eq!(b.rows("dnp3_object").len(), 2_048);
     let rows = only(&b.rows("dnp3"), &["num_objects", "objects_left_out"]);
     assert_eq!(rows.last().map(String::as_str), Some("3 < 4096 2048"));

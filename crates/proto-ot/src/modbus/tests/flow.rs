@@ -56,8 +56,15 @@ fn a_number_used_again_after_a_second_gives_the_old_request_up() {
 fn unit_and_function_must_agree() {
     let mut b = bench();
     b.client(&read(1, 0, 1)).server(&adu(1, 2, &hex("03 02 0005"))).server(&adu(1, 1, &hex("04 02 0005"))).close();
-    assert_eq!(pairs(&b), ["2 < -", "3 < -", "1 > -"]);
-    assert_eq!(tail(&b.rows("modbus")[0]), "values=[5]", "without its request an answer has no address");
+    assert_eq!(pairs(&b), ["1 > 2", "2 < 1", "3 < -"], "the only open request of this number was meant");
+    assert_eq!(tail(&b.rows("modbus")[2]), "values=[5]", "without its request an answer has no address");
+    assert_eq!(reasons(&b), ["unit_not_echoed", "answer_without_request"]);
+    let mut b = bench();
+    b.client(&read(1, 0, 1)).server(&adu(1, 2, &hex("04 02 0005"))).close();
+    assert_eq!(pairs(&b), ["2 < -", "1 > -"], "another function");
+    let mut b = bench();
+    b.client(&read(1, 0, 1)).client(&adu(1, 3, &hex("03 0004 0001"))).server(&adu(1, 2, &hex("03 02 0005"))).close();
+    assert_eq!(pairs(&b), ["3 < -", "1 > -", "2 > -"], "which of two was meant is not known");
 }
 
 #[test]
@@ -203,5 +210,10 @@ fn an_answer_that_nobody_asked_for_is_told_once_requests_were_seen() {
     assert_eq!(reasons(&b), ["answer_without_request"]);
     let mut b = bench();
     b.client(&read(1, 0, 1)).server(&registers(7, &[5])).close();
+    assert_eq!(reasons(&b), ["transaction_not_echoed"], "another number, and one request alone waits");
+    assert_eq!(pairs(&b), ["1 > 2", "2 < 1"]);
+    let mut b = bench();
+    b.client(&read(1, 0, 1)).client(&read(2, 4, 1)).server(&registers(7, &[5])).close();
     assert_eq!(reasons(&b), Vec::<String>::new(), "another number, but somebody waits");
+    assert_eq!(pairs(&b), ["3 < -", "1 > -", "2 > -"]);
 }
