@@ -26,7 +26,7 @@ pub struct Pairing {
 impl Pairing {
     /// The later half of an exchange.
     pub fn later(first: Mark, cx: &Cx<'_>) -> Pairing {
-        Pairing { frame: Some(first.frame), after: Some(Span(cx.now().since(first.ts))), select: None }
+        Pairing { frame: Some(first.frame), after: Some(Span(cx.now().since(first.ts).max(0))), select: None }
     }
 }
 

@@ -51,6 +51,10 @@ impl Header {
     pub fn by_master(self) -> bool {
         self.control & 0x80 != 0
     }
+    /// Master and outstation, of a frame that the outstation sends.
+    pub fn answer_pair(self) -> (u16, u16) {
+        (self.dst, self.src)
+    }
     /// From the primary station (PRM), which starts a link transaction.
     pub fn prm(self) -> bool {
         self.control & 0x40 != 0

@@ -161,7 +161,9 @@ impl Parser for Dnp3 {
     }
 
     fn close(&mut self, cx: &mut Cx<'_>) {
-        self.release(true, cx);
+        while !self.early.is_empty() {
+            self.take_early(0, cx);
+        }
         while let Some(held) = self.waiting.pop() {
             self.unanswered(held, cx);
         }
@@ -240,50 +242,86 @@ impl Dnp3 {
         cx.exchange(is_repeat, |cx| emit::frame(envelope, cx));
     }
 
-    /// Takes a fragment in; an answer that nobody asked for yet waits for its request a moment.
+    /// Takes a fragment in; an answer that nobody asked for yet waits for its request a moment, and what follows it of the same answer too.
     fn fragment(&mut self, envelope: Envelope, bytes: Vec<u8>, cx: &mut Cx<'_>) {
-        if self.early.len() < EARLY_ANSWERS && self.is_early(&envelope, &bytes) {
+        self.pass_over(&envelope, &bytes, cx);
+        if self.is_early(&envelope, &bytes) || self.goes_on(&envelope, &bytes) {
+            if self.early.len() >= EARLY_ANSWERS {
+                self.take_early(0, cx);
+            }
             self.early.push_back(Early { at: cx.at, dir: cx.dir, envelope, bytes });
             return cx.wake(cx.now().plus(EARLY));
         }
         self.fragment_in_order(envelope, bytes, cx);
-        self.release(false, cx);
+        self.release(cx);
     }
 
     /// Whether a fragment is the first of an answer that no request waits for, and no copy of the last one.
-    fn is_early(&mut self, envelope: &Envelope, bytes: &[u8]) -> bool {
+    fn is_early(&self, envelope: &Envelope, bytes: &[u8]) -> bool {
         let Some(fragment) = Fragment::parse(bytes).filter(|f| f.function == function::RESPONSE && f.fir()) else {
             return false;
         };
-        let (master, outstation) = (envelope.link.dst, envelope.link.src);
+        let (master, outstation) = envelope.link.answer_pair();
         let last = self.pairs.last_answer((master, outstation));
         last != Some(fragment.seq()) && !self.waiting.has(&(master, outstation, fragment.seq(), false))
     }
 
-    fn expire_early(&mut self, cx: &mut Cx<'_>) {
-        if self.early.front().is_some_and(|e| cx.now().since(e.at.ts).unsigned_abs() >= EARLY as u64) {
-            self.release(true, cx);
+    /// Whether a fragment belongs to an answer whose first one waits.
+    fn goes_on(&self, envelope: &Envelope, bytes: &[u8]) -> bool {
+        let follows = Fragment::parse(bytes).is_some_and(|f| f.function == function::RESPONSE && !f.fir());
+        follows && self.early.iter().any(|e| e.envelope.link.answer_pair() == envelope.link.answer_pair())
+    }
+
+    /// Gives up the answers that a master has gone past: it confirms them, or asks by a later number, so that their request does not come.
+    fn pass_over(&mut self, envelope: &Envelope, bytes: &[u8], cx: &mut Cx<'_>) {
+        if self.early.is_empty() {
+            return;
+        }
+        let Some(fragment) = Fragment::parse(bytes).filter(|f| !app::is_answer(f.function) && !f.uns()) else { return };
+        let pair = (envelope.link.src, envelope.link.dst);
+        let is_past = |early: &Early| {
+            let seq = Fragment::parse(&early.bytes).map_or(0, |f| f.seq());
+            let behind = fragment.seq().wrapping_sub(seq) & 0x0f;
+            early.envelope.link.answer_pair() == pair
+                && behind < 8
+                && (behind > 0 || fragment.function == function::CONFIRM)
+        };
+        while let Some(at) = self.early.iter().position(is_past) {
+            self.take_early(at, cx);
         }
     }
 
-    /// Takes in what waited: all of it, or as far as its requests have come.
-    fn release(&mut self, all: bool, cx: &mut Cx<'_>) {
+    fn expire_early(&mut self, cx: &mut Cx<'_>) {
+        while self.early.front().is_some_and(|e| cx.now().since(e.at.ts).unsigned_abs() >= EARLY as u64) {
+            self.take_early(0, cx);
+        }
+        if let Some(early) = self.early.front() {
+            cx.wake(early.at.ts.plus(EARLY));
+        }
+    }
+
+    /// Takes in those that waited whose requests have come, and what goes on after them.
+    fn release(&mut self, cx: &mut Cx<'_>) {
         let mut at = 0;
         while let Some(early) = self.early.get(at) {
-            let (envelope, waits) = (early.envelope, !all);
-            let bytes = early.bytes.clone();
-            if waits && self.is_early(&envelope, &bytes) {
+            let pair = early.envelope.link.answer_pair();
+            let is_behind = self.early.iter().take(at).any(|e| e.envelope.link.answer_pair() == pair);
+            if is_behind || self.is_early(&early.envelope, &early.bytes) {
                 at += 1;
-                continue;
+            } else {
+                self.take_early(at, cx);
             }
-            let Some(Early { at: stood, dir, envelope, bytes }) = self.early.remove(at) else { return };
-            let (now, sender) = (cx.at, cx.dir);
-            // It stands in its own frame, at the place in the order of the one at hand.
-            cx.at = At { ts: stood.ts, frame: stood.frame, file: stood.file, ..now };
-            cx.dir = dir;
-            self.fragment_in_order(envelope, bytes, cx);
-            (cx.at, cx.dir) = (now, sender);
         }
+    }
+
+    /// Takes in one that waited. It stands in its own frame, at the place in the order of the one at hand.
+    fn take_early(&mut self, at: usize, cx: &mut Cx<'_>) {
+        let Some(Early { at: stood, dir, envelope, bytes }) = self.early.remove(at) else { return };
+        let (now, sender) = (cx.at, cx.dir);
+        cx.at = At { ts: stood.ts, frame: stood.frame, file: stood.file, ..now };
+        cx.dir = dir;
+        self.fragment_in_order(envelope, bytes, cx);
+        (cx.at, cx.dir) = (now, sender);
     }
 
     fn fragment_in_order(&mut self, envelope: Envelope, bytes: Vec<u8>, cx: &mut Cx<'_>) {

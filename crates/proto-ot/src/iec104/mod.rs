@@ -194,31 +194,39 @@ impl Iec104 {
     }
 
     fn expire_early(&mut self, cx: &mut Cx<'_>) {
-        if self.early.front().is_some_and(|e| cx.now().since(e.at.ts).unsigned_abs() >= EARLY as u64) {
-            self.release(true, cx);
+        let mut is_any = false;
+        while self.early.front().is_some_and(|e| cx.now().since(e.at.ts).unsigned_abs() >= EARLY as u64) {
+            self.take_early(cx);
+            is_any = true;
+        }
+        if is_any {
+            self.release(false, cx);
+        }
+        if let Some(early) = self.early.front() {
+            cx.wake(early.at.ts.plus(EARLY));
         }
     }
 
     /// Takes in what waited: all of it, or as far as its requests have come.
     fn release(&mut self, all: bool, cx: &mut Cx<'_>) {
         while let Some(early) = self.early.front() {
-            let Some(apdu) = apci::read(&early.bytes) else {
-                self.early.pop_front();
-                continue;
-            };
-            if !all && self.is_early(early.dir, &apdu) {
+            if !all && apci::read(&early.bytes).is_some_and(|apdu| self.is_early(early.dir, &apdu)) {
                 return;
             }
-            let Some(Early { at, dir, bytes }) = self.early.pop_front() else { return };
-            let (now, sender) = (cx.at, cx.dir);
-            // It stands in its own frame, at the place in the order of the one at hand.
-            cx.at = At { ts: at.ts, frame: at.frame, file: at.file, ..now };
-            cx.dir = dir;
-            if let Some(apdu) = apci::read(&bytes) {
-                self.apdu(dir, &apdu, cx);
-            }
-            (cx.at, cx.dir) = (now, sender);
+            self.take_early(cx);
         }
+    }
+
+    /// Takes in the first that waited. It stands in its own frame, at the place in the order of the one at hand.
+    fn take_early(&mut self, cx: &mut Cx<'_>) {
+        let Some(Early { at, dir, bytes }) = self.early.pop_front() else { return };
+        let (now, sender) = (cx.at, cx.dir);
+        cx.at = At { ts: at.ts, frame: at.frame, file: at.file, ..now };
+        cx.dir = dir;
+        if let Some(apdu) = apci::read(&bytes) {
+            self.apdu(dir, &apdu, cx);
+        }
+        (cx.at, cx.dir) = (now, sender);
     }
 
     fn apdu(&mut self, dir: Dir, apdu: &Apdu<'_>, cx: &mut Cx<'_>) {

@@ -299,6 +299,44 @@ fn outstations_that_share_a_session_do_not_mix() {
 }
 
 #[test]
+fn an_answer_captured_before_its_request_waits_for_it() {
+    let what = ["function_code", "app_seq", "pair", "response_time"];
+    let late = |wait: i64, close: bool| {
+        let mut b = bench();
+        b.client(&ask(0, "c0 00")).server(&tell(1, "c1 81 0000")).wait(wait);
+        if close {
+            b.close();
+        } else {
+            b.client(&ask(1, "c1 01 3c01 06"));
+        }
+        (only(&b.rows("dnp3"), &what)[1..].to_vec(), only(&b.rows("anomaly"), &["reason"]))
+    };
+    let millisecond = SECOND / 1_000;
+    let paired = ["3 > 1 1 2", "2 < 129 1 3 0ns"].map(String::from).to_vec();
+    assert_eq!(late(0, false), (paired, vec![]));
+    let alone = (vec!["2 < 129 1".to_string()], vec!["2 < answer_without_request".to_string()]);
+    assert_eq!(late(50 * millisecond, false), alone, "at the very end of its patience it is written");
+    assert_eq!(late(0, true), alone);
+}
+
+#[test]
+fn fragments_of_an_answer_that_waits_stay_in_their_order() {
+    let mut b = bench();
+    b.server(&tell(1, "a5 81 0000 0102 00 00 00 81")).server(&tell(2, "46 81 0000 0102 00 01 01 01"));
+    assert!(b.rows("dnp3").is_empty());
+    b.wait(SECOND / 20);
+    assert_eq!(only(&b.rows("dnp3"), &["function_code", "app_seq"]), ["1 < 129 5", "2 < 129 6"]);
+    let mut b = bench();
+    b.server(&tell(1, "a5 81 0000 0102 00 00 00 81")).client(&ask(2, "c5 00")).server(&tell(2, "46 81 0000"));
+    let rows = only(&b.rows("dnp3"), &["function_code", "app_seq", "pair"]);
+    assert_eq!(rows, ["1 < 129 5", "2 > 0 5 1", "3 < 129 6"], "a confirmed answer has waited enough");
+    let mut b = bench();
+    b.server(&tell(1, "c5 81 0000")).client(&ask(2, "c6 01 3c01 06")).server(&tell(2, "c6 81 0000"));
+    let rows = only(&b.rows("dnp3"), &["function_code", "app_seq", "pair"]);
+    assert_eq!(rows, ["1 < 129 5", "2 > 1 6 3", "3 < 129 6 2"], "the master has gone past it");
+}
+
+#[test]
 fn broadcasts_and_commands_without_acknowledgement_do_not_wait() {
     let mut b = bench();
     b.client(&ask_of(0xffff, 1, "c1 02 5001 00 07 07 00")).client(&ask(1, &format!("c2 06 {CROB}")));
