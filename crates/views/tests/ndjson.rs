@@ -96,7 +96,7 @@ fn members_come_in_order_and_nulls_are_left_out() {
                 r#"{"ts":"2017-07-14T02:40:00.830079001Z","uid":"UID","src_ip":"10.0.0.2","src_port":502,"#,
                 r#""dst_ip":"10.0.0.1","dst_port":1024,"src_mac":"02:00:00:00:00:02","dst_mac":"02:00:00:00:00:01","#,
                 r#""vlan":5,"ip_proto":6,"file":"a\".pcap","frame":1,"interface":"eth0","name":"x","word":"read","raw":"00ab","#,
-                r#""rtt":0.0015,"list":[1.0,null],"at":"1970-01-01T00:00:00.000000Z"}"#
+                r#""real":"Infinity","rtt":0.0015,"list":[1.0,"NaN"],"at":"1970-01-01T00:00:00.000000Z"}"#
             )
             .replace("UID", &Uid(0x1234).to_string()),
             r#"{"ts":"2017-07-14T02:40:00.830079002Z","frame":2,"word":"read","raw":"00ab","real":0.5,"list":[]}"#.to_owned(),

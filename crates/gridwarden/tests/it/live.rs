@@ -54,6 +54,10 @@ fn last(findings: impl Iterator<Item = Value>, end: &str) -> BTreeMap<String, Va
             if f["raised"].as_str().is_some_and(|r| r >= end) {
                 f["raised"] = "at the end".into();
             }
+            // What a tick concludes is raised at the tick, whose fraction of a second is the interface's in a run, the packets' in a file.
+            if let Some(second) = f["raised"].as_str().and_then(|r| r.get(..19)).map(str::to_owned) {
+                f["raised"] = second.into();
+            }
         };
         at_end(&mut f);
         f["episodes"].as_array_mut().into_iter().flatten().for_each(at_end);

@@ -23,7 +23,7 @@ fn trees_and_detectors_find_what_was_put_in() {
     let (auc, recall, fpr) = shares(&Setup { task: Task::Multiclass, ..setup() });
     assert!(auc > 0.999 && recall > 0.98 && fpr < 0.03, "multiclass {auc} {recall} {fpr}");
     for (algorithm, least) in
-        [(Algorithm::Fusion, 0.96), (Algorithm::Mahalanobis, 0.95), (Algorithm::Iforest, 0.9), (Algorithm::Hst, 0.8)]
+        [(Algorithm::Fusion, 0.96), (Algorithm::Mahalanobis, 0.95), (Algorithm::Iforest, 0.8), (Algorithm::Hst, 0.8)]
     {
         let (auc, _, fpr) = shares(&Setup { task: Task::BenignOnly, algorithm, ..setup() });
         assert!(auc > least && fpr < 0.035, "{} {auc} {fpr}", algorithm.name());

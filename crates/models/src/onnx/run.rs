@@ -275,8 +275,8 @@ fn output(graph: &Graph) -> Result<String, OnnxError> {
         let node = made_by(&o.name);
         match node {
             Some(n) if n.op == "ZipMap" => best = n.inputs.first().cloned(),
-            // Labels are integers or texts.
-            _ if matches!(o.elem, 6..=8) => {}
+            // Labels are integers, texts or truths.
+            _ if matches!(o.elem, 6..=9) => {}
             // Ours gives the score beside the probabilities, which say more.
             _ if o.name == "score" && best.is_some() => {}
             _ => best = Some(o.name.clone()),
