@@ -56,11 +56,11 @@ family! {
         poll_jitter [""] "fact Op",
         /// Shortest pause between equal requests as a share of the usual one. Absent where none came again.
         poll_shortest [""] "fact Op",
-        /// Mean time from request to answer. Absent without answers.
+        /// Mean time from a command, or a request that is refused, to its answer. Absent without such answers.
         response_ms ["ms"] "fact Op",
-        /// Longest time from request to answer.
+        /// Longest of these times.
         response_max_ms ["ms"] "fact Op",
-        /// Mean time from request to answer for the pair's usual one. Absent before 50 answers.
+        /// The mean time for the pair's usual one. Absent before 50 such answers.
         response_ratio [""] "fact Op",
         /// Messages sent unasked.
         reported [""] "fact Reported",
