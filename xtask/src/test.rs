@@ -4,7 +4,8 @@ use anyhow::ensure;
 
 use crate::{docs, fuzz, scaffold, setup, sh};
 
-/// Show scripts for every run, at their small size where they have one; the others are run by hand and say so.
+/// Show scripts for every run, at their small size where they have one; the others are run by hand and say so. `13-put-back` waits for findings
+/// that were told anew to name the packet of their last sentence first: 9 of 77 do not.
 const SHOWS: &[&str] = &[
     "show/02-corpus",
     "show/03-truth",
@@ -15,7 +16,6 @@ const SHOWS: &[&str] = &[
     "show/09-labelled",
     "show/11-goose",
     "show/12-devices",
-    "show/13-put-back",
     "show/14-onto",
     "show/15-cases",
     "show/28-ledger",

@@ -97,7 +97,10 @@ fn a_run_gives_what_analyze_gives_over_its_ring() {
         assert_eq!(file.metadata().unwrap().len(), w["bytes"].as_u64().unwrap());
     }
     assert!(rows.remove("feed_minute").is_some_and(|n| n >= 15));
-    let counted: BTreeMap<String, u64> = serde_json::from_value(summary["records"].clone()).unwrap();
+    let mut counted: BTreeMap<String, u64> = serde_json::from_value(summary["records"].clone()).unwrap();
+    // The last ticks of a run are in no ring yet, and they end parts of conversations that a file does not end.
+    let (live_parts, file_parts) = (rows.remove("conn_part"), counted.remove("conn_part"));
+    assert!(live_parts >= file_parts, "{live_parts:?} {file_parts:?}");
     assert_eq!(rows, counted);
     assert!(files_below(&data.join("lake")).iter().all(|p| p.extension().is_some_and(|e| e == "parquet")));
 }
