@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import { chromium } from 'playwright-core';
 
-const [base, token, executablePath, capture, shots] = process.argv.slice(2);
+const [base, token, executablePath, capture, shots, work] = process.argv.slice(2);
+const axe = fs.readFileSync('node_modules/axe-core/axe.min.js', 'utf8');
 fs.mkdirSync(shots, { recursive: true });
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 const faults = [];
@@ -42,9 +43,9 @@ try {
     await anna.getByRole('button', { name: 'Make the administrator' }).click();
     await anna.waitForSelector('header');
   });
-  await step('she makes an analyst and a viewer', async () => {
+  await step('she makes an analyst, an approver and a viewer', async () => {
     await anna.goto(`${base}system#Users`);
-    for (const [name, role] of [['alan', 'analyst'], ['vera', 'viewer']]) {
+    for (const [name, role] of [['alan', 'analyst'], ['april', 'approver'], ['vera', 'viewer']]) {
       await anna.getByLabel('Name', { exact: true }).first().fill(name);
       await anna.locator('form.add select').first().selectOption(role);
       await anna.getByLabel('Password').fill(PASSWORD);
@@ -98,6 +99,113 @@ try {
     await anna.getByRole('button', { name: 'Approve' }).click();
     await anna.getByText('in force').waitFor();
   });
+  let found = '';
+  await step('a case: taken, noted, who did what to whom, its evidence taken along', async () => {
+    await alan.getByRole('link', { name: /^Cases/ }).click();
+    await alan.locator('.card').first().waitFor();
+    found = await alan.evaluate(async () => {
+      const { items } = await (await fetch('/api/v1/cases')).json();
+      for (const c of items) if ((await (await fetch(`/api/v1/cases/${c.id}`)).json()).fits === 'scan') return c.id;
+      return '';
+    });
+    need(found, 'no case that the playbook of a scan fits');
+    await alan.locator(`#case-${found}`).click();
+    await alan.getByRole('button', { name: 'Take it' }).click();
+    await alan.getByText('It is yours.').waitFor();
+    await alan.getByLabel('Note on the case').fill('called the control room');
+    await alan.getByRole('button', { name: 'Note', exact: true }).click();
+    await alan.getByText('Noted.').waitFor();
+    await alan.locator('.graph canvas').waitFor();
+    const taken = alan.waitForEvent('download');
+    await alan.getByRole('button', { name: 'Export evidence' }).click();
+    await (await taken).saveAs(`${work}/evidence.tar`);
+    return `${await alan.locator('section:has(h2:text("Findings, and why each is here")) tbody tr').count()} findings`;
+  });
+  const propose = async (live) => {
+    await alan.getByRole('button', { name: 'Propose a playbook…' }).click();
+    const dialog = alan.getByRole('dialog');
+    await dialog.getByLabel('Playbook').selectOption('scan');
+    if (live) await dialog.getByRole('radio', { name: /Live/ }).check();
+    await dialog.getByRole('button', { name: 'Propose', exact: true }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  };
+  await step('a dry run says what would be done, and does nothing', async () => {
+    await propose(false);
+    const said = await alan.getByText(/would do: cut off/).first().textContent();
+    need(!fs.existsSync(`${work}/block.txt`) || !/\d/.test(fs.readFileSync(`${work}/block.txt`, 'utf8').replace(/#.*/g, '')), 'a dry run put something in force');
+    return said.trim();
+  });
+  await step('live: it asks the analyst, then waits for an approver', async () => {
+    await propose(true);
+    await alan.getByRole('button', { name: 'Confirm', exact: true }).click();
+    await alan.getByText('Waits for an approval:').waitFor();
+    expectRefusal = true;
+    const status = await alan.evaluate(async () => {
+      const { items } = await (await fetch('/api/v1/runs?state=waiting')).json();
+      return (await fetch(`/api/v1/runs/${items[0].id}/approve`, { method: 'POST', headers: { 'x-gridwarden': '1' } })).status;
+    });
+    need(status === 403, `an analyst's approval gave ${status}`);
+    expectRefusal = false;
+  });
+  const april = await person();
+  await step('the approver approves: it is in force, with its end', async () => {
+    await login(april, 'april');
+    await april.getByRole('link', { name: /^Response/ }).click();
+    await april.getByRole('button', { name: 'Approve', exact: true }).click();
+    const row = april.locator('section:has(h2:text("In force")) tbody tr').first();
+    await row.waitFor();
+    const address = (await row.locator('.mono').textContent()).trim();
+    need(fs.readFileSync(`${work}/block.txt`, 'utf8').includes(address), `${address} is not on the list that firewalls fetch`);
+    return address;
+  });
+  await step('it is undone before its time', async () => {
+    await april.getByRole('button', { name: 'Undo now' }).click();
+    await april.getByText('Nothing is in force.').waitFor();
+    need(!/^\d/m.test(fs.readFileSync(`${work}/block.txt`, 'utf8')), 'the list still holds an address');
+  });
+  await step('the kill switch: on by the analyst, off by the approver', async () => {
+    await alan.goto(`${base}response`);
+    await alan.getByRole('button', { name: 'Kill switch…' }).click();
+    await alan.getByRole('dialog').getByLabel('Reason').fill('work in the yard');
+    await alan.getByRole('button', { name: 'Turn it on' }).click();
+    await alan.getByText('kill switch on, by alan').first().waitFor();
+    await april.goto(`${base}response`);
+    await april.getByRole('button', { name: 'Turn the kill switch off…' }).click();
+    await april.getByRole('dialog').getByLabel('Reason').fill('done');
+    await april.getByRole('button', { name: 'Turn it off' }).click();
+    await april.getByRole('button', { name: 'Kill switch…' }).waitFor();
+  });
+  await step('a test event arrives at a destination', async () => {
+    await alan.goto(`${base}destinations`);
+    await alan.getByRole('button', { name: 'Send a test event' }).click();
+    return alan.getByText(/the test event .* arrived/).textContent();
+  });
+  await step('the approver declares work; the analyst closes the case', async () => {
+    await april.goto(`${base}expected`);
+    await april.getByRole('button', { name: 'Declare work…' }).click();
+    await april.getByRole('dialog').getByLabel('What is done').fill('relay test, bay 4');
+    await april.getByRole('button', { name: 'Declare', exact: true }).click();
+    await april.getByText('relay test, bay 4').waitFor();
+    await alan.goto(`${base}cases/${found}`);
+    await alan.getByRole('button', { name: 'Close…' }).click();
+    await alan.getByRole('dialog').getByLabel('The procedure that was followed').fill('procedure 7: called the owner of the laptop');
+    await alan.getByRole('dialog').getByRole('button', { name: 'Close', exact: true }).click();
+    await alan.getByRole('button', { name: 'Open it again' }).waitFor();
+  });
+  await step('any page by its words, any table as a file', async () => {
+    await alan.keyboard.press('Control+k');
+    await alan.keyboard.type('devices');
+    await alan.keyboard.press('Enter');
+    await alan.getByRole('heading', { name: 'Devices' }).waitFor();
+    const file = alan.waitForEvent('download');
+    await alan.getByRole('button', { name: 'devices as CSV' }).click();
+    const lines = fs.readFileSync(await (await file).path(), 'utf8').trim().split('\r\n').length - 1;
+    need(lines > 3, `${lines} devices in the file`);
+    await alan.keyboard.press('g');
+    await alan.keyboard.press('f');
+    await alan.locator('.list').waitFor();
+    return `${lines} devices`;
+  });
   await step('the device behind a finding, its peers and points', async () => {
     await alan.getByRole('link', { name: 'Devices' }).first().click();
     await alan.getByLabel('Search devices').fill('dnp3 server');
@@ -139,11 +247,11 @@ try {
     need(status === 403, `a viewer's search gave ${status}`);
     expectRefusal = false;
   });
-  await step('every page at 900, 1440 and 2560 px', async () => {
+  await step('every page at 900, 1440 and 2560 px, no serious fault by axe-core', async () => {
     let n = 0;
     for (const width of [900, 1440, 2560]) {
       await anna.setViewportSize({ width, height: 1000 });
-      for (const path of ['', 'findings', 'devices', 'points', 'hunt', 'baseline', 'expected', 'system#Feeds', 'system#Users', 'system#Ledger', 'system#Data']) {
+      for (const path of ['', 'findings', 'cases', 'cases?view=table', `cases/${found}`, 'response', 'intelligence', 'models', 'destinations', 'devices', 'points', 'hunt', 'baseline', 'expected', 'system#Feeds', 'system#Users', 'system#Ledger', 'system#Data']) {
         const begin = performance.now();
         await anna.goto('about:blank');
         await anna.goto(base + path);
@@ -152,7 +260,10 @@ try {
         need(performance.now() - begin < 3000, `${path} took ${Math.round(performance.now() - begin)} ms`);
         await anna.waitForTimeout(600);
         need(await anna.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), `${path} is wider than ${width} px`);
-        await anna.screenshot({ path: `${shots}/${path.replace('#', '-') || 'overview'}-${width}.png` });
+        await anna.evaluate(axe);
+        const serious = await anna.evaluate(async () => (await axe.run(document, { resultTypes: ['violations'] })).violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 120)}`));
+        need(serious.length === 0, `${path} at ${width} px: ${serious.join('; ')}`);
+        await anna.screenshot({ path: `${shots}/${path.replace(/[#?=/]/g, '-') || 'overview'}-${width}.png` });
         n += 1;
       }
     }

@@ -36,6 +36,8 @@ pub struct Import {
     pub message: String,
     /// Findings taken in.
     pub findings: usize,
+    /// Hundredths of the capture that were read.
+    pub percent: u8,
 }
 
 /// What is told to browsers besides findings.
@@ -77,6 +79,8 @@ pub(crate) struct App {
     pub searches: tokio::sync::Semaphore,
     /// One password is hashed at a time: each takes 19 MB.
     pub hashing: Mutex<()>,
+    /// What the lists of known-bad values came to.
+    pub known: Mutex<Option<crate::api::intelligence::Known>>,
     /// When the sensor last told anything (ns UTC); 0 for never.
     pub heard: std::sync::atomic::AtomicI64,
 }
@@ -86,6 +90,8 @@ impl App {
         make_private(&config.data)?;
         let db = Db::open(&config.data.join("state.sqlite"))?;
         let ledger = ledger::Ledger::open(&config.data.join("ledger"))?;
+        crate::windows::migrate(&db)?;
+        respond::store::Store::open(&db)?;
         let started = ledger::now();
         let setup = if db.users()?.is_empty() { Some(state::random_hex(16)?) } else { None };
         let seq = db.findings_since(0, 1)?.first().map_or(0, |f| f.seq);
@@ -102,6 +108,7 @@ impl App {
             folded: Mutex::default(),
             searches: tokio::sync::Semaphore::new(2),
             hashing: Mutex::default(),
+            known: Mutex::default(),
             heard: Default::default(),
             db: Arc::new(db),
             ledger,

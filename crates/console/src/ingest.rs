@@ -55,7 +55,8 @@ fn take(app: &App, message: &Value) -> Result<(), String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     match message["type"].as_str() {
         Some("finding") => {
-            let (doc, ended) = (&message["finding"], message["change"] == "closed");
+            let ended = message["change"] == "closed";
+            let doc = &crate::windows::lowered(&app.db, message["finding"].clone()).map_err(|e| text(&e))?;
             let now = ledger::now().0;
             let done = app.db.upsert_finding(doc, ended, "live", now).map_err(|e| text(&e))?;
             if let Upserted::New(_) = done {
@@ -100,6 +101,9 @@ fn take(app: &App, message: &Value) -> Result<(), String> {
             app.record_read("sensor.problem", "system", &what).map_err(|e| text(&e))?;
             app.notify("feed", message);
         }
+        Some("case") => app.notify("case", message),
+        Some("run") => app.notify("run", message),
+        Some("destination") => app.notify("destination", message),
         // What else it tells of itself: the newest of each kind is shown.
         Some(kind) if kind.len() <= 40 => {
             let mut sensor = lock(&app.sensor);
@@ -113,15 +117,18 @@ fn take(app: &App, message: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Takes in the findings and devices of a folder that `analyze` wrote, under a source's name; how many findings were new or later ones.
+/// Takes in the findings, with their cases, and devices of a folder that `analyze` wrote, under a source's name; how many findings were new or later ones.
 pub fn import_folder(db: &state::Db, dir: &Path, source: &str) -> Result<usize, state::Error> {
     let now = ledger::now().0;
     let mut n = 0;
+    let mut new = Vec::new();
     for doc in lines(&dir.join("alerts.ndjson"))? {
         if db.upsert_finding(&doc, true, source, now)? != Upserted::Known {
             n += 1;
+            new.push(doc);
         }
     }
+    crate::correlate(db, &new)?;
     for doc in lines(&dir.join("assets.ndjson"))? {
         db.upsert_device(&doc, source)?;
     }

@@ -10,10 +10,12 @@ mod call;
 mod http;
 mod ingest;
 mod metrics;
+mod office;
 mod openapi;
 mod routes;
 mod sse;
 mod ui;
+mod windows;
 
 use std::future::IntoFuture;
 use std::net::{SocketAddr, TcpListener};
@@ -22,8 +24,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 
+pub use api::cases::correlate;
 pub use app::Import;
 pub use ingest::import_folder;
+pub use office::{Destination, Office, Person, Playbook, Refusal, Wish};
 
 /// What the console needs to know.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +42,10 @@ pub struct Config {
     pub baseline: Option<PathBuf>,
     /// Memory of one search in bytes; 0 takes 512 MB.
     pub search_memory: usize,
+    /// Lists of known-bad values that are looked at besides those the sensor uses.
+    pub intel: Vec<PathBuf>,
+    /// The program behind playbooks, actions, destinations and evidence; without it they are shown, and nothing is done.
+    pub office: Option<Arc<dyn Office>>,
 }
 
 /// What is known once the console answers.

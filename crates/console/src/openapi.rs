@@ -4,6 +4,13 @@ use serde_json::{Map, Value, json};
 
 use crate::routes::{Param, ROUTES};
 
+/// Routes that answer with a file.
+const FILES: &[(&str, &str)] = &[
+    ("/cases/{id}/evidence", "application/x-tar"),
+    ("/findings/{id}/packets", "application/x-pcapng"),
+    ("/maintenance/file", "text/csv"),
+];
+
 fn schema(ty: &str) -> Value {
     match ty {
         "integer" => json!({ "type": "integer", "format": "int64" }),
@@ -28,6 +35,11 @@ pub(crate) fn document() -> Value {
         parameters.extend(route.query.iter().map(|p| parameter("query", p)));
         let refusal = |text: &str| json!({ "description": text, "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } } });
         let mut content = json!({ "application/json": { "schema": {} } });
+        for (path, ty) in FILES {
+            if route.path == *path {
+                content = json!({ *ty: { "schema": { "type": "string", "format": "binary" } } });
+            }
+        }
         if route.path == "/hunt" {
             for ty in ["text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.file"] {
                 content[ty] = json!({ "schema": {} });
@@ -58,6 +70,10 @@ pub(crate) fn document() -> Value {
             operation["responses"]["422"] = refusal("The search cannot be run: memory, or unreadable files.");
             operation["responses"]["503"] = refusal("Too many searches at once.");
         }
+        let acts = ["/runs", "/actions", "/kill-switch", "/destinations", "/cases", "/models", "/intelligence"];
+        if acts.iter().any(|a| route.path.starts_with(a)) || route.path.ends_with("/packets") {
+            operation["responses"]["422"] = refusal("It was tried and did not work; the text says why.");
+        }
         if route.method != "GET" {
             operation["responses"]["413"] = refusal("The body is too large.");
             operation["responses"]["415"] = refusal("The body is not JSON.");
@@ -79,7 +95,7 @@ pub(crate) fn document() -> Value {
         paths.entry(route.path).or_insert_with(|| json!({}))[route.method.to_lowercase()] = operation;
     }
     let text = |what: &str| json!({ "type": "string", "description": what });
-    paths.insert("/events".to_owned(), json!({ "get": { "summary": "Server-sent events: `finding` (id: its seq), `feed`, `device`, `import`. Goes on after `Last-Event-ID`.",
+    paths.insert("/events".to_owned(), json!({ "get": { "summary": "Server-sent events: `finding` (id: its seq), `feed`, `device`, `import`, `case`, `run`, `model`, `destination`. Goes on after `Last-Event-ID`.",
         "operationId": "get_events", "security": [{ "session": [] }, { "token": [] }], "x-role": "viewer",
         "responses": { "200": { "description": "The stream.", "content": { "text/event-stream": { "schema": text("Events.") } } },
             "401": { "description": "Not logged in." } } } }));

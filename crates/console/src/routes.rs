@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use state::Role;
 
-use crate::api::{devices, findings, hunt, imports, people, system};
+use crate::api::{
+    cases, devices, findings, hunt, imports, intelligence, maintenance, models, people, response, system,
+};
 use crate::app::App;
 use crate::call::{Call, Problem, Reply};
 
@@ -102,6 +104,50 @@ pub(crate) static ROUTES: &[Route] = routes! {
     POST "/findings/undo" Analyst "finding.undo" "Takes a decision back unless a later one stands on it." [] [("batch", "integer", true, "As triage answered.")] Store findings::undo;
     GET "/findings/{id}/records" Viewer "finding.records" "The records of the finding's conversations around it." [] [] Later findings::records;
 
+    GET "/findings/{id}/packets" Viewer "finding.packets" "The packets it cites and what its parties said around them, as pcapng." [] [] Store response::packets;
+
+    GET "/cases" Viewer "" "A page of cases, the newest first, and how many there are in each state."
+        [("state", "text", false, "new, open, waiting, closed, merged; several with commas."), ("owner", "text", false, "User; `-` for nobody's."), ("text", "text", false, "Words in the case."),
+         ("finding", "text", false, "A finding that is part of it."), CURSOR, LIMIT] [] Store cases::list;
+    POST "/cases" Analyst "case.make" "Makes a case of findings by hand." [] [("findings", "texts", true, "Findings, 500 at most.")] Store cases::make;
+    GET "/cases/{id}" Viewer "case.viewed" "One case: findings with the reason of each join, timeline, who did what to whom, techniques, runs, actions, holds." [] [] Store cases::show;
+    POST "/cases/{id}/assign" Analyst "case.assign" "Gives the case to a user." [] [("owner", "text", true, "User name.")] Store cases::assign;
+    POST "/cases/{id}/state" Analyst "case.state" "Moves the case between the open states, or opens it again." [] [("state", "text", true, "new, open or waiting.")] Store cases::set_state;
+    POST "/cases/{id}/note" Analyst "case.note" "Adds a note to the timeline." [] [("text", "text", true, "The note.")] Store cases::note;
+    POST "/cases/{id}/close" Analyst "case.close" "Closes the case with a conclusion; a person does, never a token." []
+        [("conclusion", "text", true, "true-positive, benign, expected-work, false-positive or undetermined."), ("method", "text", true, "The procedure that was followed."), ("action", "text", false, "What is done further.")] Store cases::close;
+    POST "/cases/{id}/determine" Analyst "case.determine" "Records what a person determined; only this makes a case an incident." []
+        [("what", "text", true, "reportable, attempt, not-reportable or no-incident."), REASON] Store cases::determine;
+    POST "/cases/{id}/merge" Analyst "case.merge" "Takes over all findings of another case." [] [("other", "text", true, "The case that goes into it.")] Store cases::merge;
+    POST "/cases/{id}/split" Analyst "case.split" "Takes findings out into a case of their own." [] [("findings", "texts", true, "Findings of the case.")] Store cases::split;
+    POST "/cases/{id}/evidence" Analyst "case.evidence" "The evidence as a tar archive that opens without us: findings, packets, records, hashes, manifest." [] [] Store cases::evidence;
+
+    GET "/playbooks" Viewer "" "Playbooks that can be proposed, with their steps." [] [] Store response::playbooks;
+    GET "/runs" Viewer "" "Runs of playbooks, newest first." [("case", "text", false, "Of this case."), ("state", "text", false, "running, waiting, done, failed, stopped; several with commas."), CURSOR, LIMIT] [] Store response::runs;
+    POST "/runs" Analyst "response.propose" "Proposes a run: dry unless `live`; what changes something outside waits for approvals." []
+        [("case", "text", true, "The case."), ("playbook", "text", false, "Its name; without it the one that fits."), ("live", "boolean", false, "Does it, after approvals."), ("values", "object", false, "Variables by name.")] Store response::propose;
+    GET "/runs/{id}" Viewer "" "One run with its log." [] [] Store response::run;
+    POST "/runs/{id}/approve" Approver "response.approve" "Approves what somebody else proposed; the control network needs two people." [] [] Store response::approve;
+    POST "/runs/{id}/refuse" Approver "response.refuse" "Refuses it: the run ends." [] [REASON] Store response::refuse;
+    POST "/runs/{id}/answer" Analyst "response.answer" "Answers what the run asks of people." [] [("answer", "boolean", true, "Yes or no.")] Store response::answer;
+    POST "/runs/{id}/stop" Analyst "response.stop" "Stops the run; what is in force stays until its time or until it is undone." [] [REASON] Store response::stop;
+    GET "/actions" Viewer "" "What was put in force, newest first, with its end." [CURSOR, LIMIT] [] Store response::actions;
+    POST "/actions/{id}/undo" Analyst "response.undo" "Takes an action back before its time." [] [] Store response::undo;
+    GET "/kill-switch" Viewer "" "Whether the kill switch is on, and by whom." [] [] Store response::kill_switch;
+    POST "/kill-switch" Analyst "response.kill-switch" "On: stops every run and takes back everything in force. Off: an approver." [] [("on", "boolean", true, "On or off."), REASON] Store response::kill;
+
+    GET "/destinations" Viewer "" "Where events are sent, how each does, what waits and what was refused." [] [] Store response::destinations;
+    POST "/destinations/{name}/probe" Analyst "destination.probe" "Asks whether it is there and accepts us; sends nothing." [] [] Store response::probe;
+    POST "/destinations/{name}/test" Analyst "destination.test" "Sends one event that says of itself that it is a test." [] [] Store response::test;
+    GET "/destinations/{name}/dead" Viewer "" "Events that it refused for good, oldest first." [CURSOR, LIMIT] [] Store response::dead;
+    POST "/destinations/{name}/resend" Analyst "destination.resend" "Puts refused events back into the queue: these, or all." [] [("ids", "texts", false, "Ids of events; without any all.")] Store response::resend;
+
+    GET "/models" Viewer "" "Models with their versions, which is active, and every change of that." [] [] Store models::list;
+    GET "/models/{name}/versions/{version}" Viewer "" "One version: manifest, card, what validation said." [] [] Store models::one;
+    POST "/models/{name}/promote" Approver "model.promote" "Makes a version the active one; not by whoever registered it." [] [("version", "integer", true, "Its number."), REASON] Store models::promote;
+    POST "/models/{name}/rollback" Approver "model.rollback" "Goes back to the version that was active before." [] [REASON] Store models::rollback;
+    GET "/intelligence" Viewer "" "Sources of known-bad values, what of them is used and ends soon, and what was met." [] [] Store intelligence::overview;
+
     GET "/devices" Viewer "" "A page of devices." [("text", "text", false, "Text in the document."), CURSOR, LIMIT] [] Store devices::list;
     GET "/devices/{id}" Viewer "device.viewed" "One device with its findings." [] [] Store devices::one;
     PATCH "/devices/{id}" Analyst "device.described" "Sets owner, criticality and notes; an empty text takes one away." []
@@ -131,6 +177,14 @@ pub(crate) static ROUTES: &[Route] = routes! {
         [SCOPE, REASON, ("owner", "text", true, "Who answers for it."), ("expires", "time", true, "When it ends.")] Store findings::propose;
     POST "/suppressions/{id}/approve" Approver "suppression.approved" "Approves what somebody else proposed." [] [] Store findings::approve;
     POST "/suppressions/{id}/revoke" Analyst "suppression.revoked" "Takes a suppression back; its findings return." [] [] Store findings::revoke;
+
+    GET "/maintenance" Viewer "" "Declared work, the latest first, with how many open findings lie inside." [CURSOR, LIMIT] [] Store maintenance::list;
+    POST "/maintenance" Approver "maintenance.declared" "Declares work: what would be an alarm inside speaks one step lower, never below low." []
+        [("start", "time", true, "First moment."), ("end", "time", true, "Last moment, within 31 days."), ("device", "text", false, "Address, MAC, id or name; without it all devices."), REASON] Store maintenance::declare;
+    POST "/maintenance/import" Approver "maintenance.imported" "Declares the windows of a CSV file (`start,end,asset,reason`), all or none." [] [("csv", "text", true, "Text of the file.")] Store maintenance::import;
+    GET "/maintenance/file" Viewer "" "The windows that hold, as a CSV file that `--maintenance` takes." [] [] Store maintenance::file;
+    POST "/maintenance/{id}/withdraw" Approver "maintenance.withdrawn" "Takes a window back." [] [] Store maintenance::withdraw;
+    POST "/maintenance/{id}/close" Analyst "maintenance.closed" "Closes the open findings inside as maintenance; undone like any decision." [] [] Store maintenance::close;
 
     GET "/imports" Viewer "" "Imported captures, newest first." [] [] Store imports::list;
     GET "/users" Viewer "" "Users." [] [] Store people::users;

@@ -111,10 +111,16 @@ fn open(dir: &Path, name: &str) -> anyhow::Result<Queue> {
     Queue::open(&at, connect::queue::BYTES).with_context(|| format!("cannot open the queue `{}`", at.display()))
 }
 
-/// An event that says of itself that it is a test.
+/// Sends the destination of that name a test event.
 fn test(config: &Config, name: &str) -> anyhow::Result<u8> {
     let settings = config.destinations.iter().find(|d| d.name == name);
     let settings = settings.with_context(|| format!("there is no destination `{name}`"))?;
+    say!("{name}: {}", report::plain(&send_test(settings, &config.sender)?));
+    Ok(0)
+}
+
+/// Sends a destination one test event; what became of it.
+pub fn send_test(settings: &Settings, sender: &connect::Sender) -> anyhow::Result<String> {
     let now = respond::clock::now().to_string();
     let id = format!("test-{}", now.replace([':', '.'], "-"));
     let finding = serde_json::json!({
@@ -130,15 +136,12 @@ fn test(config: &Config, name: &str) -> anyhow::Result<u8> {
     };
     let item =
         connect::Item { seq: 1, kind: Kind::Test, id: id.clone(), key: id.clone(), body: RawValue::from_string(body)? };
-    let mut destination = connect::build(settings, &config.sender).map_err(anyhow::Error::msg)?;
+    let mut destination = connect::build(settings, sender).map_err(anyhow::Error::msg)?;
     match destination.send(&[&item]).into_iter().next() {
-        Some(connect::Verdict::Done) => {
-            say!("{name}: the test event {id} arrived");
-            Ok(0)
-        }
-        Some(connect::Verdict::Again(fault)) => bail!("{name}: not delivered: {fault}"),
-        Some(connect::Verdict::Dead(reason)) => bail!("{name}: refused: {reason}"),
-        None => bail!("{name}: no verdict"),
+        Some(connect::Verdict::Done) => Ok(format!("the test event {id} arrived")),
+        Some(connect::Verdict::Again(fault)) => bail!("{}: not delivered: {fault}", settings.name),
+        Some(connect::Verdict::Dead(reason)) => bail!("{}: refused: {reason}", settings.name),
+        None => bail!("{}: no verdict", settings.name),
     }
 }
 

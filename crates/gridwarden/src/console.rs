@@ -31,6 +31,9 @@ pub struct Console {
     /// What is normal here, for imported captures.
     #[arg(long)]
     pub baseline: Option<PathBuf>,
+    /// Configuration with `[respond]` and `[[destination]]` tables.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Serves until it is ended.
@@ -44,11 +47,13 @@ pub fn run(args: &Console) -> anyhow::Result<u8> {
         console::import_folder(&db, path, &source_of(path))?;
     }
     drop(db);
+    let behind = crate::office::Behind::open(&args.data, args.config.as_deref())?;
     let (_to, messages) = channel();
     let config = console::Config {
         data: args.data.clone(),
         places: args.paths.clone(),
         baseline: args.baseline.clone(),
+        office: Some(Arc::new(behind)),
         ..console::Config::default()
     };
     serve(args.listen, config, messages, Arc::new(AtomicBool::new(false)))?;
@@ -63,9 +68,11 @@ pub fn beside(
 ) -> anyhow::Result<(SyncSender<Value>, JoinHandle<anyhow::Result<()>>)> {
     let listener = bind(listen)?;
     let (to, messages) = sync_channel(crate::run::WAITING);
+    let behind = crate::office::Behind::open(&run.watch.data, None)?;
     let config = console::Config {
         data: run.watch.data.clone(),
         baseline: run.watch.baseline.clone(),
+        office: Some(Arc::new(behind)),
         ..console::Config::default()
     };
     let (stop, quiet) = (Arc::clone(stop), run.quiet);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use connect::{Config, Kind, New, Queue};
+use connect::{Config, Kind, New};
 use ledger::Ledger;
 use respond::action::blocklist::Blocklist;
 use respond::action::gateway::Gateway;
@@ -20,6 +20,8 @@ use respond::{Actor, Case, Device};
 use serde::Deserialize;
 use serde_json::json;
 use state::Db;
+
+use crate::queues;
 
 /// The table `[respond]` of the configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -74,6 +76,16 @@ impl Office {
         Ok(office)
     }
 
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        &self.data
+    }
+
+    /// Destinations of the configuration, and who events say sent them.
+    pub fn destinations(&self) -> &Config {
+        &self.config
+    }
+
     /// The tables of this part.
     pub fn store(&self) -> anyhow::Result<Store<'_>> {
         Ok(Store::open(&self.db)?)
@@ -106,6 +118,11 @@ impl Office {
     /// The kill switch, which is a file so that it works where nothing else does.
     pub fn is_killed(&self) -> bool {
         self.kill_file().exists()
+    }
+
+    /// Who turned the kill switch on; none while it is off.
+    pub fn killed_by(&self) -> Option<String> {
+        std::fs::read_to_string(self.kill_file()).ok().map(|t| t.trim().to_owned())
     }
 
     /// Turns the kill switch on or off.
@@ -166,6 +183,7 @@ impl Office {
     /// Brings every run as far as it goes, ends what is at its time, delivers what waits; a line for each thing that changed.
     pub fn tick(&self, deliver: std::time::Duration) -> anyhow::Result<Vec<String>> {
         let mut said = Vec::new();
+        let turn = self.turn()?;
         let mut desk = self.desk()?;
         let now = respond::clock::now();
         let before: Vec<_> = desk.actions.all().map(|a| (a.id.clone(), a.state)).collect();
@@ -184,13 +202,16 @@ impl Office {
                 said.extend(run.log.iter().skip(steps).map(|s| format!("{}: {}: {}", run.id, s.name, s.text)));
             }
         }
+        // Other systems may be slow; nobody waits for them to decide.
+        drop(turn);
         for settings in &self.config.destinations {
-            let queue = Queue::open(&self.data.join("queue").join(&settings.name), connect::queue::BYTES)?;
+            let queue = queues::open(&self.data.join("queue").join(&settings.name))?;
             if queue.counts().0 == 0 {
                 continue;
             }
             let mut destination = connect::build(settings, &self.config.sender).map_err(anyhow::Error::msg)?;
             let health = connect::drain(&queue, destination.as_mut(), deliver, std::time::Duration::from_millis(200))?;
+            queues::tell(&self.data.join("queue").join(&settings.name), health.clone());
             let why = health.fault.map(|(kind, text)| format!("; {kind}: {text}")).unwrap_or_default();
             said.push(format!(
                 "{}: sent {}, waiting {}, refused {}{why}",
@@ -270,8 +291,7 @@ impl Post {
         let event = format!("{}-{}", case.id, case.rev);
         let mut names = Vec::new();
         for d in self.config.destinations.iter().filter(|d| d.events.contains(&Kind::Case) && wanted(&d.kind)) {
-            let queue = Queue::open(&self.data.join("queue").join(&d.name), connect::queue::BYTES)
-                .map_err(|e| e.to_string())?;
+            let queue = queues::open(&self.data.join("queue").join(&d.name)).map_err(|e| e.to_string())?;
             queue
                 .push(&[New { kind: Kind::Case, id: &event, key: &case.id, body: &body }])
                 .map_err(|e| e.to_string())?;

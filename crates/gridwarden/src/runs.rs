@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use console::Wish;
 use respond::guard::Role;
-use respond::playbook::{Engine, Mode, shipped};
 use respond::{Actor, Case, Correlator, Finding, Rules};
 use serde_json::json;
 
 use crate::desk::{Office, waits};
-use crate::playbook::{load, values};
 use crate::say::say;
 
 /// Where, and with which configuration.
@@ -135,7 +134,6 @@ fn office(place: &Place) -> anyhow::Result<Office> {
 
 /// Runs it.
 pub fn run(what: &Live) -> anyhow::Result<u8> {
-    let now = respond::clock::now();
     match what {
         Live::Take { dir, place } => {
             let office = office(place)?;
@@ -161,35 +159,20 @@ pub fn run(what: &Live) -> anyhow::Result<u8> {
         }
         Live::Propose { case, playbook, live, by, set, place } => {
             let office = office(place)?;
-            let store = office.store()?;
-            let case = store.case(case)?.with_context(|| format!("there is no case `{case}`"))?;
-            let name = match playbook.as_deref().or(shipped::proposed_for(&case)) {
-                Some(name) => name,
-                None => bail!("no shipped playbook fits {}: name one", case.id),
-            };
             let by = match by {
                 None => Actor::gridwarden(),
                 Some(name) => {
-                    anyhow::ensure!(
-                        office.role(name)? >= Role::Analyst,
-                        "`{name}` may not propose: the role is missing"
-                    );
+                    let may = office.role(name)? >= Role::Analyst;
+                    anyhow::ensure!(may, "`{name}` may not propose: the role is missing");
                     Actor::person(name)
                 }
             };
-            let playbook = load(name)?;
-            let next =
-                store.runs()?.iter().filter_map(|r| r.id.strip_prefix("run-")?.parse::<u64>().ok()).max().unwrap_or(0)
-                    + 1;
-            let values = values(&playbook, &case, set)?;
-            let mode = if *live { Mode::Live } else { Mode::Dry };
-            let mut run = Engine::new(&playbook)
-                .propose(&format!("run-{next}"), &case.id, &by, mode, &values, now)
-                .map_err(anyhow::Error::msg)?;
-            office.record("playbook-proposed", &by.name, &json!({ "run": run.id, "playbook": run.playbook, "case": case.id, "mode": mode, "values": run.values }))?;
-            let mut desk = office.desk()?;
-            office.advance(&mut run, &mut desk)?;
-            shown(&run);
+            let mut wish = Wish { case: case.clone(), playbook: playbook.clone(), live: *live, ..Wish::default() };
+            for pair in set {
+                let (name, value) = pair.split_once('=').with_context(|| format!("`{pair}` is no NAME=VALUE"))?;
+                wish.values.insert(name.to_owned(), value.to_owned());
+            }
+            shown(&office.propose(&by, &wish)?);
             Ok(0)
         }
         Live::Runs { place } => {
@@ -201,20 +184,7 @@ pub fn run(what: &Live) -> anyhow::Result<u8> {
         }
         Live::Approve { run, by, place } => {
             let office = office(place)?;
-            let mut run = office.store()?.run(run)?.with_context(|| format!("there is no run `{run}`"))?;
-            let role = office.role(by)?;
-            let approved = run.approve(by, role, now);
-            let data =
-                json!({ "run": run.id, "case": run.case, "refused": approved.as_ref().err().map(ToString::to_string) });
-            office.record(
-                if approved.is_ok() { "playbook-approved" } else { "playbook-approval-refused" },
-                by,
-                &data,
-            )?;
-            approved?;
-            let mut desk = office.desk()?;
-            office.advance(&mut run, &mut desk)?;
-            shown(&run);
+            shown(&office.approve(by, office.role(by)?, run)?);
             Ok(0)
         }
         Live::Answer { run, answer, by, place } => {
@@ -224,13 +194,7 @@ pub fn run(what: &Live) -> anyhow::Result<u8> {
                 "no" => false,
                 other => bail!("`{other}` is neither yes nor no"),
             };
-            anyhow::ensure!(office.role(by)? >= Role::Analyst, "`{by}` may not answer: the role is missing");
-            let mut run = office.store()?.run(run)?.with_context(|| format!("there is no run `{run}`"))?;
-            run.answer(by, yes, now).map_err(anyhow::Error::msg)?;
-            office.record("playbook-answered", by, &json!({ "run": run.id, "case": run.case, "answer": yes }))?;
-            let mut desk = office.desk()?;
-            office.advance(&mut run, &mut desk)?;
-            shown(&run);
+            shown(&office.answer(by, office.role(by)?, run, yes)?);
             Ok(0)
         }
         Live::Tick { deliver, mirror, place } => {
@@ -262,36 +226,21 @@ pub fn run(what: &Live) -> anyhow::Result<u8> {
         }
         Live::Undo { action, by, place } => {
             let office = office(place)?;
-            anyhow::ensure!(office.role(by)? >= Role::Analyst, "`{by}` may not undo: the role is missing");
-            let undone = office.desk()?.actions.undo(action, by, now)?;
+            let undone = office.undo(by, office.role(by)?, action)?;
             say!("{}: {}", undone.id, report::plain(&undone.outcome));
             Ok(0)
         }
         Live::Stop { run, by, place } => {
             let office = office(place)?;
-            anyhow::ensure!(office.role(by)? >= Role::Analyst, "`{by}` may not stop it: the role is missing");
-            let mut run = office.store()?.run(run)?.with_context(|| format!("there is no run `{run}`"))?;
-            run.stop(by, now);
-            office.store()?.keep_run(&run)?;
-            office.record("playbook-stopped", by, &json!({ "run": run.id, "case": run.case }))?;
-            shown(&run);
+            shown(&office.stop(by, office.role(by)?, run, "")?);
             Ok(0)
         }
         Live::Kill { by, off, place } => {
             let office = office(place)?;
-            let role = office.role(by)?;
+            let failures = office.kill(by, office.role(by)?, !off)?;
             if *off {
-                anyhow::ensure!(role >= Role::Approver, "only an approver turns the kill switch off");
-                office.set_killed(false, by)?;
                 say!("the kill switch is off");
                 return Ok(0);
-            }
-            anyhow::ensure!(role >= Role::Analyst, "`{by}` may not turn it on: the role is missing");
-            office.set_killed(true, by)?;
-            let failures = office.desk()?.actions.kill(by, now);
-            for mut run in office.store()?.runs()? {
-                run.stop(by, now);
-                office.store()?.keep_run(&run)?;
             }
             for f in &failures {
                 say!("not taken back: {}", report::plain(&f.to_string()));

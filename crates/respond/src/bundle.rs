@@ -16,7 +16,7 @@ use crate::pcapng::Pcapng;
 
 /// What an analysis left behind, as far as evidence needs it.
 pub struct Source<'a> {
-    /// The folder that `analyze` wrote.
+    /// The folder that `analyze` wrote (`records/`), or the data folder of a running platform (`lake/`).
     pub dir: &'a Path,
     /// Its findings.
     pub findings: &'a [Finding],
@@ -139,16 +139,39 @@ fn packets(
         let (sha256, bytes) = manifest::hash_file(&path)?;
         captures.push(json!({ "file": file, "sha256": sha256, "bytes": bytes, "frames_cut": found.len() - before }));
     }
-    found.sort_by(|a, b| (a.ts, &a.file, a.number).cmp(&(b.ts, &b.file, b.number)));
     let at = to.join("packets.pcapng");
     let file = BufWriter::new(fs::File::create(&at).map_err(Error::file(&at))?);
-    let mut pcapng = Pcapng::new(file, concat!("gridwarden ", env!("CARGO_PKG_VERSION"))).map_err(Error::file(&at))?;
-    for p in &found {
-        pcapng.packet(p.link, &p.file, p.ts, p.wire_len, &p.data, &p.comment).map_err(Error::file(&at))?;
-    }
-    pcapng.finish().map_err(Error::file(&at))?;
     out.packets = found.len() as u64;
+    pcapng(found, file).map_err(Error::file(&at))?;
     Ok(captures)
+}
+
+/// The packets that one finding cites, as pcapng, out of the captures that can be found; how many that were.
+pub fn cited_packets(finding: &Finding, captures: &[PathBuf], out: impl Write) -> std::io::Result<usize> {
+    let source = Source { dir: Path::new(""), findings: &[], devices: &[], captures };
+    let mut wanted: BTreeMap<&str, BTreeMap<u64, Vec<&Finding>>> = BTreeMap::new();
+    for PacketRef { file, frame } in &finding.packets {
+        wanted.entry(file).or_default().entry(*frame).or_default().push(finding);
+    }
+    let mut found: Vec<Cut> = Vec::new();
+    for (file, frames) in &wanted {
+        if let Some(path) = locate(file, &source) {
+            read(&path, file, frames, &mut found);
+        }
+    }
+    let n = found.len();
+    pcapng(found, out)?;
+    Ok(n)
+}
+
+fn pcapng(mut found: Vec<Cut>, out: impl Write) -> std::io::Result<()> {
+    found.sort_by(|a, b| (a.ts, &a.file, a.number).cmp(&(b.ts, &b.file, b.number)));
+    let mut pcapng = Pcapng::new(out, concat!("gridwarden ", env!("CARGO_PKG_VERSION")))?;
+    for p in &found {
+        pcapng.packet(p.link, &p.file, p.ts, p.wire_len, &p.data, &p.comment)?;
+    }
+    pcapng.finish()?;
+    Ok(())
 }
 
 struct Cut {
@@ -205,22 +228,15 @@ fn records(
     rows: &mut Vec<(String, u64)>,
 ) -> Result<(), Error> {
     let uids: HashSet<String> = findings.iter().flat_map(|f| f.uids.iter().cloned()).collect();
-    let dir = source.dir.join("records");
-    if !dir.is_dir() {
-        out.gaps.push("the analysis holds no records (it was made without `--logs parquet`)".to_owned());
+    let kinds = record_files(source.dir, findings).map_err(Error::file(source.dir))?;
+    if kinds.is_empty() {
+        out.gaps.push("no records are kept here (an analysis keeps them with `--logs parquet`)".to_owned());
         return Ok(());
     }
     let target = to.join("records");
     fs::create_dir(&target).map_err(Error::file(&target))?;
-    let mut kinds: Vec<PathBuf> = fs::read_dir(&dir)
-        .map_err(Error::file(&dir))?
-        .filter_map(|e| Some(e.ok()?.path()))
-        .filter(|p| p.extension().is_some_and(|e| e == "parquet"))
-        .collect();
-    kinds.sort();
     let select = lake::Select { uids: Some(uids), ..lake::Select::default() };
-    for kind in kinds {
-        let Some(stem) = kind.file_stem().and_then(|s| s.to_str()) else { continue };
+    for (stem, kind) in kinds {
         for (format, ending) in [(lake::Format::Parquet, "parquet"), (lake::Format::Ndjson, "ndjson")] {
             let at = target.join(format!("{stem}.{ending}"));
             let file = BufWriter::new(fs::File::create(&at).map_err(Error::file(&at))?);
@@ -236,6 +252,44 @@ fn records(
         }
     }
     Ok(())
+}
+
+/// Files of records with the name that each gets in the bundle: `records/KIND.parquet` of an analysis, or those files of a running platform
+/// (`lake/KIND/day=…/hour=…/…`) whose days the findings touch.
+fn record_files(dir: &Path, findings: &[&Finding]) -> std::io::Result<Vec<(String, PathBuf)>> {
+    let is_parquet = |p: &Path| p.extension().is_some_and(|e| e == "parquet");
+    let list = |dir: &Path| -> std::io::Result<Vec<PathBuf>> {
+        let mut all: Vec<PathBuf> = fs::read_dir(dir)?.map(|e| Ok(e?.path())).collect::<std::io::Result<_>>()?;
+        all.sort();
+        Ok(all)
+    };
+    let stem = |p: &Path| p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = |p: &Path| p.file_name().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut files = Vec::new();
+    if dir.join("records").is_dir() {
+        let found = list(&dir.join("records"))?.into_iter().filter(|p| is_parquet(p));
+        files.extend(found.map(|p| (stem(&p), p)));
+    }
+    // A conversation's record carries the moment it began, which may lie on the day before.
+    let day = |ts: Ts| format!("day={}", ts.to_string().get(..10).unwrap_or_default());
+    let first = findings.iter().map(|f| f.ts).min().map(|ts| day(ts.plus(-24 * gwcore::time::HOUR)));
+    let last = findings.iter().map(|f| f.ts_end).max().map(day);
+    let (Some(first), Some(last)) = (first, last) else { return Ok(files) };
+    if dir.join("lake").is_dir() {
+        for kind in list(&dir.join("lake"))?.into_iter().filter(|p| p.is_dir()) {
+            for day in list(&kind)?.into_iter().filter(|d| d.is_dir() && (&first..=&last).contains(&&name(d))) {
+                for hour in list(&day)?.into_iter().filter(|h| h.is_dir()) {
+                    let found = list(&hour)?.into_iter().filter(|p| is_parquet(p));
+                    let shown = |p: &Path| {
+                        let (day, hour) = (name(&day), name(&hour));
+                        format!("{}-{}-{}-{}", name(&kind), day.replace("day=", ""), hour.replace("hour=", ""), stem(p))
+                    };
+                    files.extend(found.map(|p| (shown(&p), p)));
+                }
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn readme(case: &Case, findings: &[&Finding], out: &Bundled) -> String {

@@ -47,6 +47,30 @@ pub struct Hold {
     pub completed: Option<String>,
 }
 
+/// Which cases are wanted; what is none does not restrict.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Any of these states.
+    pub states: Vec<String>,
+    /// User name; empty for nobody's.
+    pub owner: Option<String>,
+    /// Words that stand in the case.
+    pub text: Option<String>,
+    /// A finding that is part of it.
+    pub finding: Option<String>,
+}
+
+/// A page of cases, the newest last packet first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The cases.
+    pub items: Vec<Case>,
+    /// Where the next page begins: time of the last packet (ns UTC) and id; none at the end.
+    pub next: Option<(i64, String)>,
+    /// How many there are on all pages.
+    pub total: i64,
+}
+
 fn text(value: &impl Serialize) -> state::Result<String> {
     serde_json::to_string(value).map_err(|e| state::Error::Refused(e.to_string()))
 }
@@ -105,6 +129,40 @@ impl<'a> Store<'a> {
     /// All cases, the newest first.
     pub fn cases(&self) -> state::Result<Vec<Case>> {
         parsed(self.docs("SELECT doc FROM respond_case WHERE ?1 = '' ORDER BY ended DESC, id", "")?)
+    }
+
+    /// A page of cases after `cursor`, at most `limit`.
+    pub fn page(&self, wanted: &Wanted, cursor: Option<&(i64, String)>, limit: usize) -> state::Result<Page> {
+        const WHERE: &str = "(?1 = '[]' OR state IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR coalesce(owner, '') = ?2)
+            AND (?3 IS NULL OR instr(lower(doc), lower(?3)) > 0)
+            AND (?4 IS NULL OR EXISTS (SELECT 1 FROM json_each(doc, '$.findings') AS f WHERE json_extract(f.value, '$.id') = ?4))";
+        let states = text(&wanted.states)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (docs, total): (Vec<(i64, String, String)>, i64) = self.db.read(|c| {
+            let by = params![states, wanted.owner, wanted.text, wanted.finding];
+            let total = c.query_row(&format!("SELECT count(*) FROM respond_case WHERE {WHERE}"), by, |r| r.get(0))?;
+            let mut q = c.prepare(&format!(
+                "SELECT ended, id, doc FROM respond_case WHERE {WHERE} AND (?5 IS NULL OR (ended, id) < (?5, ?6)) ORDER BY ended DESC, id DESC LIMIT ?7"
+            ))?;
+            let (at, id) = cursor.map_or((None, None), |(at, id)| (Some(*at), Some(id.as_str())));
+            let by = params![states, wanted.owner, wanted.text, wanted.finding, at, id, limit.saturating_add(1)];
+            let rows = q.query_map(by, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+            Ok((rows.collect::<Result<_, _>>()?, total))
+        })?;
+        let more = i64::try_from(docs.len()).unwrap_or(i64::MAX) > limit;
+        let kept = docs.len() - usize::from(more);
+        let next = if more { docs.get(kept.saturating_sub(1)).map(|(at, id, _)| (*at, id.clone())) } else { None };
+        let items = parsed(docs.into_iter().take(kept).map(|d| d.2).collect())?;
+        Ok(Page { items, next, total })
+    }
+
+    /// How many cases there are in each state.
+    pub fn counts(&self) -> state::Result<Vec<(String, i64)>> {
+        self.db.read(|c| {
+            let mut q = c.prepare("SELECT state, count(*) FROM respond_case GROUP BY state ORDER BY state")?;
+            let rows = q.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// Cases that may still take findings: those that are not over.

@@ -10,20 +10,41 @@ export const session = $state<{ name: string; role: Role | ''; needsSetup: boole
 const RANK: Record<string, number> = { viewer: 0, analyst: 1, approver: 2, admin: 3 };
 export const may = (role: Role) => session.role !== '' && RANK[session.role]! >= RANK[role]!;
 
-export const route = $state({ path: location.pathname, query: location.search });
+export const route = $state({ path: location.pathname, query: location.search, hash: location.hash.slice(1) });
 export function go(path: string): void {
   history.pushState(null, '', path);
   route.path = location.pathname;
   route.query = location.search;
+  route.hash = location.hash.slice(1);
 }
+/** Keeps what a page shows in its address, so that it can be sent to somebody; what is empty or usual is left out. */
+export function keepInAddress(values: Record<string, string | boolean>, usual: Record<string, string | boolean>): void {
+  const query = new URLSearchParams();
+  for (const [k, v] of Object.entries(values)) if (v !== usual[k]) query.set(k, String(v));
+  const text = query.toString();
+  history.replaceState(null, '', location.pathname + (text ? `?${text}` : '') + location.hash);
+  route.query = location.search;
+}
+/** What the address says of a page's values. */
+export function fromAddress<T extends Record<string, string | boolean>>(usual: T): T {
+  const query = new URLSearchParams(location.search);
+  const read = Object.entries(usual).map(([k, v]) => {
+    const given = query.get(k);
+    return [k, given === null ? v : typeof v === 'boolean' ? given === 'true' : given];
+  });
+  return Object.fromEntries(read);
+}
+
 window.addEventListener('popstate', () => {
   route.path = location.pathname;
   route.query = location.search;
+  route.hash = location.hash.slice(1);
 });
 /** Follows links of the console without a reload. */
 export function follow(event: MouseEvent): void {
   const link = (event.target as Element).closest('a');
   const href = link?.getAttribute('href');
+  if (link?.hasAttribute('download')) return;
   if (!href?.startsWith('/') || event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
   event.preventDefault();
   go(href);
@@ -47,7 +68,15 @@ export async function whoAmI(): Promise<void> {
   session.known = true;
 }
 
-type Listener = { finding?: (f: Stored) => void; feed?: (m: any) => void; imported?: (m: any) => void };
+type Listener = {
+  finding?: (f: Stored) => void;
+  feed?: (m: any) => void;
+  imported?: (m: any) => void;
+  changedCase?: (m: any) => void;
+  run?: (m: any) => void;
+  destination?: (m: any) => void;
+  model?: (m: any) => void;
+};
 const listeners = new Set<Listener>();
 export const live = $state({ connected: false, last: 0 });
 let source: EventSource | undefined;
@@ -71,6 +100,10 @@ export function connect(): void {
   on('finding', 'finding');
   on('feed', 'feed');
   on('import', 'imported');
+  on('case', 'changedCase');
+  on('run', 'run');
+  on('destination', 'destination');
+  on('model', 'model');
 }
 
 export function disconnect(): void {

@@ -18,22 +18,62 @@ export function where(p: Party | undefined): string {
 
 export const zone = { utc: localStorage.getItem('zone') !== 'site' };
 
-/** A moment, in UTC or the site's time. */
-export function time(at: string | number | undefined | null, seconds = true): string {
-  if (at === undefined || at === null || at === '') return '–';
+function moment(at: string | number | undefined | null): Date | null {
+  if (at === undefined || at === null || at === '') return null;
   const date = typeof at === 'number' ? new Date(at > 1e15 ? at / 1e6 : at) : new Date(at);
-  if (Number.isNaN(date.getTime())) return String(at);
-  const pad = (n: number) => String(n).padStart(2, '0');
-  const [y, mo, d, h, mi, s] = zone.utc
+  return Number.isNaN(date.getTime()) ? null : date;
+}
+const pad = (n: number) => String(n).padStart(2, '0');
+/** What a time's zone is called: UTC, or the offset of this machine's. */
+function named(date: Date, utc: boolean): string {
+  if (utc) return 'UTC';
+  const east = -date.getTimezoneOffset();
+  return `UTC${east < 0 ? '−' : '+'}${pad(Math.floor(Math.abs(east) / 60))}:${pad(Math.abs(east) % 60)}`;
+}
+function parts(date: Date, utc: boolean): [string, string, string] {
+  const [y, mo, d, h, mi, s] = utc
     ? [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()]
     : [date.getFullYear(), date.getMonth(), date.getDate(), date.getHours(), date.getMinutes(), date.getSeconds()];
-  return `${y}-${pad(mo + 1)}-${pad(d)} ${pad(h)}:${pad(mi)}${seconds ? `:${pad(s)}` : ''}${zone.utc ? ' UTC' : ''}`;
+  return [`${y}-${pad(mo + 1)}-${pad(d)}`, `${pad(h)}:${pad(mi)}`, pad(s)];
 }
 
-/** A moment without its day where it is today's. */
-export function short(at: string | undefined): string {
-  const text = time(at);
-  return text.slice(5, 16);
+/** A moment in the chosen time, with its zone. */
+export function time(at: string | number | undefined | null, seconds = true): string {
+  const date = moment(at);
+  if (!date) return at ? String(at) : '–';
+  const [day, minute, s] = parts(date, zone.utc);
+  return `${day} ${minute}${seconds ? `:${s}` : ''} ${named(date, zone.utc)}`;
+}
+
+/** The same moment in the other time. */
+export function other(at: string | number | undefined | null): string {
+  const date = moment(at);
+  if (!date) return '';
+  const [day, minute, s] = parts(date, !zone.utc);
+  return `${day} ${minute}:${s} ${named(date, !zone.utc)}`;
+}
+
+/** A moment without year and seconds. */
+export function short(at: string | number | undefined | null): string {
+  const date = moment(at);
+  if (!date) return at ? String(at) : '–';
+  const [day, minute] = parts(date, zone.utc);
+  return `${day.slice(5)} ${minute} ${named(date, zone.utc)}`;
+}
+
+/** How long something lasted, in its two largest units. */
+export function lasted(from: string | number | null | undefined, to: string | number | null | undefined): string {
+  const [a, b] = [moment(from), moment(to)];
+  if (!a || !b) return '–';
+  let left = Math.max(0, Math.round((b.getTime() - a.getTime()) / 1000));
+  const said: string[] = [];
+  for (const [unit, length] of [['d', 86_400], ['h', 3600], ['min', 60], ['s', 1]] as const) {
+    const n = Math.floor(left / length);
+    left -= n * length;
+    if (n > 0) said.push(`${n} ${unit}`);
+    if (said.length === 2) break;
+  }
+  return said.join(' ') || '0 s';
 }
 
 export function ago(seconds: number): string {
@@ -56,6 +96,11 @@ export function size(bytes: number): string {
 
 export function count(n: number): string {
   return n.toLocaleString('en-US');
+}
+
+/** A number of things, in the right number. */
+export function things(n: number, one: string, many = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : many}`;
 }
 
 /** A value in a cell. */

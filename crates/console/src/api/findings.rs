@@ -65,7 +65,7 @@ pub(crate) fn one(app: &App, call: &Call) -> Answer {
         .collect();
     let revisions: Vec<Value> =
         app.db.revisions(id)?.iter().map(|(rev, at)| json!({ "rev": rev, "stored": at })).collect();
-    Ok(json!({ "item": stored, "revisions": revisions, "history": app.db.history(id)?, "similar": similar }).into())
+    Ok(json!({ "item": stored, "revisions": revisions, "history": app.db.history(id)?, "similar": similar, "cases": super::cases::of_finding(app, id)? }).into())
 }
 
 #[derive(Deserialize)]
@@ -77,6 +77,9 @@ struct Decision {
 
 pub(crate) fn triage(app: &App, call: &Call) -> Answer {
     let decision: Decision = call.body()?;
+    if matches!(decision.what, Triage::Close { .. }) {
+        super::response::only_people(call)?;
+    }
     let batch = app.db.triage(&decision.ids, &decision.what, &call.who.actor, call.now)?;
     app.changed();
     Ok(json!({ "batch": batch }).into())

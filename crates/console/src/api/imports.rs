@@ -1,6 +1,6 @@
 //! Captures that somebody brings: stored, analysed in a process of its own, their findings and devices taken in under the file's name.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -19,6 +19,8 @@ use crate::call::{Call, Problem};
 use crate::http::{identify, permit, problem};
 use crate::routes::Answer;
 
+/// Bytes of a line of the analysis that are read at once.
+const LINE: u64 = 4_096;
 /// Largest capture that is taken.
 const LARGEST: u64 = 16 << 30;
 
@@ -74,7 +76,8 @@ async fn take(app: Arc<App>, name: String, headers: HeaderMap, body: Body) -> Re
         }
     };
     app.record("import.begun", &who.actor, &json!({ "id": id, "name": name, "bytes": bytes }))?;
-    let import = Import { id, name, by: who.actor, bytes, state: "analysing", message: String::new(), findings: 0 };
+    let import =
+        Import { id, name, by: who.actor, bytes, state: "analysing", message: String::new(), findings: 0, percent: 0 };
     lock(&app.imports).push(import.clone());
     app.notify("import", &json!(import));
     let (keep, begun) = (Arc::clone(&app), import.clone());
@@ -113,6 +116,21 @@ async fn store(file: &Path, body: Body) -> Result<u64, Problem> {
     Ok(bytes)
 }
 
+/// Hundredths that a line `progress BYTES TOTAL` tells.
+fn percent(line: &str) -> Option<u8> {
+    let mut parts = line.split(' ');
+    let is_progress = parts.by_ref().find(|p| *p == "progress").is_some();
+    let (done, total): (u64, u64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    (is_progress && total > 0).then(|| u8::try_from(done.saturating_mul(100) / total).unwrap_or(100).min(100))
+}
+
+fn progressed(app: &App, import: &Import, percent: u8) {
+    if let Some(slot) = lock(&app.imports).iter_mut().find(|i| i.id == import.id) {
+        slot.percent = percent;
+    }
+    app.notify("import", &json!(Import { percent, ..import.clone() }));
+}
+
 fn analyse(app: &Arc<App>, import: Import, dir: &Path) -> Import {
     let program: PathBuf = app.config.program.clone().unwrap_or_default();
     let mut command = Command::new(program);
@@ -127,14 +145,32 @@ fn analyse(app: &Arc<App>, import: Import, dir: &Path) -> Import {
         command.arg("--baseline").arg(baseline);
     }
     let failed = |message: String| Import { state: "failed", message, ..import.clone() };
-    let output = match command.stdout(Stdio::null()).stderr(Stdio::piped()).output() {
-        Ok(output) => output,
+    command.env("GRIDWARDEN_PROGRESS", "lines");
+    let mut child = match command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn() {
+        Ok(child) => child,
         Err(e) => return failed(format!("the analysis did not start: {e}")),
     };
-    let said: String =
-        String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().chars().take(300).collect();
+    let mut said = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        // Lines of our own program; one that is cut is still a line.
+        let mut lines = BufReader::new(stderr);
+        let mut line = Vec::new();
+        while Read::take(&mut lines, LINE).read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let text = String::from_utf8_lossy(&line).trim().chars().take(300).collect::<String>();
+            match percent(&text) {
+                Some(percent) => progressed(app, &import, percent),
+                None if !text.is_empty() => said = text,
+                None => {}
+            }
+            line.clear();
+        }
+    }
+    let status = match child.wait() {
+        Ok(status) => status,
+        Err(e) => return failed(format!("the analysis was lost: {e}")),
+    };
     if !dir.join("alerts.ndjson").is_file() {
-        return failed(if said.is_empty() { format!("the analysis ended with {}", output.status) } else { said });
+        return failed(if said.is_empty() { format!("the analysis ended with {status}") } else { said });
     }
     match crate::import_folder(&app.db, dir, &import.name) {
         Ok(findings) => {
@@ -142,8 +178,26 @@ fn analyse(app: &Arc<App>, import: Import, dir: &Path) -> Import {
             if let Err(e) = app.record("import.done", &import.by, &json!({ "id": import.id, "findings": findings })) {
                 return failed(e.to_string());
             }
-            Import { state: "done", message: said, findings, ..import.clone() }
+            Import { state: "done", message: said, findings, percent: 100, ..import.clone() }
         }
         Err(e) => failed(e.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_told_by_lines_of_the_analysis() {
+        let cases = [
+            ("gridwarden: progress 50 200", Some(25)),
+            ("progress 200 200", Some(100)),
+            ("progress 1 0", None),
+            ("damaged: 3 4", None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(percent(line), expected, "{line}");
+        }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn overview(app: &App, call: &Call) -> Answer {
     let devices: i64 = app.db.read(|c| Ok(c.query_row("SELECT count(*) FROM device", [], |r| r.get(0))?))?;
     let proposals = app.db.suppressions()?.iter().filter(|s| s.approved.is_none() && s.revoked_by.is_none()).count();
     Ok(json!({ "counts": counts, "urgent": urgent.items, "urgent_total": urgent.total, "devices": devices, "feeds": feed_list(app, call.now)?,
-        "gaps": app.db.gaps(5)?, "baseline": baseline_state(app), "proposals": proposals, "now": gwcore::Ts(call.now).to_string() })
+        "gaps": app.db.gaps(5)?, "baseline": baseline_state(app), "proposals": proposals, "response": super::response::waiting(app)?, "now": gwcore::Ts(call.now).to_string() })
     .into())
 }
 

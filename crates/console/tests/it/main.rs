@@ -1,0 +1,5 @@
+//! Tests of the console over HTTP.
+
+mod cases;
+mod centre;
+mod console;
