@@ -206,7 +206,7 @@ pub(crate) fn lowered(db: &Db, mut finding: Value) -> Result<Value> {
         "SELECT {COLUMNS} FROM maintenance_window WHERE start <= ?1 AND until >= ?1 AND withdrawn IS NULL ORDER BY start, id"
     );
     let windows: Vec<Window> = db.read(|c| {
-        let mut q = c.prepare_cached(&sql)?;
+        let mut q = c.prepare(&sql)?;
         let rows = q.query_map([ts.0], row)?;
         Ok(rows.collect::<std::result::Result<_, _>>()?)
     })?;

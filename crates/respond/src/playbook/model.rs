@@ -162,6 +162,9 @@ pub struct Variable {
     /// `string`, `ipv4-addr`, …
     #[serde(rename = "type")]
     pub kind: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
     /// Value, always text.
     #[serde(default)]
     pub value: Option<String>,

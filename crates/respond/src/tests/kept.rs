@@ -7,7 +7,7 @@ use state::{Db, Role, Store as _, Triage, Verdict};
 
 use super::finding;
 use crate::cip::{self, Esp, Feed, Scope, Status, assess};
-use crate::store::Store;
+use crate::store::{Store, Wanted};
 use crate::{Actor, Case};
 
 #[test]
@@ -31,6 +31,41 @@ fn cases_and_holds_are_kept_and_nobody_overwrites_anothers_change() {
     store.release(&case.id, "ada", "relay replaced", 9).unwrap();
     assert!(store.release(&case.id, "ada", "again", 9).is_err());
     assert_eq!(store.holds().unwrap()[0].completed.as_deref(), Some("relay replaced"));
+}
+
+#[test]
+fn cases_come_in_pages_by_state_owner_words_and_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&dir.path().join("state.sqlite")).unwrap();
+    let store = Store::open(&db).unwrap();
+    for n in 0..25u64 {
+        let mut case =
+            Case::open(&finding(&format!("f{n:02}"), n * 30, "high", "T0836", &format!("10.0.0.{n}"), "b", "Ca"));
+        if n % 5 == 0 {
+            case.assign(Ts(1), &Actor::person("ada"), "ada").unwrap();
+        }
+        store.keep_case(&case).unwrap();
+    }
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.page(&Wanted::default(), cursor.as_ref(), 10).unwrap();
+        assert_eq!(page.total, 25);
+        seen.extend(page.items.into_iter().map(|c| c.id));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let newest_first: Vec<String> = (0..25).rev().map(|n| format!("case-f{n:02}")).collect();
+    assert_eq!(seen, newest_first);
+    let of = |wanted: Wanted| store.page(&wanted, None, 100).unwrap().total;
+    assert_eq!(of(Wanted { states: vec!["open".into()], ..Wanted::default() }), 5);
+    assert_eq!(of(Wanted { owner: Some(String::new()), ..Wanted::default() }), 20);
+    assert_eq!(of(Wanted { owner: Some("ada".into()), ..Wanted::default() }), 5);
+    assert_eq!(of(Wanted { text: Some("10.0.0.24".into()), ..Wanted::default() }), 1);
+    assert_eq!(of(Wanted { text: Some("100%_'".into()), ..Wanted::default() }), 0);
+    assert_eq!(of(Wanted { finding: Some("f07".into()), ..Wanted::default() }), 1);
+    assert_eq!(store.counts().unwrap(), [("new".to_owned(), 20), ("open".to_owned(), 5)]);
 }
 
 #[test]
