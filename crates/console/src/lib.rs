@@ -40,6 +40,8 @@ pub struct Config {
     pub program: Option<PathBuf>,
     /// What is normal here, for imports.
     pub baseline: Option<PathBuf>,
+    /// Whether a sensor is at work beside: it judges by the same baseline.
+    pub is_live: bool,
     /// Memory of one search in bytes; 0 takes 512 MB.
     pub search_memory: usize,
     /// Lists of known-bad values that are looked at besides those the sensor uses.

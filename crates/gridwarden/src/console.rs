@@ -72,6 +72,7 @@ pub fn beside(
     let config = console::Config {
         data: run.watch.data.clone(),
         baseline: run.watch.baseline.clone(),
+        is_live: true,
         office: Some(Arc::new(behind)),
         ..console::Config::default()
     };

@@ -12,8 +12,19 @@ export function who(p: Party | undefined): string {
 /** Its address, where the name was shown. */
 export function where(p: Party | undefined): string {
   if (!p) return '';
-  const address = p.ip ?? p.mac ?? '';
-  return address && p.port ? (address.includes(':') ? `[${address}]:${p.port}` : `${address}:${p.port}`) : address;
+  if (!p.ip) return p.mac ?? '';
+  return p.port ? (p.ip.includes(':') ? `[${p.ip}]:${p.port}` : `${p.ip}:${p.port}`) : p.ip;
+}
+
+/** A name as it is shown: a device without one bears the number that the inventory gave it, which tells nobody anything. */
+export function named(name: unknown): string {
+  const text = String(name ?? '');
+  return /^d[0-9a-f]{12}$/.test(text) ? '' : text;
+}
+
+/** A feed's name: the interfaces of a replayed capture have numbers. */
+export function feed(name: string): string {
+  return /^\d+$/.test(name) ? `replay, interface ${name}` : name;
 }
 
 export const zone = { utc: localStorage.getItem('zone') !== 'site' };
@@ -25,7 +36,7 @@ function moment(at: string | number | undefined | null): Date | null {
 }
 const pad = (n: number) => String(n).padStart(2, '0');
 /** What a time's zone is called: UTC, or the offset of this machine's. */
-function named(date: Date, utc: boolean): string {
+function zoned(date: Date, utc: boolean): string {
   if (utc) return 'UTC';
   const east = -date.getTimezoneOffset();
   return `UTC${east < 0 ? '−' : '+'}${pad(Math.floor(Math.abs(east) / 60))}:${pad(Math.abs(east) % 60)}`;
@@ -42,7 +53,7 @@ export function time(at: string | number | undefined | null, seconds = true): st
   const date = moment(at);
   if (!date) return at ? String(at) : '–';
   const [day, minute, s] = parts(date, zone.utc);
-  return `${day} ${minute}${seconds ? `:${s}` : ''} ${named(date, zone.utc)}`;
+  return `${day} ${minute}${seconds ? `:${s}` : ''} ${zoned(date, zone.utc)}`;
 }
 
 /** The same moment in the other time. */
@@ -50,7 +61,7 @@ export function other(at: string | number | undefined | null): string {
   const date = moment(at);
   if (!date) return '';
   const [day, minute, s] = parts(date, !zone.utc);
-  return `${day} ${minute}:${s} ${named(date, !zone.utc)}`;
+  return `${day} ${minute}:${s} ${zoned(date, !zone.utc)}`;
 }
 
 /** A moment without year and seconds. */
@@ -58,7 +69,7 @@ export function short(at: string | number | undefined | null): string {
   const date = moment(at);
   if (!date) return at ? String(at) : '–';
   const [day, minute] = parts(date, zone.utc);
-  return `${day.slice(5)} ${minute} ${named(date, zone.utc)}`;
+  return `${day.slice(5)} ${minute} ${zoned(date, zone.utc)}`;
 }
 
 /** How long something lasted, in its two largest units. */

@@ -80,7 +80,11 @@ pub(crate) fn gaps(app: &App, call: &Call) -> Answer {
 fn baseline_state(app: &App) -> Value {
     let told = lock(&app.sensor).get("baseline").cloned();
     let stored = || app.db.setting("baseline").ok().flatten();
-    told.or_else(stored).unwrap_or_else(|| json!({ "state": "observing", "known": false }))
+    told.or_else(stored).unwrap_or_else(|| match (&app.config.baseline, app.config.is_live) {
+        (Some(path), true) => json!({ "state": "watching", "file": path.display().to_string() }),
+        (None, true) => json!({ "state": "observing" }),
+        (_, false) => json!({ "state": "observing", "known": false }),
+    })
 }
 
 pub(crate) fn baseline(app: &App, _: &Call) -> Answer {
