@@ -104,6 +104,16 @@ fn take(app: &App, message: &Value) -> Result<(), String> {
         Some("case") => app.notify("case", message),
         Some("run") => app.notify("run", message),
         Some("destination") => app.notify("destination", message),
+        Some(kind @ ("baseline" | "known" | "models")) => {
+            let before = lock(&app.sensor).insert(kind.to_owned(), message.clone());
+            if before.as_ref() != Some(message) {
+                if kind == "baseline" {
+                    // Known also before the next sensor tells it.
+                    app.db.set("baseline", message, "system", ledger::now().0).map_err(|e| text(&e))?;
+                }
+                app.notify("feed", message);
+            }
+        }
         // What else it tells of itself: the newest of each kind is shown.
         Some(kind) if kind.len() <= 40 => {
             let mut sensor = lock(&app.sensor);

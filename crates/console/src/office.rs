@@ -115,6 +115,15 @@ pub trait Office: Send + Sync + std::fmt::Debug {
     fn dead(&self, destination: &str, skip: usize, limit: usize) -> Result<Vec<Value>, Refusal>;
     /// Puts what was refused back into the queue: these, or all; how many.
     fn resend(&self, who: &Person, destination: &str, ids: &[String]) -> Result<usize, Refusal>;
+    /// Approves the baseline that the running platform proposes: `sha256` is that of the proposal that was looked at; what is under suspicion is
+    /// left out unless it is accepted. What was taken (`entries`) and left out (`left_out`).
+    fn approve_baseline(
+        &self,
+        who: &Person,
+        sha256: &str,
+        accept: &[String],
+        leave_out: &[String],
+    ) -> Result<Value, Refusal>;
     /// The packets of a finding (a line of `alerts.ndjson`) as pcapng: those it cites, and what its parties said around them where the ring
     /// still holds it.
     fn packets(&self, finding: &Value) -> Result<Vec<u8>, Refusal>;

@@ -70,7 +70,8 @@ pub(crate) fn document() -> Value {
             operation["responses"]["422"] = refusal("The search cannot be run: memory, or unreadable files.");
             operation["responses"]["503"] = refusal("Too many searches at once.");
         }
-        let acts = ["/runs", "/actions", "/kill-switch", "/destinations", "/cases", "/models", "/intelligence"];
+        let acts =
+            ["/baseline", "/runs", "/actions", "/kill-switch", "/destinations", "/cases", "/models", "/intelligence"];
         if acts.iter().any(|a| route.path.starts_with(a)) || route.path.ends_with("/packets") {
             operation["responses"]["422"] = refusal("It was tried and did not work; the text says why.");
         }

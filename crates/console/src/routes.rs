@@ -169,6 +169,8 @@ pub(crate) static ROUTES: &[Route] = routes! {
     GET "/minutes" Viewer "" "What each interface saw by the minute." [FROM, TO] [] Store system::minutes;
     GET "/gaps" Viewer "" "What was not seen, newest first." [LIMIT] [] Store system::gaps;
     GET "/baseline" Viewer "" "Whether the site observes or is watched, and what the baseline is worth." [] [] Store system::baseline;
+    POST "/baseline/approve" Approver "baseline.approve" "Approves what the sensor proposes as normal; what stands in a finding is left out unless it is accepted." []
+        [("sha256", "text", true, "Of the proposal that was looked at; another one is refused."), ("accept", "texts", false, "Entries under suspicion that are taken in."), ("leave_out", "texts", false, "Entries that are left out.")] Store response::approve_baseline;
     GET "/system" Viewer "" "Version, folders and their sizes, limits, configuration." [] [] Store system::system;
 
     GET "/suppressions" Viewer "" "What is expected here and stays out of the queue." [] [] Store findings::suppressions;

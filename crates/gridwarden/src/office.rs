@@ -179,6 +179,10 @@ impl console::Office for Behind {
         Ok(n)
     }
 
+    fn approve_baseline(&self, _: &Person, _: &str, _: &[String], _: &[String]) -> Result<Value, Refusal> {
+        Err(Refusal::Failed("nothing is proposed: this platform does not learn by itself".to_owned()))
+    }
+
     fn packets(&self, finding: &Value) -> Result<Vec<u8>, Refusal> {
         let mut out = Vec::new();
         let cited = finding["packets"].as_array().into_iter().flatten();

@@ -223,6 +223,22 @@ pub(crate) fn resend(app: &App, call: &Call) -> Answer {
     Ok(json!({ "events": office(app)?.resend(&person(call), call.part("name"), &ids)? }).into())
 }
 
+#[derive(Deserialize)]
+struct Approval {
+    sha256: String,
+    #[serde(default)]
+    accept: Vec<String>,
+    #[serde(default)]
+    leave_out: Vec<String>,
+}
+
+pub(crate) fn approve_baseline(app: &App, call: &Call) -> Answer {
+    only_people(call)?;
+    let a: Approval = call.body()?;
+    let done = office(app)?.approve_baseline(&person(call), &a.sha256, &a.accept, &a.leave_out)?;
+    Ok(done.into())
+}
+
 /// The packets of a finding, to open in Wireshark.
 pub(crate) fn packets(app: &App, call: &Call) -> Answer {
     use state::Store as _;

@@ -63,6 +63,10 @@ impl Office for Asked {
     fn resend(&self, _: &Person, _: &str, ids: &[String]) -> Result<usize, Refusal> {
         Ok(ids.len())
     }
+    fn approve_baseline(&self, who: &Person, sha256: &str, _: &[String], out: &[String]) -> Result<Value, Refusal> {
+        self.note(format!("{} approves {sha256}", who.name));
+        Ok(json!({ "entries": 1, "left_out": out }))
+    }
     fn packets(&self, _: &Value) -> Result<Vec<u8>, Refusal> {
         Ok(b"packets".to_vec())
     }
@@ -155,6 +159,8 @@ fn runs_are_decided_by_those_who_may() {
     check(&c, &approver, "POST", "/runs/run-1/refuse", json!({ "reason": " " }), 400);
     check(&c, &approver, "POST", "/runs/run-1/refuse", json!({ "reason": "not now" }), 404);
     check(&c, &viewer, "GET", "/runs/run-1", Value::Null, 404);
+    check(&c, &analyst, "POST", "/baseline/approve", json!({ "sha256": "ab" }), 403);
+    check(&c, &approver, "POST", "/baseline/approve", json!({ "sha256": "ab", "leave_out": ["device x"] }), 200);
     check(&c, &viewer, "POST", "/kill-switch", json!({ "on": true, "reason": "r" }), 403);
     check(&c, &analyst, "POST", "/kill-switch", json!({ "on": true, "reason": "" }), 400);
     check(&c, &analyst, "POST", "/kill-switch", json!({ "on": true, "reason": "work in bay 4" }), 200);
@@ -163,7 +169,10 @@ fn runs_are_decided_by_those_who_may() {
     assert_eq!((dead["items"].as_array().map(Vec::len), dead["next"].as_str()), (Some(2), Some("2")));
     check(&c, &viewer, "POST", "/destinations/siem/test", Value::Null, 403);
     check(&c, &analyst, "POST", "/destinations/siem/test", Value::Null, 404);
-    assert_eq!(*asked.0.lock().unwrap(), ["alan proposes case-1", "april approves run-1", "alan turns it true"]);
+    assert_eq!(
+        *asked.0.lock().unwrap(),
+        ["alan proposes case-1", "april approves run-1", "april approves ab", "alan turns it true"]
+    );
     // Without a program behind it the console shows and does nothing.
     let alone = Centre::start();
     let anna = alone.setup();
