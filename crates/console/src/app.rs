@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use state::{Db, Store};
 use tokio::sync::{broadcast, watch};
 
+use crate::api::imports::ANALYSIS;
 use crate::{Config, Error};
 
 /// Reads of one thing by one actor within this time are one entry of the ledger (ns).
@@ -184,7 +185,9 @@ impl App {
             places.insert(0, self.config.data.clone());
         }
         if let Ok(read) = std::fs::read_dir(self.config.data.join("imports")) {
-            places.extend(read.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.join("records").is_dir()));
+            // Earlier imports were analysed into their own folder.
+            let inside = read.filter_map(|e| Some(e.ok()?.path())).flat_map(|p| [p.join(ANALYSIS), p]);
+            places.extend(inside.filter(|p| p.join("records").is_dir()));
         }
         places
     }

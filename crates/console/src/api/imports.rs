@@ -19,6 +19,8 @@ use crate::call::{Call, Problem};
 use crate::http::{identify, permit, problem};
 use crate::routes::Answer;
 
+/// Folder beside the capture that the analysis writes.
+pub(crate) const ANALYSIS: &str = "analysis";
 /// Bytes of a line of the analysis that are read at once.
 const LINE: u64 = 4_096;
 /// Largest capture that is taken.
@@ -132,13 +134,14 @@ fn progressed(app: &App, import: &Import, percent: u8) {
 }
 
 fn analyse(app: &Arc<App>, import: Import, dir: &Path) -> Import {
+    let to = dir.join(ANALYSIS);
     let program: PathBuf = app.config.program.clone().unwrap_or_default();
     let mut command = Command::new(program);
     command
         .arg("analyze")
         .arg(dir.join(file_name(&import.name)))
         .arg("-o")
-        .arg(dir)
+        .arg(&to)
         .arg("--quiet")
         .stdin(Stdio::null());
     if let Some(baseline) = &app.config.baseline {
@@ -169,10 +172,10 @@ fn analyse(app: &Arc<App>, import: Import, dir: &Path) -> Import {
         Ok(status) => status,
         Err(e) => return failed(format!("the analysis was lost: {e}")),
     };
-    if !dir.join("alerts.ndjson").is_file() {
+    if !to.join("alerts.ndjson").is_file() {
         return failed(if said.is_empty() { format!("the analysis ended with {status}") } else { said });
     }
-    match crate::import_folder(&app.db, dir, &import.name) {
+    match crate::import_folder(&app.db, &to, &import.name) {
         Ok(findings) => {
             app.changed();
             if let Err(e) = app.record("import.done", &import.by, &json!({ "id": import.id, "findings": findings })) {
