@@ -166,7 +166,11 @@ pub(crate) fn parse(text: &str) -> std::result::Result<Vec<New>, String> {
 
 /// The windows that hold, as a file that `--maintenance` takes.
 pub(crate) fn csv(windows: &[Window]) -> String {
-    let cell = |text: &str| format!("\"{}\"", text.replace('"', "\"\"").replace(['\n', '\r'], " "));
+    // A blank before what a spreadsheet would take for a formula; readers of the file drop it.
+    let cell = |text: &str| {
+        let before = if text.starts_with(['=', '+', '-', '@', '\t']) { " " } else { "" };
+        format!("\"{before}{}\"", text.replace('"', "\"\"").replace(['\n', '\r'], " "))
+    };
     let mut text = "start,end,asset,reason\n".to_owned();
     for w in windows.iter().rev().filter(|w| w.withdrawn_by.is_none()) {
         text += &format!("{},{},{},{}\n", Ts(w.start), Ts(w.end), cell(&w.device), cell(&w.reason));
@@ -258,9 +262,14 @@ mod tests {
         }
         let all = list(&db).unwrap();
         assert_eq!(parse(&csv(&all)).unwrap().len(), 1, "{}", csv(&all));
+        let formula = New { reason: "=cmd".into(), ..new[0].clone() };
+        declare(&db, &[formula], "anna", 2).unwrap();
+        let text = csv(&list(&db).unwrap());
+        assert!(text.contains("\" =cmd\"") && parse(&text).unwrap().iter().any(|w| w.reason == "=cmd"), "{text}");
         withdraw(&db, &all[0].id, "anna", 3).unwrap();
         assert!(withdraw(&db, &all[0].id, "anna", 4).is_err());
-        assert_eq!(lowered(&db, finding("2026-12-01T11:00:00Z", "high")).unwrap()["severity"], "high");
+        let left = lowered(&db, finding("2026-12-01T11:00:00Z", "high")).unwrap();
+        assert_eq!(left["evidence"]["maintenance"], "=cmd");
         let long = [New { start: 0, end: LONGEST + 1, device: String::new(), reason: "x".into() }];
         assert!(declare(&db, &long, "anna", 5).is_err());
     }
