@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# c104 sends the quality of a measured value and forgets that of a bit string (M_BO_NA_1): both points are marked "substituted" by hand here, and the bit string goes out as good.
+# c104 sends the quality of a measured value and forgets that of a bit string (M_BO_NA_1): both points are marked
+# "substituted" by hand here, and the bit string goes out as good.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,6 +23,7 @@ with socket.socket() as s:
     port = s.getsockname()[1]
 server = c104.Server(ip="127.0.0.1", port=port)
 station = server.add_station(common_address=1)
+
 
 def on_the_wire(points):
     """Starts the server, asks for data transfer and returns the value part of every ASDU that the points send, by address."""
@@ -47,13 +49,16 @@ def on_the_wire(points):
         got = got[size:]
     return seen
 
+
 measured = station.add_point(io_address=21, type=c104.Type.M_ME_NC_1)
 measured.info = c104.ShortInfo(actual=1.5, quality=c104.Quality.Substituted)
 bits = station.add_point(io_address=20, type=c104.Type.M_BO_NA_1)
 bits.info = c104.BinaryInfo(blob=c104.Byte32(b"\xde\xad\xbe\xef"), quality=c104.Quality.Substituted)
 seen = on_the_wire([measured, bits])
 for name, address in (("measured value", 21), ("bit string", 20)):
-    print(f"{name}: value {seen[address][:4].hex()}, quality octet {seen[address][4]:02x}, substituted {bool(seen[address][4] & 0x20)}")
+    print(
+        f"{name}: value {seen[address][:4].hex()}, quality octet {seen[address][4]:02x}, substituted {bool(seen[address][4] & 0x20)}"
+    )
 END
 cat got
 diff want got && echo "unchanged"

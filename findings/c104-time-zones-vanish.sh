@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# c104 accepts a time with a zone and sends its wall-clock digits: 13:14:15 in Berlin, New York and UTC are the same seven octets on the wire, with the summer-time bit clear. Events of stations in two
-# zones are hours apart from what was meant, and nothing in the telegram tells.
+# c104 accepts a time with a zone and sends its wall-clock digits: 13:14:15 in Berlin, New York and UTC are the same
+# seven octets on the wire, with the summer-time bit clear. Events of stations in two zones are hours apart from what
+# was meant, and nothing in the telegram tells.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -24,6 +25,7 @@ with socket.socket() as s:
     port = s.getsockname()[1]
 server = c104.Server(ip="127.0.0.1", port=port)
 station = server.add_station(common_address=1)
+
 
 def on_the_wire(points):
     """Starts the server, asks for data transfer and returns the value part of every ASDU that the points send, by address."""
@@ -49,11 +51,14 @@ def on_the_wire(points):
         got = got[size:]
     return seen
 
+
 points = []
 for n, hours in enumerate((0, 2, -5)):
     p = station.add_point(io_address=10 + n, type=c104.Type.M_ME_TF_1)
     zone = datetime.timezone(datetime.timedelta(hours=hours))
-    p.info = c104.ShortInfo(actual=1.5, quality=c104.Quality(), recorded_at=datetime.datetime(2026, 7, 30, 13, 14, 15, tzinfo=zone))
+    p.info = c104.ShortInfo(
+        actual=1.5, quality=c104.Quality(), recorded_at=datetime.datetime(2026, 7, 30, 13, 14, 15, tzinfo=zone)
+    )
     points.append(p)
 for (address, value), zone in zip(sorted(on_the_wire(points).items()), ("UTC", "UTC+2", "UTC-5")):
     tag = value[5:]

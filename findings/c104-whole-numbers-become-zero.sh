@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# c104 takes a bit string (M_BO, C_BO) as a whole number, and makes 0 of every number below 2^31: Byte32(255) sends 00000000. Numbers above and byte strings are right. Test data
-# and simulators built with it hold bit strings of nothing.
+# c104 takes a bit string (M_BO, C_BO) as a whole number, and makes 0 of every number below 2^31: Byte32(255) sends
+# 00000000. Numbers above and byte strings are right. Test data and simulators built with it hold bit strings of
+# nothing.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# CEF allows a pipe and a backslash in a header field, each behind a backslash. pycef (and jc, which has its code) does not get over either of them: name and severity are gone
-# and the rest of the header becomes a field name with the value of the first field, without an error.
+# CEF allows a pipe and a backslash in a header field, each behind a backslash. pycef (and jc, which has its code) does
+# not get over either of them: name and severity are gone and the rest of the header becomes a field name with the value
+# of the first field, without an error.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,12 +27,21 @@ import jc, pycef
 
 logging.disable(logging.CRITICAL)
 print("pycef", version("pycef"), "jc", version("jc"))
-for line in (r"CEF:0|V|ndr|1|100|breaker trip|8|src=10.0.0.9", r"CEF:0|V|ndr|1|100|breaker 1\|2 trip|8|src=10.0.0.9", r"CEF:0|V|ndr|1|100|unit A\\B trip|8|src=10.0.0.9"):
+for line in (
+    r"CEF:0|V|ndr|1|100|breaker trip|8|src=10.0.0.9",
+    r"CEF:0|V|ndr|1|100|breaker 1\|2 trip|8|src=10.0.0.9",
+    r"CEF:0|V|ndr|1|100|unit A\\B trip|8|src=10.0.0.9",
+):
     print(line)
     for name, read in (("pycef", pycef.parse), ("jc", lambda x: jc.parse("cef", x, quiet=True)[0])):
         try:
             d = {k.lower(): v for k, v in read(line).items()}
-            print("  ", name, {k: d[k] for k in ("name", "severity", "agentseverity", "src", "unparsable") if k in d}, sorted(k for k in d if "trip" in k))
+            print(
+                "  ",
+                name,
+                {k: d[k] for k in ("name", "severity", "agentseverity", "src", "unparsable") if k in d},
+                sorted(k for k in d if "trip" in k),
+            )
         except Exception as e:
             print("  ", name, type(e).__name__)
 END

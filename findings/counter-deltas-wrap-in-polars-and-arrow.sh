@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The step of an unsigned counter that was reset (a device restart) is negative. Polars and Arrow wrap it round to
-# 18446744073709551614 without an error when two columns are subtracted; Polars' diff() of the same column and
-# type answers -2, and DuckDB raises an error. A rate computed by subtraction shows an exabyte burst.
+# 18446744073709551614 without an error when two columns are subtracted; Polars' diff() of the same column and type
+# answers -2, and DuckDB raises an error. A rate computed by subtraction shows an exabyte burst.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

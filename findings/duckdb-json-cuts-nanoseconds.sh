@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# DuckDB guesses that a JSON text is a time and keeps microseconds of it, though it has a type for nanoseconds.
-# Two packets 600 ns apart become simultaneous, and a search for the exact text of a time finds nothing.
+# DuckDB guesses that a JSON text is a time and keeps microseconds of it, though it has a type for nanoseconds. Two
+# packets 600 ns apart become simultaneous, and a search for the exact text of a time finds nothing.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# DuckDB types a JSON number column by its first 20480 rows. If those hold whole numbers only, a later 1.5
-# is read as 2 and -0.6 as -1: no error, no column of another type. A set point log that starts with whole values
-# loses its decimals from row 20481 on.
+# DuckDB types a JSON number column by its first 20480 rows. If those hold whole numbers only, a later 1.5 is read as 2
+# and -0.6 as -1: no error, no column of another type. A set point log that starts with whole values loses its decimals
+# from row 20481 on.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

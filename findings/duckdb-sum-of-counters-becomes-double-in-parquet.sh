@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# DuckDB adds BIGINT columns into a HUGEINT, exactly, and COPY writes a HUGEINT to Parquet as DOUBLE.
-# A total of byte or energy counters above 2^53 is right on the screen and wrong in the exported file;
-# the data frame of the Python client has the same loss.
+# DuckDB adds BIGINT columns into a HUGEINT, exactly, and COPY writes a HUGEINT to Parquet as DOUBLE. A total of byte or
+# energy counters above 2^53 is right on the screen and wrong in the exported file; the data frame of the Python client
+# has the same loss.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

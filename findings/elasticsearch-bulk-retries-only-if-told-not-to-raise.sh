@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# elasticsearch-py's helpers.bulk has max_retries for documents that a busy cluster rejects (429). With the other defaults it does nothing: the first rejected document raises BulkIndexError before any
-# retry, with earlier chunks stored and later ones never sent. Only max_retries together with raise_on_error=False stores all; without max_retries
+# elasticsearch-py's helpers.bulk has max_retries for documents that a busy cluster rejects (429). With the other
+# defaults it does nothing: the first rejected document raises BulkIndexError before any retry, with earlier chunks
+# stored and later ones never sent. Only max_retries together with raise_on_error=False stores all; without max_retries
 # that option loses the document quietly. The server here is ten lines that reject one document once.
 set -euo pipefail
 work=$(mktemp -d)
@@ -20,6 +21,7 @@ import http.server, json, threading
 import elasticsearch
 from elasticsearch import Elasticsearch, helpers
 
+
 class Server(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         lines = self.rfile.read(int(self.headers["Content-Length"])).decode().splitlines()
@@ -28,18 +30,30 @@ class Server(http.server.BaseHTTPRequestHandler):
         items = []
         for n in ids:
             busy = n == "15" and len(requests) == 2
-            items.append({"index": {"_index": "x", "_id": n, "status": 429 if busy else 201} | ({"error": {"type": "es_rejected_execution_exception"}} if busy else {})})
+            items.append(
+                {
+                    "index": {"_index": "x", "_id": n, "status": 429 if busy else 201}
+                    | ({"error": {"type": "es_rejected_execution_exception"}} if busy else {})
+                }
+            )
             if not busy:
                 stored.add(n)
         body = json.dumps({"took": 1, "errors": len(requests) == 2, "items": items}).encode()
         self.send_response(200)
-        for h, v in (("X-Elastic-Product", "Elasticsearch"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+        for h, v in (
+            ("X-Elastic-Product", "Elasticsearch"),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+        ):
             self.send_header(h, v)
         self.end_headers()
         self.wfile.write(body)
+
     do_POST = do_PUT
+
     def log_message(self, *_):
         pass
+
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
 threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -48,7 +62,9 @@ print("elasticsearch", ".".join(map(str, elasticsearch.__version__)))
 for options in ({}, {"max_retries": 3}, {"raise_on_error": False}, {"raise_on_error": False, "max_retries": 3}):
     requests, stored = [], set()
     try:
-        helpers.bulk(client, ({"_index": "x", "_id": str(n), "v": n} for n in range(50)), chunk_size=10, initial_backoff=0.01, **options)
+        helpers.bulk(
+            client, ({"_index": "x", "_id": str(n), "v": n} for n in range(50)), chunk_size=10, initial_backoff=0.01, **options
+        )
         end = "returned"
     except helpers.BulkIndexError:
         end = "raised"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# elasticsearch-py's helpers.parallel_bulk is a generator: a call whose result nobody reads sends no request at all, without a word, where helpers.bulk
-# with the same arguments stores everything. Swapping one for the other for speed empties the index.
+# elasticsearch-py's helpers.parallel_bulk is a generator: a call whose result nobody reads sends no request at all,
+# without a word, where helpers.bulk with the same arguments stores everything. Swapping one for the other for speed
+# empties the index.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -18,19 +19,29 @@ import http.server, json, threading
 import elasticsearch
 from elasticsearch import Elasticsearch, helpers
 
+
 class Server(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         lines = self.rfile.read(int(self.headers["Content-Length"])).decode().splitlines()
         stored.extend(lines[::2])
-        body = json.dumps({"took": 1, "errors": False, "items": [{"index": {"_index": "x", "_id": "1", "status": 201}}] * (len(lines) // 2)}).encode()
+        body = json.dumps(
+            {"took": 1, "errors": False, "items": [{"index": {"_index": "x", "_id": "1", "status": 201}}] * (len(lines) // 2)}
+        ).encode()
         self.send_response(200)
-        for h, v in (("X-Elastic-Product", "Elasticsearch"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
+        for h, v in (
+            ("X-Elastic-Product", "Elasticsearch"),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+        ):
             self.send_header(h, v)
         self.end_headers()
         self.wfile.write(body)
+
     do_POST = do_PUT
+
     def log_message(self, *_):
         pass
+
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
 threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A feature that never varied in training cannot raise an isolation forest's score, nor that of a histogram detector: no split uses it.
-# Traffic between SCADA and PLC is full of such features, and the interesting attack is the first change of one:
-# here function code 3 in all 2,000 training rows, then a 90. Both detectors give it the score of a normal row;
+# A feature that never varied in training cannot raise an isolation forest's score, nor that of a histogram detector: no
+# split uses it. Traffic between SCADA and PLC is full of such features, and the interesting attack is the first change
+# of one: here function code 3 in all 2,000 training rows, then a 90. Both detectors give it the score of a normal row;
 # nearest neighbours in the same library see it at once.
 set -euo pipefail
 work=$(mktemp -d)
@@ -31,10 +31,17 @@ rng = np.random.default_rng(0)
 x = np.c_[np.full(2000, 3.0), rng.normal(100, 5, 2000), rng.normal(10, 1, 2000)]
 normal, attack = np.array([[3, 100, 10.0]]), np.array([[90, 100, 10.0]])
 forest = IsolationForest(random_state=0).fit(x)
-print("scikit-learn IsolationForest, same score:", forest.score_samples(normal)[0] == forest.score_samples(attack)[0], "label", forest.predict(attack)[0])
+print(
+    "scikit-learn IsolationForest, same score:",
+    forest.score_samples(normal)[0] == forest.score_samples(attack)[0],
+    "label",
+    forest.predict(attack)[0],
+)
 for detector in (IForest(random_state=0), HBOS(), KNN()):
     detector.fit(x)
-    print(f"pyod {type(detector).__name__:8} same score: {detector.decision_function(normal)[0] == detector.decision_function(attack)[0]}, outlier: {detector.predict(attack)[0]}")
+    print(
+        f"pyod {type(detector).__name__:8} same score: {detector.decision_function(normal)[0] == detector.decision_function(attack)[0]}, outlier: {detector.predict(attack)[0]}"
+    )
 END
 cat got
 diff want got && echo "unchanged"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Local outlier factor divides by the distance to the neighbours, and polls repeat: where 20 training rows are equal that distance is 0. A row that differs by a
-# thousandth of a register from 100 equal ones scores ten million times worse than normal and is an outlier; a row far from the
-# busy places, in a region that varied, is not.
+# Local outlier factor divides by the distance to the neighbours, and polls repeat: where 20 training rows are equal
+# that distance is 0. A row that differs by a thousandth of a register from 100 equal ones scores ten million times
+# worse than normal and is an outlier; a row far from the busy places, in a region that varied, is not.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -24,7 +24,11 @@ print("scikit-learn", sklearn.__version__)
 polls = np.repeat([[10.0, 20.0], [10.0, 21.0]], 100, axis=0)
 varied = np.random.default_rng(0).normal([50, 50], 5, (200, 2))
 model = LocalOutlierFactor(novelty=True).fit(np.r_[polls, varied])
-for name, row in (("equal to the polls", [10, 20]), ("a thousandth beside", [10, 20.001]), ("among the varied, 5 off the centre", [50, 55])):
+for name, row in (
+    ("equal to the polls", [10, 20]),
+    ("a thousandth beside", [10, 20.001]),
+    ("among the varied, 5 off the centre", [50, 55]),
+):
     print(f"{name:35} {'outlier' if model.predict([row])[0] < 0 else 'normal'}, score {model.score_samples([row])[0]:.1g}")
 END
 cat got

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A feature that was never missing in training is missing at scoring time (a sensor lost it). XGBoost sends the row down a default
-# branch that no data chose, LightGBM takes it for 0, HistGradientBoosting for the larger side, and none says so.
-# Here a normal load is around 100 and an alarm above 110: XGBoost is certain of an attack, the others that all is well.
+# A feature that was never missing in training is missing at scoring time (a sensor lost it). XGBoost sends the row down
+# a default branch that no data chose, LightGBM takes it for 0, HistGradientBoosting for the larger side, and none says
+# so. Here a normal load is around 100 and an alarm above 110: XGBoost is certain of an attack, the others that all is
+# well.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

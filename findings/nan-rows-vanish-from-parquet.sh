@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# DuckDB and DataFusion answer the same query differently on a table and on a Parquet file when a column holds NaN. Both sort NaN above every number, so `v > 100` is true for it. pyarrow
-# leaves NaN out of the minimum and maximum that it writes to the file, and both engines skip row groups by those: the rows are gone, no note. A detector
-# that writes NaN for "no value" and asks for outliers gets none.
+# DuckDB and DataFusion answer the same query differently on a table and on a Parquet file when a column holds NaN. Both
+# sort NaN above every number, so `v > 100` is true for it. pyarrow leaves NaN out of the minimum and maximum that it
+# writes to the file, and both engines skip row groups by those: the rows are gone, no note. A detector that writes NaN
+# for "no value" and asks for outliers gets none.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -35,7 +36,10 @@ fusion.register_parquet("file", "points.parquet")
 engines = {"duckdb": lambda q: duck.execute(q).fetchall()[0][0], "datafusion": lambda q: fusion.sql(q).to_pydict()["n"][0]}
 for where in ("v > 100", "v = 'NaN'::double", "not (v <= 100)"):
     for name, ask in engines.items():
-        print(f"{where:18} {name:10}", *[f"{source} {ask(f'select count(*) as n from {source} where {where}')}" for source in ("in_memory", "file")])
+        print(
+            f"{where:18} {name:10}",
+            *[f"{source} {ask(f'select count(*) as n from {source} where {where}')}" for source in ("in_memory", "file")],
+        )
 END
 cat got
 diff want got && echo "unchanged"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Polars and DuckDB guess the columns of newline-delimited JSON from the first 100 and the first 20480 rows.
-# A field that appears later (the signature of the only alert among the flows of an EVE log) is dropped
-# without a word; pyarrow keeps it.
+# Polars and DuckDB guess the columns of newline-delimited JSON from the first 100 and the first 20480 rows. A field
+# that appears later (the signature of the only alert among the flows of an EVE log) is dropped without a word; pyarrow
+# keeps it.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -38,7 +38,9 @@ for flows in (99, 100, 20479, 20480):
             print(json.dumps({"flow_id": n, "event_type": "flow"}), file=out)
         print(json.dumps({"flow_id": flows, "event_type": "alert", "signature": "write to breaker"}), file=out)
     for name, columns in readers.items():
-        print(f"{flows:5} flows, then an alert: {name:7} {'has' if 'signature' in columns('eve.json') else 'drops'} the signature")
+        print(
+            f"{flows:5} flows, then an alert: {name:7} {'has' if 'signature' in columns('eve.json') else 'drops'} the signature"
+        )
 END
 cat got
 diff want got && echo "unchanged"

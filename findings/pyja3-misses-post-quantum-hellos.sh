@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A TLS ClientHello with a post-quantum key share (1,216 octets) does not fit one TCP segment. pyja3 looks at single segments and reports no fingerprint for it, and no error; tshark
-# reassembles and gives both clients here the same one. Current browsers are invisible to it.
+# A TLS ClientHello with a post-quantum key share (1,216 octets) does not fit one TCP segment. pyja3 looks at single
+# segments and reports no fingerprint for it, and no error; tshark reassembles and gives both clients here the same one.
+# Current browsers are invisible to it.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -9,7 +10,9 @@ command -v tshark >/dev/null || apt-get install -y -qq --no-install-recommends t
 dpkg-query -W tshark >got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -17,6 +20,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -54,22 +58,42 @@ venv/bin/pip list 2>/dev/null | grep pyja3 | tr -s ' ' >>got
 python3 - <<'END'
 import struct
 from net import Session
+
+
 def extension(kind, body):
     return struct.pack(">HH", kind, len(body)) + body
+
+
 for name, size in (("classic", 32), ("post-quantum", 1216)):
     sni = b"scada.example"
-    ext = (extension(0, struct.pack(">HBH", len(sni) + 3, 0, len(sni)) + sni) + extension(10, struct.pack(">HHH", 4, 0x11EC, 0x1D)) + extension(11, b"\1\0")
-        + extension(13, struct.pack(">HH", 2, 0x0403)) + extension(43, b"\2\3\4") + extension(51, struct.pack(">HHH", size + 4, 0x11EC, size) + b"k" * size))
-    hello = b"\3\3" + b"r" * 32 + b"\0" + struct.pack(">HHHH", 6, 0x1301, 0x1302, 0xC02F) + b"\1\0" + struct.pack(">H", len(ext)) + ext
+    ext = (
+        extension(0, struct.pack(">HBH", len(sni) + 3, 0, len(sni)) + sni)
+        + extension(10, struct.pack(">HHH", 4, 0x11EC, 0x1D))
+        + extension(11, b"\1\0")
+        + extension(13, struct.pack(">HH", 2, 0x0403))
+        + extension(43, b"\2\3\4")
+        + extension(51, struct.pack(">HHH", size + 4, 0x11EC, size) + b"k" * size)
+    )
+    hello = (
+        b"\3\3"
+        + b"r" * 32
+        + b"\0"
+        + struct.pack(">HHHH", 6, 0x1301, 0x1302, 0xC02F)
+        + b"\1\0"
+        + struct.pack(">H", len(ext))
+        + ext
+    )
     hello = b"\1" + struct.pack(">I", len(hello))[1:] + hello
     record = b"\x16\3\1" + struct.pack(">H", len(hello)) + hello
     s = Session(name + ".pcap", 443)
     for at in range(0, len(record), 1200):
-        s.send(0, record[at:at + 1200])
+        s.send(0, record[at : at + 1200])
     s.send(1, flags=0x10)
 END
 for name in classic post-quantum; do
-  echo "$name: pyja3 $(venv/bin/ja3 $name.pcap --json | python3 -c 'import json, sys; print([f["ja3_digest"] for f in json.load(sys.stdin)])'), tshark $(tshark -r $name.pcap -Y tls.handshake.ja3 -T fields -e tls.handshake.ja3 2>/dev/null)" >>got
+  pyja3=$(venv/bin/ja3 $name.pcap --json | python3 -c 'import json, sys; print([f["ja3_digest"] for f in json.load(sys.stdin)])')
+  tshark=$(tshark -r $name.pcap -Y tls.handshake.ja3 -T fields -e tls.handshake.ja3 2>/dev/null)
+  echo "$name: pyja3 $pyja3, tshark $tshark" >>got
 done
 cat got
 diff want got && echo "unchanged"

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# The pymodbus server answers an unknown function (65, free for users) with function code 0x80: the refused function is not named, where Modbus has it as 0xC1. A unit that does not exist is exception 4,
-# "device failure", not 0x0B, and a broadcast write (unit 0), which nobody may answer, gets an exception too. Detectors trained on its traffic learn another protocol.
+# The pymodbus server answers an unknown function (65, free for users) with function code 0x80: the refused function is
+# not named, where Modbus has it as 0xC1. A unit that does not exist is exception 4, "device failure", not 0x0B, and a
+# broadcast write (unit 0), which nobody may answer, gets an exception too. Detectors trained on its traffic learn
+# another protocol.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -23,10 +25,14 @@ from pymodbus.server import ServerAsyncStop, StartAsyncTcpServer
 logging.disable(logging.CRITICAL)
 print("pymodbus", pymodbus.__version__)
 
+
 async def answers(questions):
     """Asks a server with one unit, number 1, and registers 0 to 99; returns the PDUs of its answers."""
-    context = ModbusServerContext(devices={1: ModbusDeviceContext(hr=ModbusSequentialDataBlock(1, list(range(100))))}, single=False)
+    context = ModbusServerContext(
+        devices={1: ModbusDeviceContext(hr=ModbusSequentialDataBlock(1, list(range(100))))}, single=False
+    )
     import socket
+
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -45,7 +51,13 @@ async def answers(questions):
     await ServerAsyncStop()
     return out
 
-questions = {"read 1 register": (1, b"\3\0\0\0\1"), "function 65": (1, b"\x41"), "unit 9, absent": (9, b"\3\0\0\0\1"), "broadcast write": (0, b"\6\0\1\0\5")}
+
+questions = {
+    "read 1 register": (1, b"\3\0\0\0\1"),
+    "function 65": (1, b"\x41"),
+    "unit 9, absent": (9, b"\3\0\0\0\1"),
+    "broadcast write": (0, b"\6\0\1\0\5"),
+}
 for name, pdu in zip(questions, asyncio.run(answers(questions.values()))):
     print(f"{name:15} -> {pdu.hex(' ') or 'no answer'}")
 END

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The pymodbus server makes up files and queues: "read file record" is answered with twenty fixed letters whatever file, record and length was asked for, and "read FIFO" with 0, 1, 2, 3. Both come as successes,
-# though the server was given neither files nor queues.
+# The pymodbus server makes up files and queues: "read file record" is answered with twenty fixed letters whatever file,
+# record and length was asked for, and "read FIFO" with 0, 1, 2, 3. Both come as successes, though the server was given
+# neither files nor queues.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,10 +23,14 @@ from pymodbus.server import ServerAsyncStop, StartAsyncTcpServer
 logging.disable(logging.CRITICAL)
 print("pymodbus", pymodbus.__version__)
 
+
 async def answers(questions):
     """Asks a server with one unit, number 1, and registers 0 to 99; returns the PDUs of its answers."""
-    context = ModbusServerContext(devices={1: ModbusDeviceContext(hr=ModbusSequentialDataBlock(1, list(range(100))))}, single=False)
+    context = ModbusServerContext(
+        devices={1: ModbusDeviceContext(hr=ModbusSequentialDataBlock(1, list(range(100))))}, single=False
+    )
     import socket
+
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -44,9 +49,16 @@ async def answers(questions):
     await ServerAsyncStop()
     return out
 
+
 def file_record(file, record, registers):
     return 1, b"\x14\x07" + struct.pack(">BHHH", 6, file, record, registers)
-questions = {"file 4, record 1, 2 registers": file_record(4, 1, 2), "file 9, record 7, 30 registers": file_record(9, 7, 30), "FIFO at 5": (1, b"\x18\0\5")}
+
+
+questions = {
+    "file 4, record 1, 2 registers": file_record(4, 1, 2),
+    "file 9, record 7, 30 registers": file_record(9, 7, 30),
+    "FIFO at 5": (1, b"\x18\0\5"),
+}
 for name, pdu in zip(questions, asyncio.run(answers(questions.values()))):
     print(f"{name:30} -> function {pdu[0]}, {pdu[4:] if pdu[0] == 0x14 else pdu[5:].hex(' ')}")
 END

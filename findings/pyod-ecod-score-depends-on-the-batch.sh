@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ECOD and COPOD of pyod score a row against the training data and the rows scored along with it. The same row is an
-# outlier when it comes alone and normal within a batch of attack rows: a flood hides itself, and scores stored
-# from batches of other sizes cannot be compared with the threshold. KNN and HBOS do not do so.
+# outlier when it comes alone and normal within a batch of attack rows: a flood hides itself, and scores stored from
+# batches of other sizes cannot be compared with the threshold. KNN and HBOS do not do so.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -31,7 +31,9 @@ train, row, flood = rng.normal(0, 1, (500, 2)), np.array([[3.0, 3.0]]), rng.norm
 for model in (ECOD(), COPOD(), HBOS(), KNN()):
     model.fit(train)
     alone, within = model.predict(row)[0], model.predict(np.r_[row, flood])[0]
-    print(f"{type(model).__name__:6} the row alone: {'outlier' if alone else 'normal'}, the same row among 2000 others: {'outlier' if within else 'normal'}")
+    print(
+        f"{type(model).__name__:6} the row alone: {'outlier' if alone else 'normal'}, the same row among 2000 others: {'outlier' if within else 'normal'}"
+    )
 END
 cat got
 diff want got && echo "unchanged"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One constant column in the training data makes pyod's PCA detector useless and silent: every score is infinite, the threshold is
-# not a number, and nothing is ever an outlier.
+# One constant column in the training data makes pyod's PCA detector useless and silent: every score is infinite, the
+# threshold is not a number, and nothing is ever an outlier.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -25,7 +25,9 @@ varied = rng.normal(100, 5, (1000, 2))
 for name, x in (("two varying columns", varied), ("and a constant one", np.c_[varied, np.full(1000, 3.0)])):
     model = PCA().fit(x)
     wild = np.full((1, x.shape[1]), 1e6)
-    print(f"{name:20} threshold is {'a number' if np.isfinite(model.threshold_) else model.threshold_}, score of a wild row is {'finite' if np.isfinite(model.decision_function(wild)[0]) else 'infinite'}, outlier: {bool(model.predict(wild)[0])}")
+    threshold, score = model.threshold_, model.decision_function(wild)[0]
+    print(f"{name:20} threshold is {'a number' if np.isfinite(threshold) else threshold}, ", end="")
+    print(f"score of a wild row is {'finite' if np.isfinite(score) else 'infinite'}, outlier: {bool(model.predict(wild)[0])}")
 END
 cat got
 diff want got && echo "unchanged"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A MAC address of decimal digits only, written without quotes in a Sigma rule (10:20:30:40:50:55), is a base-60 number to the YAML reader of pySigma: the query asks for 8041827055. An address
-# with a letter, or one that starts with 00, stays text, so a list of device addresses works but for one in it.
+# A MAC address of decimal digits only, written without quotes in a Sigma rule (10:20:30:40:50:55), is a base-60 number
+# to the YAML reader of pySigma: the query asks for 8041827055. An address with a letter, or one that starts with 00,
+# stays text, so a list of device addresses works but for one in it.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A Sigma correlation says how many events: at least 3, more than 3, fewer than 3, exactly 3. The EQL backend of pySigma writes one and the same query for all of
-# them; for "3 different targets" it asks for three events with an equal target. The Elastalert backend takes "exactly" as "at least". Nothing is refused.
-# The ES|QL backend keeps the operator.
+# A Sigma correlation says how many events: at least 3, more than 3, fewer than 3, exactly 3. The EQL backend of pySigma
+# writes one and the same query for all of them; for "3 different targets" it asks for three events with an equal
+# target. The Elastalert backend takes "exactly" as "at least". Nothing is refused. The ES|QL backend keeps the
+# operator.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,6 +27,8 @@ from sigma.backends.elasticsearch.elasticsearch_elastalert import ElastalertBack
 from sigma.collection import SigmaCollection
 
 print("pysigma", version("pysigma"), "elasticsearch backend", version("pysigma-backend-elasticsearch"))
+
+
 def convert(backend, kind, condition):
     rule = f"""
 title: write
@@ -37,11 +40,25 @@ title: many
 correlation: {{type: {kind}, rules: [write], group-by: [src_ip], timespan: 5m, condition: {condition}}}
 """
     return " ".join(str(backend().convert(SigmaCollection.from_yaml(rule))[-1]).split())
+
+
 for op in ("gte", "gt", "lt", "lte", "eq"):
-    print(f"{op:3} 3: eql", convert(EqlBackend, "event_count", f"{{{op}: 3}}"), "| es|ql", convert(ESQLBackend, "event_count", f"{{{op}: 3}}")[-16:])
+    print(
+        f"{op:3} 3: eql",
+        convert(EqlBackend, "event_count", f"{{{op}: 3}}"),
+        "| es|ql",
+        convert(ESQLBackend, "event_count", f"{{{op}: 3}}")[-16:],
+    )
 print("3 different targets: eql", convert(EqlBackend, "value_count", "{field: dst_ip, gte: 3}"))
 for op in ("gte", "eq"):
-    print(f"{op:3} 3: elastalert", [w for w in convert(ElastalertBackend, "event_count", f"{{{op}: 3}}").split() if w.startswith(("num", "3", "type", "freq"))])
+    print(
+        f"{op:3} 3: elastalert",
+        [
+            w
+            for w in convert(ElastalertBackend, "event_count", f"{{{op}: 3}}").split()
+            if w.startswith(("num", "3", "type", "freq"))
+        ],
+    )
 END
 cat got
 diff want got && echo "unchanged"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# For a list of numbers (Modbus functions 5 and 6) pySigma's EQL backend writes a comparison of strings, `func like~ (5, 6)`, which the EQL library refuses as ill-typed, and for one number a
-# wildcard match, `func:5`, refused as well. Converting succeeds, so a pipeline that only converts finds out at deployment.
+# For a list of numbers (Modbus functions 5 and 6) pySigma's EQL backend writes a comparison of strings, `func like~ (5,
+# 6)`, which the EQL library refuses as ill-typed, and for one number a wildcard match, `func:5`, refused as well.
+# Converting succeeds, so a pipeline that only converts finds out at deployment.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sigma compares strings without regard to case. The SQLite backend of pySigma does so for a value with a wildcard (LIKE) and not for one without (=):
-# `host: plc-1` misses the event of PLC-1 that `host: plc-1*` finds. One rule file, two habits.
+# Sigma compares strings without regard to case. The SQLite backend of pySigma does so for a value with a wildcard
+# (LIKE) and not for one without (=): `host: plc-1` misses the event of PLC-1 that `host: plc-1*` finds. One rule file,
+# two habits.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The SQLite backend of pySigma turns `|cidr` into LIKE on the text of the address. For IPv6 it leaves the zero groups out: 2001:db8::/48 becomes LIKE '2001:db8:%', 65,536 times the network, the
-# same as /32. A filter that exempts one's own /48 exempts the neighbours. IPv4 is right.
+# The SQLite backend of pySigma turns `|cidr` into LIKE on the text of the address. For IPv6 it leaves the zero groups
+# out: 2001:db8::/48 becomes LIKE '2001:db8:%', 65,536 times the network, the same as /32. A filter that exempts one's
+# own /48 exempts the neighbours. IPv4 is right.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# pySigma keeps the numbers of a rule as floats: above 2^53 a whole number becomes another one, and is written with a fraction or an exponent. A rule for the 64-bit id 9007199254740993
-# asks for ...992.0 in every backend and never matches.
+# pySigma keeps the numbers of a rule as floats: above 2^53 a whole number becomes another one, and is written with a
+# fraction or an exponent. A rule for the 64-bit id 9007199254740993 asks for ...992.0 in every backend and never
+# matches.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

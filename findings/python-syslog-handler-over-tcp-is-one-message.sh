@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Python's own SysLogHandler over TCP ends each message with a NUL octet, neither with a line feed nor with a count in front (RFC 6587 knows these two). rsyslog takes all that comes until the
-# connection closes for one message: three alarms are one, with the priority of the first, and it arrives when the sender ends.
+# Python's own SysLogHandler over TCP ends each message with a NUL octet, neither with a line feed nor with a count in
+# front (RFC 6587 knows these two). rsyslog takes all that comes until the connection closes for one message: three
+# alarms are one, with the priority of the first, and it arrives when the sender ends.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,6 +27,7 @@ pri 14:  poll is late#000<10>ndr: breaker opened#000<14>ndr: poll is
 END
 python3 - "$port" <<'END'
 import logging, logging.handlers, socket, sys
+
 handler = logging.handlers.SysLogHandler(("127.0.0.1", int(sys.argv[1])), socktype=socket.SOCK_STREAM)
 log = logging.getLogger("ndr")
 log.addHandler(handler), log.setLevel(logging.INFO)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# river's Page-Hinkley test compares sums of raw differences with a fixed 50. The same steady signal gives no drift in kilobytes and a drift every
-# few dozen values in bytes; ADWIN on the same numbers reports none in either unit.
+# river's Page-Hinkley test compares sums of raw differences with a fixed 50. The same steady signal gives no drift in
+# kilobytes and a drift every few dozen values in bytes; ADWIN on the same numbers reports none in either unit.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,7 +27,9 @@ for unit, factor in (("kB", 1), ("bytes", 1000)):
         for v in steady:
             detector.update(v * factor)
             alarms += detector.drift_detected
-        print(f"{type(detector).__name__:11} steady traffic in {unit:5}: {'no drift' if not alarms else 'more than 100 drifts' if alarms > 100 else alarms}")
+        print(
+            f"{type(detector).__name__:11} steady traffic in {unit:5}: {'no drift' if not alarms else 'more than 100 drifts' if alarms > 100 else alarms}"
+        )
 END
 cat got
 diff want got && echo "unchanged"

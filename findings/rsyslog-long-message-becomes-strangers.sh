@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A message of 20,000 octets to rsyslog's imtcp, correctly counted, is not cut but split: the first 8,096 octets keep their head, the rest arrives as two more messages of priority 13 from the receiving host's own name,
-# dated on arrival, with the text as program name. Rules by priority or host do not see them. The log says "truncating".
+# A message of 20,000 octets to rsyslog's imtcp, correctly counted, is not cut but split: the first 8,096 octets keep
+# their head, the rest arrives as two more messages of priority 13 from the receiving host's own name, dated on arrival,
+# with the text as program name. Rules by priority or host do not see them. The log says "truncating".
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,6 +30,7 @@ max msg size is 8096, truncating
 END
 python3 - "$port" <<'END'
 import socket, sys
+
 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as s:
     for text in ("x" * 20000, "after"):
         m = f"<130>1 2026-07-30T08:26:40Z sensor ndr - 1 - {text}".encode()

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# rsyslog reads RFC 3339 times in front of a message and rewrites those with nine digits after the second: one nanosecond becomes a millisecond (30.000000001 is 30.001), other values
-# come out with a byte that is no digit. No error; six digits are right. Network sensors have nanoseconds to offer.
+# rsyslog reads RFC 3339 times in front of a message and rewrites those with nine digits after the second: one
+# nanosecond becomes a millisecond (30.000000001 is 30.001), other values come out with a byte that is no digit. No
+# error; six digits are right. Network sensors have nanoseconds to offer.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,6 +28,7 @@ sent 30.123456789Z - written 2026-07-30T08:26:30.?89Z
 END
 python3 - "$port" <<'END'
 import socket, sys
+
 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as s:
     for t in ("30.123456Z", "30.000000001Z", "30.123456789Z"):
         m = f"<134>2026-07-30T08:26:{t} sensor ndr: sent {t}".encode()

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A scikit-learn pipeline of StandardScaler and a classifier that is right on 99 % of its rows is a coin toss after skl2onnx: the converted graph subtracts the mean in
-# 32-bit floats, where second counts of 2026 come in steps of 128. Counters and register values above 2^24 suffer likewise. The conversion warns of
-# nothing; converted for double input the same pipeline is right.
+# A scikit-learn pipeline of StandardScaler and a classifier that is right on 99 % of its rows is a coin toss after
+# skl2onnx: the converted graph subtracts the mean in 32-bit floats, where second counts of 2026 come in steps of 128.
+# Counters and register values above 2^24 suffer likewise. The conversion warns of nothing; converted for double input
+# the same pipeline is right.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -16,6 +17,7 @@ onnx float64  right > 0.98
 END
 venv/bin/python - >got <<'END'
 import warnings
+
 warnings.filterwarnings("ignore")
 import numpy as np, onnxruntime as ort, skl2onnx, sklearn
 from skl2onnx import to_onnx
@@ -31,7 +33,9 @@ model = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
 print(f"scikit-learn  right {'> 0.98' if model.score(x, y) > 0.98 else model.score(x, y)}")
 for kind in (np.float32, np.float64):
     onnx = to_onnx(model, x[:1].astype(kind), options={"zipmap": False})
-    labels = ort.InferenceSession(onnx.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"X": x.astype(kind)})[0]
+    labels = ort.InferenceSession(onnx.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"X": x.astype(kind)})[
+        0
+    ]
     right = (labels == y).mean()
     print(f"onnx {kind.__name__:8} right {'> 0.98' if right > 0.98 else '< 0.6' if right < 0.6 else right}")
 END

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A biflow's source is the side that opened it (RFC 5103). softflowd's biflows (-b) start at the lower address instead: the PLC 10.1.0.2, port 502, is said to have opened a session to
-# port 40000 of the SCADA server that sent the SYN. Who talks to whom is turned round for half of the plant, depending on its addresses.
+# A biflow's source is the side that opened it (RFC 5103). softflowd's biflows (-b) start at the lower address instead:
+# the PLC 10.1.0.2, port 502, is said to have opened a session to port 40000 of the SCADA server that sent the SYN. Who
+# talks to whom is turned round for half of the plant, depending on its addresses.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -21,7 +22,9 @@ command -v softflowd >/dev/null || apt-get install -y -qq --no-install-recommend
 dpkg-query -W softflowd >>got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -29,6 +32,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -56,6 +60,7 @@ class Session:
 END
 python3 - <<'END'
 from net import Session
+
 s = Session("f.pcap", 502)  # 10.1.0.9 opens a session to 10.1.0.2, port 502
 for _ in range(3):
     s.send(0, b"x" * 12), s.send(1, b"y" * 11)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# splunk-hec-handler sends the text of a log call without its arguments: "write of %d to register %d" arrives with the placeholders, the values are nowhere. And when the collector answers 503 (busy),
-# the log call itself raises HTTPError in the program that logged.
+# splunk-hec-handler sends the text of a log call without its arguments: "write of %d to register %d" arrives with the
+# placeholders, the values are nowhere. And when the collector answers 503 (busy), the log call itself raises HTTPError
+# in the program that logged.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -19,14 +20,19 @@ import requests
 from splunk_hec_handler import SplunkHecHandler
 
 print("splunk-hec-handler", version("splunk-hec-handler"))
+
+
 class Collector(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
     def log_message(self, *_):
         pass
+
+
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 received, status = [], 200

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# stix2 parses a STIX pattern into objects and prints it again without the NOT in front of IN, LIKE, MATCHES and ISSUBSET: the printed pattern means the opposite. The
-# matcher of the same project confirms it: "not from our network" becomes "from our network". A small number comes out in a form
-# that the parser itself refuses.
+# stix2 parses a STIX pattern into objects and prints it again without the NOT in front of IN, LIKE, MATCHES and
+# ISSUBSET: the printed pattern means the opposite. The matcher of the same project confirms it: "not from our network"
+# becomes "from our network". A small number comes out in a form that the parser itself refuses.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -29,15 +29,35 @@ from stix2.pattern_visitor import create_pattern_object
 from stix2matcher.matcher import match
 
 print("stix2", stix2.__version__, "stix2-matcher", version("stix2-matcher"))
+
+
 def seen(address):
     at = "2026-01-01T00:00:00Z"
-    return {"type": "observed-data", "id": "observed-data--00000000-0000-4000-8000-000000000000", "created": at, "modified": at, "first_observed": at,
-        "last_observed": at, "number_observed": 1, "objects": {"0": {"type": "ipv4-addr", "value": address}}}
-for pattern in ("[ipv4-addr:value NOT ISSUBSET '10.0.0.0/8']", "[ipv4-addr:value NOT IN ('10.0.0.1', '10.0.0.2')]",
-        "[ipv4-addr:value NOT LIKE '10.%']", "[ipv4-addr:value NOT MATCHES '^10']", "[ipv4-addr:value != '10.0.0.1']"):
+    return {
+        "type": "observed-data",
+        "id": "observed-data--00000000-0000-4000-8000-000000000000",
+        "created": at,
+        "modified": at,
+        "first_observed": at,
+        "last_observed": at,
+        "number_observed": 1,
+        "objects": {"0": {"type": "ipv4-addr", "value": address}},
+    }
+
+
+for pattern in (
+    "[ipv4-addr:value NOT ISSUBSET '10.0.0.0/8']",
+    "[ipv4-addr:value NOT IN ('10.0.0.1', '10.0.0.2')]",
+    "[ipv4-addr:value NOT LIKE '10.%']",
+    "[ipv4-addr:value NOT MATCHES '^10']",
+    "[ipv4-addr:value != '10.0.0.1']",
+):
     again = str(create_pattern_object(pattern))
     print(pattern, "->", again)
-    print("   own 10.0.0.1, foreign 192.0.2.1:", *[[bool(match(p, [seen(a)])) for a in ("10.0.0.1", "192.0.2.1")] for p in (pattern, again)])
+    print(
+        "   own 10.0.0.1, foreign 192.0.2.1:",
+        *[[bool(match(p, [seen(a)])) for a in ("10.0.0.1", "192.0.2.1")] for p in (pattern, again)]
+    )
 small = str(create_pattern_object("[x-meter:offset = 0.00000012345]"))
 try:
     create_pattern_object(small), print(small, "accepted")

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Suricata 7.0.10 logs signed DNP3 integers as unsigned ones of 64 bits: a reading of -5 is 18446744073709551611, a set point of -20 is
-# 18446744073709551596; a negative float is right. jq 1.6 and every reader that uses doubles round both to 18446744073709552000,
-# so that even subtracting 2^64 afterwards gives the wrong value. Its src_ip is the TCP client for the outstation's answers too.
+# Suricata 7.0.10 logs signed DNP3 integers as unsigned ones of 64 bits: a reading of -5 is 18446744073709551611, a set
+# point of -20 is 18446744073709551596; a negative float is right. jq 1.6 and every reader that uses doubles round both
+# to 18446744073709552000, so that even subtracting 2^64 afterwards gives the wrong value. Its src_ip is the TCP client
+# for the outstation's answers too.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 # Suricata comes from Debian's backports and is unpacked into the work folder; nothing on the machine changes.
 mkdir -p apt/lists/partial apt/cache/archives/partial apt/parts
-cat >apt/parts/d.sources <<'END'
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | awk '$2 == "bookworm" { print $1; exit }')
+cat >apt/parts/d.sources <<END
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $mirror
 Suites: bookworm bookworm-backports
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -39,7 +41,9 @@ suricata() { # capture, further options: events to eve.json
 LD_LIBRARY_PATH=root/usr/lib/x86_64-linux-gnu root/usr/bin/suricata -V >got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -47,6 +51,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -82,6 +87,8 @@ END
 python3 - <<'END'
 import struct
 from net import Session
+
+
 def crc(b):
     c = 0
     for x in b:
@@ -89,12 +96,24 @@ def crc(b):
         for _ in range(8):
             c = c >> 1 ^ (0xA6BC if c & 1 else 0)
     return struct.pack("<H", ~c & 0xFFFF)
+
+
 def link(control, to, of, body):
     head = b"\x05\x64" + struct.pack("<BBHH", 5 + len(body), control, to, of)
-    return head + crc(head) + b"".join(body[i:i + 16] + crc(body[i:i + 16]) for i in range(0, len(body), 16))
+    return head + crc(head) + b"".join(body[i : i + 16] + crc(body[i : i + 16]) for i in range(0, len(body), 16))
+
+
 s = Session("d.pcap", 20000)
 s.send(0, link(0xC4, 10, 1, b"\xc0\xc0\x01\x1e\x01\x06"))
-s.send(1, link(0x44, 1, 10, b"\xc0\xc0\x81\0\0\x1e\x01\0\0\0\x01" + struct.pack("<i", -5) + b"\x1e\x05\0\0\0\x01" + struct.pack("<f", -1.5)))
+s.send(
+    1,
+    link(
+        0x44,
+        1,
+        10,
+        b"\xc0\xc0\x81\0\0\x1e\x01\0\0\0\x01" + struct.pack("<i", -5) + b"\x1e\x05\0\0\0\x01" + struct.pack("<f", -1.5),
+    ),
+)
 setpoint = b"\x29\x02\x17\x01\x04" + struct.pack("<h", -20) + b"\0"
 s.send(0, link(0xC4, 10, 1, b"\xc1\xc1\x05" + setpoint))
 s.send(1, link(0x44, 1, 10, b"\xc1\xc1\x81\0\0" + setpoint)), s.send(0, flags=0x10)
@@ -103,10 +122,21 @@ END
 suricata d.pcap
 python3 - >>got <<'END'
 import json
+
 for e in map(json.loads, open("eve.json")):
     if e["event_type"] == "dnp3":
         values = [p["value"] for o in e["dnp3"]["application"]["objects"] for p in o.get("points", [])]
-        print(e["dnp3"]["type"], "from station", e["dnp3"]["src"], "src_ip", e["src_ip"], "values", values, "as doubles", [float(v) for v in values])
+        print(
+            e["dnp3"]["type"],
+            "from station",
+            e["dnp3"]["src"],
+            "src_ip",
+            e["src_ip"],
+            "values",
+            values,
+            "as doubles",
+            [float(v) for v in values],
+        )
 END
 cat got
 diff want got && echo "unchanged"

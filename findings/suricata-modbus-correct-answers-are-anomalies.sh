@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Suricata 7.0.10 reports every correct answer to "read registers" (functions 3 and 4) as an anomaly value_mismatch with error_flags
-# DATA_VALUE; coils, writes and even the exception answers pass. A healthy plant that polls registers is all alarm,
-# and a real mismatch cannot be told from it.
+# Suricata 7.0.10 reports every correct answer to "read registers" (functions 3 and 4) as an anomaly value_mismatch with
+# error_flags DATA_VALUE; coils, writes and even the exception answers pass. A healthy plant that polls registers is all
+# alarm, and a real mismatch cannot be told from it.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 # Suricata comes from Debian's backports and is unpacked into the work folder; nothing on the machine changes.
 mkdir -p apt/lists/partial apt/cache/archives/partial apt/parts
-cat >apt/parts/d.sources <<'END'
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | awk '$2 == "bookworm" { print $1; exit }')
+cat >apt/parts/d.sources <<END
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $mirror
 Suites: bookworm bookworm-backports
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -39,7 +40,9 @@ suricata() { # capture, further options: events to eve.json
 LD_LIBRARY_PATH=root/usr/lib/x86_64-linux-gnu root/usr/bin/suricata -V >got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -47,6 +50,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -84,9 +88,15 @@ END
 python3 - <<'END'
 import struct
 from net import Session
+
 s = Session("m.pcap", 502)
-pairs = [("read holding registers", b"\3\0\0\0\2", b"\3\4\0\1\0\2"), ("read input registers", b"\4\0\0\0\1", b"\4\2\0\7"), ("read coils", b"\1\0\0\0\x08", b"\1\1\x55"),
-    ("write register", b"\6\0\1\0\5", b"\6\0\1\0\5"), ("read holding registers, refused", b"\3\0\0\0\1", b"\x83\2")]
+pairs = [
+    ("read holding registers", b"\3\0\0\0\2", b"\3\4\0\1\0\2"),
+    ("read input registers", b"\4\0\0\0\1", b"\4\2\0\7"),
+    ("read coils", b"\1\0\0\0\x08", b"\1\1\x55"),
+    ("write register", b"\6\0\1\0\5", b"\6\0\1\0\5"),
+    ("read holding registers, refused", b"\3\0\0\0\1", b"\x83\2"),
+]
 for n, (_, ask, answer) in enumerate(pairs, 1):
     for who, pdu in ((0, ask), (1, answer)):
         s.send(who, struct.pack(">HHHB", n, 0, len(pdu) + 1, 1) + pdu)
@@ -96,11 +106,18 @@ END
 suricata m.pcap
 python3 - >>got <<'END'
 import json
+
 events = [json.loads(line) for line in open("eve.json")]
 for e in events:
     if e["event_type"] == "modbus":
         m = e["modbus"]
-        print("function", m["request"]["function_raw"], "exception" if "exception" in m["response"] else "answered", "error_flags", m["response"]["error_flags"])
+        print(
+            "function",
+            m["request"]["function_raw"],
+            "exception" if "exception" in m["response"] else "answered",
+            "error_flags",
+            m["response"]["error_flags"],
+        )
 print("anomalies:", [e["anomaly"]["event"] for e in events if e["event_type"] == "anomaly"])
 END
 cat got

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Suricata that starts (or is rebooted) while a Modbus session runs joins it at whatever packet comes first. If that is an answer, port 502 becomes the client for
-# good: not one of the seven requests is joined with its answer and every poll is an anomaly. If it is a request, all is well, so the same
-# plant looks right or wrong by the toss of a coin.
+# Suricata that starts (or is rebooted) while a Modbus session runs joins it at whatever packet comes first. If that is
+# an answer, port 502 becomes the client for good: not one of the seven requests is joined with its answer and every
+# poll is an anomaly. If it is a request, all is well, so the same plant looks right or wrong by the toss of a coin.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 # Suricata comes from Debian's backports and is unpacked into the work folder; nothing on the machine changes.
 mkdir -p apt/lists/partial apt/cache/archives/partial apt/parts
-cat >apt/parts/d.sources <<'END'
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | awk '$2 == "bookworm" { print $1; exit }')
+cat >apt/parts/d.sources <<END
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $mirror
 Suites: bookworm bookworm-backports
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -39,7 +40,9 @@ suricata() { # capture, further options: events to eve.json
 LD_LIBRARY_PATH=root/usr/lib/x86_64-linux-gnu root/usr/bin/suricata -V >got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -47,6 +50,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -80,6 +84,7 @@ END
 python3 - <<'END'
 import struct
 from net import Session
+
 for name in ("request", "answer"):
     s = Session(name + ".pcap", 502, syn=False)
     if name == "answer":
@@ -92,10 +97,18 @@ for first in request answer; do
   suricata $first.pcap --set stream.midstream=true
   python3 - $first >>got <<'END'
 import json, sys
+
 events = [json.loads(line) for line in open("eve.json")]
 flow = [e for e in events if e["event_type"] == "flow"][0]
-good = sum(e["event_type"] == "modbus" and {"request", "response"} <= e["modbus"].keys() and e["modbus"]["response"]["error_flags"] == "NONE" for e in events)
-print(f"first packet: {sys.argv[1]}: client port {flow['src_port']}, requests joined with their answers {good} of 7, anomalies {'none' if not any(e['event_type'] == 'anomaly' for e in events) else 'many'}")
+good = sum(
+    e["event_type"] == "modbus"
+    and {"request", "response"} <= e["modbus"].keys()
+    and e["modbus"]["response"]["error_flags"] == "NONE"
+    for e in events
+)
+anomalies = "many" if any(e["event_type"] == "anomaly" for e in events) else "none"
+print(f"first packet: {sys.argv[1]}: client port {flow['src_port']}, ", end="")
+print(f"requests joined with their answers {good} of 7, anomalies {anomalies}")
 END
 done
 cat got

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# A Modbus write that gets no answer (a broadcast never does) is logged by Suricata 7.0.10 only when the TCP session ends, and with the
-# time of that end: here the write of 08:30:40 appears as one of 09:26:41. Its place in the log is behind all later polls.
-# Sessions of a SCADA master last for weeks.
+# A Modbus write that gets no answer (a broadcast never does) is logged by Suricata 7.0.10 only when the TCP session
+# ends, and with the time of that end: here the write of 08:30:40 appears as one of 09:26:41. Its place in the log is
+# behind all later polls. Sessions of a SCADA master last for weeks.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 # Suricata comes from Debian's backports and is unpacked into the work folder; nothing on the machine changes.
 mkdir -p apt/lists/partial apt/cache/archives/partial apt/parts
-cat >apt/parts/d.sources <<'END'
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' | awk '$2 == "bookworm" { print $1; exit }')
+cat >apt/parts/d.sources <<END
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $mirror
 Suites: bookworm bookworm-backports
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -39,7 +40,9 @@ suricata() { # capture, further options: events to eve.json
 LD_LIBRARY_PATH=root/usr/lib/x86_64-linux-gnu root/usr/bin/suricata -V >got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -47,6 +50,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -81,6 +85,7 @@ END
 python3 - >>got <<'END'
 import struct, time
 from net import Session
+
 s = Session("m.pcap", 502)
 for n in range(1, 61):
     if n == 4:
@@ -97,6 +102,7 @@ END
 suricata m.pcap
 python3 - >>got <<'END'
 import json
+
 events = [e for e in map(json.loads, open("eve.json")) if e["event_type"] == "modbus"]
 at = [e["modbus"]["request"]["function_raw"] for e in events].index(6)
 print("write logged as of", events[at]["timestamp"][11:19], "- event", at + 1, "of", len(events), "though sent as number 4")

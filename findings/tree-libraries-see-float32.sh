@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # scikit-learn's trees and forests and XGBoost look at every feature as a 32-bit float, whatever the caller hands over.
-# Second counts, byte counters and register values above 2^24 that differ by up to 64 are one value to them, without a warning: a
-# split between two seconds of 2026 cannot be learnt. LightGBM and HistGradientBoosting, used side by side with them, can.
+# Second counts, byte counters and register values above 2^24 that differ by up to 64 are one value to them, without a
+# warning: a split between two seconds of 2026 cannot be learnt. LightGBM and HistGradientBoosting, used side by side
+# with them, can.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

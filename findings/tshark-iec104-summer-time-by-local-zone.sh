@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The time tag of an IEC 104 telegram (CP56Time2a) has a bit for summer time. tshark takes an hour off when it is set, but only if the
-# analyst's own time zone has no summer time at that date: the same frame of 10:30 in July is printed as 09:30 in UTC and as 10:30
-# in Berlin and New York. The text cannot be compared between two desks; the field for the hour can.
+# The time tag of an IEC 104 telegram (CP56Time2a) has a bit for summer time. tshark takes an hour off when it is set,
+# but only if the analyst's own time zone has no summer time at that date: the same frame of 10:30 in July is printed as
+# 09:30 in UTC and as 10:30 in Berlin and New York. The text cannot be compared between two desks; the field for the
+# hour can.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -10,7 +11,9 @@ command -v tshark >/dev/null || apt-get install -y -qq --no-install-recommends t
 dpkg-query -W tshark >got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -18,6 +21,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -58,6 +62,7 @@ END
 python3 - <<'END'
 import struct
 from net import Session
+
 s = Session("i.pcap", 2404)
 for hour in (10, 0x80 | 10):
     tag = struct.pack("<HBBBBB", 15123, 30, hour, 3 << 5 | 15, 7, 26)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Three Modbus requests in one segment, the last one a write. `tshark -T json` prints the layer's key three times in one object, so
-# a JSON reader keeps one, here the write, and the two reads are gone; with `-T fields` all three are there, and with --no-duplicate-keys too.
-# Telegrams of IEC 104, DNP3 and S7 travel in one segment all day.
+# Three Modbus requests in one segment, the last one a write. `tshark -T json` prints the layer's key three times in one
+# object, so a JSON reader keeps one, here the write, and the two reads are gone; with `-T fields` all three are there,
+# and with --no-duplicate-keys too. Telegrams of IEC 104, DNP3 and S7 travel in one segment all day.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -10,7 +10,9 @@ command -v tshark >/dev/null || apt-get install -y -qq --no-install-recommends t
 dpkg-query -W tshark >got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -18,6 +20,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -52,6 +55,7 @@ END
 python3 - <<'END'
 import struct
 from net import Session
+
 s = Session("m.pcap", 502)
 s.send(0, b"".join(struct.pack(">HHHBBHH", n, 0, 6, 1, f, 1, 5) for n, f in ((1, 3), (2, 4), (3, 6))))
 END

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A Modbus/TCP request whose header of seven octets travels in a segment of its own (as some gateways send it) is no Modbus for
-# tshark: no protocol, no function, plain TCP, though the stream is complete and reassembly is on. From eight octets on it
-# reassembles. A display filter for writes misses every write of such a master.
+# A Modbus/TCP request whose header of seven octets travels in a segment of its own (as some gateways send it) is no
+# Modbus for tshark: no protocol, no function, plain TCP, though the stream is complete and reassembly is on. From eight
+# octets on it reassembles. A display filter for writes misses every write of such a master.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -10,7 +10,9 @@ command -v tshark >/dev/null || apt-get install -y -qq --no-install-recommends t
 dpkg-query -W tshark >got
 cat >net.py <<'END'
 """A capture of one TCP session, written by hand: valid checksums, sequence numbers and acknowledgements."""
+
 import struct
+
 
 def checksum(b):
     b += b"\0" * (len(b) % 2)
@@ -18,6 +20,7 @@ def checksum(b):
     while s >> 16:
         s = (s & 0xFFFF) + (s >> 16)
     return ~s & 0xFFFF
+
 
 class Session:
     def __init__(self, path, port, start=1785400000.0, syn=True):
@@ -52,6 +55,7 @@ END
 python3 - <<'END'
 import struct
 from net import Session
+
 s = Session("m.pcap", 502)
 for cut in (6, 7, 8, 9):
     write = struct.pack(">HHHBBHH", cut, 0, 6, 1, 6, 1, 5)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The same numbers as a dense array and as a scipy CSR matrix get different answers from XGBoost: a zero that a sparse
-# matrix does not store counts as missing and takes the default branch. A model trained on dense rows and served from one-hot or
-# bag-of-words features in CSR form is wrong wherever 0 matters. LightGBM gives one answer.
+# matrix does not store counts as missing and takes the default branch. A model trained on dense rows and served from
+# one-hot or bag-of-words features in CSR form is wrong wherever 0 matters. LightGBM gives one answer.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# After early stopping an XGBoost model has two answers: XGBClassifier predicts with the trees up to the best round, the booster inside
-# it (which C, Rust, Java and saved-file users call) with all of them. LightGBM cuts the later trees off on saving. Here 1 in 5 labels differ.
+# After early stopping an XGBoost model has two answers: XGBClassifier predicts with the trees up to the best round, the
+# booster inside it (which C, Rust, Java and saved-file users call) with all of them. LightGBM cuts the later trees off
+# on saving. Here 1 in 5 labels differ.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,11 +28,23 @@ model.fit(x[:300], y[:300], eval_set=[(x[300:], y[300:])], verbose=False)
 model.save_model("model.json")
 wrapper = model.predict_proba(x[300:])[:, 1] > 0.5
 booster = xgb.Booster(model_file="model.json").predict(xgb.DMatrix(x[300:])) > 0.5
-print("xgboost: some labels differ:", bool((wrapper != booster).mean() > 0.1), "- trees used", model.best_iteration + 1 < model.get_booster().num_boosted_rounds() and "fewer than saved")
-model = lgb.train({"objective": "binary", "verbose": -1, "num_threads": 1}, lgb.Dataset(x[:300], y[:300]), 300,
-    valid_sets=[lgb.Dataset(x[300:], y[300:])], callbacks=[lgb.early_stopping(30, verbose=False)])
+print(
+    "xgboost: some labels differ:",
+    bool((wrapper != booster).mean() > 0.1),
+    "- trees used",
+    model.best_iteration + 1 < model.get_booster().num_boosted_rounds() and "fewer than saved",
+)
+model = lgb.train(
+    {"objective": "binary", "verbose": -1, "num_threads": 1},
+    lgb.Dataset(x[:300], y[:300]),
+    300,
+    valid_sets=[lgb.Dataset(x[300:], y[300:])],
+    callbacks=[lgb.early_stopping(30, verbose=False)],
+)
 model.save_model("model.txt")
-print("lightgbm: some labels differ:", bool((model.predict(x[300:]) != lgb.Booster(model_file="model.txt").predict(x[300:])).any()))
+print(
+    "lightgbm: some labels differ:", bool((model.predict(x[300:]) != lgb.Booster(model_file="model.txt").predict(x[300:])).any())
+)
 END
 cat got
 diff want got && echo "unchanged"
