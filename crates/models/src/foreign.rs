@@ -35,14 +35,14 @@ const MAX_TREES: usize = 100_000;
 pub fn xgboost(text: &str) -> Result<Foreign> {
     let Ok(root) = serde_json::from_str::<Value>(text) else { return bad("it is no JSON") };
     let Some(learner) = root.get("learner") else { return bad("it is no model of XGBoost: it has no `learner`") };
-    let number = |v: Option<&Value>| -> Option<f64> {
-        match v? {
-            // XGBoost 3 writes a list of one.
-            Value::String(s) => s.trim_matches(['[', ']']).split(',').next()?.trim().parse().ok(),
-            v => v.as_f64(),
+    // XGBoost 3 writes a list: of one, or of one for each class.
+    let numbers = |name: &str| -> Option<Vec<f64>> {
+        match learner.get("learner_model_param")?.get(name)? {
+            Value::String(s) => s.trim_matches(['[', ']']).split(',').map(|n| n.trim().parse().ok()).collect(),
+            v => Some(vec![v.as_f64()?]),
         }
     };
-    let param = |name: &str| number(learner.get("learner_model_param").and_then(|p| p.get(name)));
+    let param = |name: &str| numbers(name)?.first().copied();
     let objective = learner.pointer("/objective/name").and_then(Value::as_str).unwrap_or("").to_owned();
     let booster = learner.pointer("/gradient_booster/name").and_then(Value::as_str).unwrap_or("gbtree");
     if booster != "gbtree" {
@@ -50,12 +50,17 @@ pub fn xgboost(text: &str) -> Result<Foreign> {
     }
     let class_count = param("num_class").unwrap_or(0.0) as usize;
     let width = param("num_feature").unwrap_or(0.0) as usize;
-    let base = param("base_score").unwrap_or(0.5);
+    let bases = numbers("base_score").unwrap_or_else(|| vec![0.5]);
+    let base = bases.first().copied().unwrap_or(0.5);
+    if bases.len() != 1 && bases.len() != class_count {
+        return bad(format!("`base_score` has {} values for {class_count} classes", bases.len()));
+    }
     let (outputs, post, base) = match objective.as_str() {
         "binary:logistic" if base > 0.0 && base < 1.0 => (1, Post::Logistic, vec![(base / (1.0 - base)).ln() as f32]),
         "binary:logitraw" => (1, Post::Logistic, vec![base as f32]),
         "multi:softprob" | "multi:softmax" if (2..=4_096).contains(&class_count) => {
-            (class_count, Post::Softmax, vec![base as f32; class_count])
+            let each = (0..class_count).map(|c| bases.get(c).copied().unwrap_or(base) as f32);
+            (class_count, Post::Softmax, each.collect())
         }
         o if o.starts_with("reg:squared") || o == "reg:absoluteerror" => (1, Post::None, vec![base as f32]),
         o => {
@@ -261,6 +266,19 @@ mod tests {
                 assert!((have - want).abs() < 1e-6, "{}: {attack:?}", model.about);
             }
         }
+    }
+
+    #[test]
+    fn each_class_begins_at_its_own_base_score() {
+        let text = XG.replace("binary:logistic", "multi:softprob").replace("\"num_class\":\"0\"", "\"num_class\":\"3\"");
+        let (p, k) = xgboost(&text.replace("[5E-1]", "[1E0,2E0,3E0]")).unwrap().rows(&[0.0, 0.75]);
+        // The one tree adds 1 to the first class.
+        let [a, b, c] = [2.0_f32, 2.0, 3.0].map(f32::exp);
+        assert_eq!(k, 3);
+        for (have, want) in p.iter().zip([a, b, c].map(|e| e / (a + b + c))) {
+            assert!((have - want).abs() < 1e-6, "{p:?}");
+        }
+        assert!(xgboost(&text.replace("[5E-1]", "[1E0,2E0]")).unwrap_err().to_string().contains("2 values for 3 classes"));
     }
 
     #[test]
