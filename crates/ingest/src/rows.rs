@@ -131,7 +131,7 @@ pub(crate) fn flow(to: &mut Ingested, f: &Exported, about: &About, start: Ts, en
     let (a, b) = ((f.src, f.src_port, f.src_mac), (f.dst, f.dst_port, f.dst_mac));
     let (orig, resp) = if turned { (b, a) } else { (a, b) };
     let constant = FlowConst {
-        uid: uid(orig, resp, f.proto, about.exporter, start),
+        uid: uid(a, b, f.proto, about.exporter, start),
         src: orig.0,
         dst: resp.0,
         src_port: orig.1,
@@ -220,6 +220,8 @@ pub(crate) fn flow(to: &mut Ingested, f: &Exported, about: &About, start: Ts, en
     );
 }
 
+/// Of one exported flow, as its exporter directs it: the two directions of a conversation are two rows with two uids, else joining `conn` with
+/// `flow_export` would count both twice. What joins the two is the community id.
 fn uid(a: (Addr, u16, gwcore::Mac), b: (Addr, u16, gwcore::Mac), proto: u8, exporter: Addr, start: Ts) -> Uid {
     let mut bytes = Vec::with_capacity(64);
     for end in [a, b] {
