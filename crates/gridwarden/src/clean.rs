@@ -100,16 +100,17 @@ pub fn select(args: &Select) -> anyhow::Result<u8> {
             "stability"
         );
         for f in found["features"].as_array().into_iter().flatten().take(20) {
-            let number = |name: &str| f[name].as_f64().unwrap_or(f64::NAN);
+            // What the rows cannot tell, as the loss of a figure where none of those judged is an attack, is no number.
+            let number = |name: &str| f[name].as_f64().map_or_else(|| "–".to_owned(), |n| format!("{n:.4}"));
             let name = report::plain(f["feature"].as_str().unwrap_or_default());
             let mark = if f["shortcut"] == true { "  shortcut?" } else { "" };
             say!(
-                "{:>4}  {name:<32} {:>10.4} {:>12.4} {:>10.4} {:>9.2}{mark}",
+                "{:>4}  {name:<32} {:>10} {:>12} {:>10} {:>9.2}{mark}",
                 f["rank"],
                 number("shap"),
                 number("permutation"),
                 number("mutual_information"),
-                number("stability")
+                f["stability"].as_f64().unwrap_or(0.0)
             );
         }
     }
