@@ -65,6 +65,10 @@ fn fill(system: System, queue: &Queue) -> Vec<String> {
 
 /// What of one combination was as it must be, or the reason why not.
 fn one(system: System, act: &Act) -> Result<String, String> {
+    let has_batches = matches!(system, System::Splunk | System::SplunkAck | System::Elastic);
+    if !has_batches && *act == Act::Partial {
+        return Ok("not applicable: one event a request".to_owned());
+    }
     if system == System::Webhook && matches!(act, Act::Page | Act::Nonsense) {
         return Ok("not applicable: any 2xx means taken".to_owned());
     }
@@ -89,6 +93,7 @@ fn one(system: System, act: &Act) -> Result<String, String> {
     }
     // What a receiver refuses for good lies among the dead letters; nothing else does.
     let may_refuse = matches!(act, Act::Status(400 | 409 | 413 | 422));
+    let may_refuse = may_refuse || (*act == Act::Partial && system != System::Elastic && dead == 1);
     if dead > 0 && !may_refuse {
         return fail("buried");
     }

@@ -34,7 +34,8 @@ pub enum Act {
     Page,
     /// Answers 200 with JSON that makes no sense here.
     Nonsense,
-    /// The system's own partial failure: of a bulk request the first item is refused for now.
+    /// The system's own partial failure. Elasticsearch refuses the first item of a bulk request for now; Splunk takes the first event, refuses the second
+    /// for good and looks at none after it. The others answer one event a request and have none.
     Partial,
 }
 
@@ -168,8 +169,8 @@ fn answer(system: System, request: &Request, state: &Mutex<State>) -> Option<Res
     }
     let mut guard = lock();
     let proper = |state: &mut State, act: &Act| match system {
-        System::Splunk => splunk::answer(request, state, false),
-        System::SplunkAck => splunk::answer(request, state, true),
+        System::Splunk => splunk::answer(request, state, false, *act == Act::Partial),
+        System::SplunkAck => splunk::answer(request, state, true, *act == Act::Partial),
         System::Elastic => elastic::answer(request, state, *act == Act::Partial),
         System::ServiceNow => servicenow::answer(request, state),
         System::Xsoar6 => xsoar::answer(request, state, false),

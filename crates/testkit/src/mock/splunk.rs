@@ -7,7 +7,7 @@ use super::{KEY, Request, Response, State};
 /// How often an acknowledgement is asked for before it is given.
 const ASKED: u32 = 2;
 
-pub(super) fn answer(request: &Request, state: &mut State, ack: bool) -> Response {
+pub(super) fn answer(request: &Request, state: &mut State, ack: bool, partial: bool) -> Response {
     let fail = |status, code: u64, text: &str| Response::json(status, &json!({ "text": text, "code": code }));
     if request.path.starts_with("/services/collector/health") {
         return Response::json(200, &json!({ "text": "HEC is healthy", "code": 17 }));
@@ -40,7 +40,7 @@ pub(super) fn answer(request: &Request, state: &mut State, ack: bool) -> Respons
             Response::json(200, &json!({ "acks": out }))
         }
         "/services/collector" | "/services/collector/event" | "/services/collector/event/1.0" => {
-            events(request, state, ack)
+            events(request, state, ack, partial)
         }
         "/services/collector/raw" | "/services/collector/raw/1.0" => {
             let text = String::from_utf8_lossy(&request.body);
@@ -53,7 +53,7 @@ pub(super) fn answer(request: &Request, state: &mut State, ack: bool) -> Respons
     }
 }
 
-fn events(request: &Request, state: &mut State, ack: bool) -> Response {
+fn events(request: &Request, state: &mut State, ack: bool, partial: bool) -> Response {
     let fail = |code: u64, text: &str, n: usize| {
         Response::json(400, &json!({ "text": text, "code": code, "invalid-event-number": n }))
     };
@@ -69,7 +69,8 @@ fn events(request: &Request, state: &mut State, ack: bool) -> Response {
             return fail(7, "Incorrect index", n);
         }
         // What the tests call poison: an indexed field that is an object.
-        if event["fields"].as_object().is_some_and(|f| f.values().any(Value::is_object)) {
+        let is_poison = partial && n == 1;
+        if is_poison || event["fields"].as_object().is_some_and(|f| f.values().any(Value::is_object)) {
             return fail(15, "Error in handling indexed fields", n);
         }
         state.records.push(event);
