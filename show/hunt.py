@@ -14,8 +14,8 @@ for i in range(10):
         'C' || lpad(to_hex(hash(n + {i * part})), 17, '0') AS uid,
         '10.' || (hash(n) % 4) || '.' || (hash(n * 3) % 250) || '.' || (hash(n * 7) % 250) AS src_ip,
         '10.9.' || (hash(n * 11) % 8) || '.' || (hash(n * 13) % 250) AS dst_ip,
-        (hash(n * 17) % 60000)::USMALLINT AS src_port, [502, 20000, 2404, 102, 53, 443, 80, 123][1 + hash(n * 19) % 8]::USMALLINT AS dst_port,
-        ['modbus', 'dnp3', 'iec104', 's7comm', 'dns', 'tls', 'http', 'ntp'][1 + hash(n * 19) % 8] AS service,
+        (hash(n * 17) % 60000)::USMALLINT AS src_port, [502, 20000, 2404, 102, 53, 443, 80, 123][1 + (hash(n * 19) % 8)::BIGINT]::USMALLINT AS dst_port,
+        ['modbus', 'dnp3', 'iec104', 's7comm', 'dns', 'tls', 'http', 'ntp'][1 + (hash(n * 19) % 8)::BIGINT] AS service,
         (hash(n * 23) % 100000)::UBIGINT AS orig_bytes, (hash(n * 29) % 1000000)::UBIGINT AS resp_bytes
         FROM range({part}) t(n)) TO '{folder}/a.parquet' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)""")
 known = db.execute(f"SELECT src_ip FROM read_parquet('{work}/lake/conn/*/*/*.parquet') LIMIT 1").fetchone()[0]
@@ -47,3 +47,6 @@ for name, sql in QUERIES.items():
     worst = max(worst, b[0] / a[0])
     print(f"{name:18} gridwarden {b[0]:7.3f} s (with its start), DuckDB {a[0]:7.3f} s: {b[0] / a[0]:5.2f} x, same answer")
 print(f"slowest beside DuckDB: {worst:.2f} x")
+# With few rows the start of the program is most of the time: only the full size judges.
+if rows >= 50_000_000 and worst > 1.5:
+    sys.exit("FAILED: slower than 1.5 x")

@@ -25,6 +25,13 @@ async function step(name, act) {
 const need = (ok, what) => {
   if (!ok) throw new Error(what);
 };
+// Sets the least severity and waits until the queue was asked for anew.
+async function least(page, severity) {
+  const asked = page.waitForResponse((r) => r.url().includes('/api/v1/findings?') && r.url().includes(`severity=${severity}`));
+  await page.getByLabel('Least severity').selectOption(severity);
+  await asked;
+  await page.waitForTimeout(200);
+}
 const PASSWORD = 'correct horse battery';
 async function login(page, name) {
   await page.goto(base);
@@ -57,7 +64,7 @@ try {
   await step('the analyst logs in', () => login(alan, 'alan'));
   await step('three findings by keyboard: acknowledged, mine, closed with a reason, undone', async () => {
     await alan.getByRole('link', { name: /^Findings/ }).click();
-    await alan.getByLabel('Least severity').selectOption('info');
+    await least(alan, 'info');
     await alan.locator('.item').nth(2).waitFor();
     const before = await alan.locator('.item').count();
     await alan.locator('.list').click({ position: { x: 200, y: 20 } });
@@ -78,9 +85,8 @@ try {
     return `${before} in the queue`;
   });
   await step('the decoded records of a finding', async () => {
-    await alan.getByLabel('Least severity').selectOption('medium');
-    await alan.waitForTimeout(400);
-    if ((await alan.locator('.item').count()) === 0) await alan.getByLabel('Least severity').selectOption('low');
+    await least(alan, 'medium');
+    if ((await alan.locator('.item').count()) === 0) await least(alan, 'low');
     await alan.locator('.item').first().click();
     await alan.getByRole('button', { name: 'Show the decoded records' }).click();
     await alan.locator('section:has(h2:text("Records of its conversations")) td').first().waitFor();
@@ -88,7 +94,7 @@ try {
   });
   await step('what is expected from now on is proposed with what it would have silenced', async () => {
     await alan.getByRole('button', { name: 'Expect from now on…' }).click();
-    const said = await alan.getByText(/it would have silenced/).textContent();
+    const said = await alan.getByText(/In the last 30 days it would have silenced/).textContent();
     await alan.getByRole('dialog').getByLabel('Reason').fill('known work');
     await alan.getByRole('button', { name: 'Propose' }).click();
     await alan.getByText('Proposed', { exact: true }).waitFor();
@@ -234,7 +240,7 @@ try {
     await alan.getByLabel('Capture files').setInputFiles(capture);
     await alan.locator('.tag.good', { hasText: 'done' }).waitFor({ timeout: 60_000 });
     await alan.goto(`${base}findings`);
-    await alan.getByLabel('Least severity').selectOption('info');
+    await least(alan, 'info');
     await alan.getByTitle('imported').first().waitFor();
   });
   const vera = await person();

@@ -2,7 +2,7 @@
 
 use crate::sh;
 
-/// Program, Debian package, what for.
+/// Program, Debian packages, what for.
 pub const PACKAGES: &[(&str, &str, &str)] = &[
     ("tshark", "tshark", "the second reader of the differential tests"),
     ("chromium", "chromium", "looking at the report"),
@@ -11,6 +11,10 @@ pub const PACKAGES: &[(&str, &str, &str)] = &[
     ("tcpreplay", "tcpreplay", "traffic of the live shows"),
     ("zstd", "zstd", "packed captures in the first-hour checks"),
     ("python3", "python3", "the first-hour checks and the bench capture"),
+    ("rsyslogd", "rsyslog rsyslog-openssl", "a receiver of syslog over UDP, TCP and TLS in the connectors' show"),
+    ("openssl", "openssl", "its certificates"),
+    ("softflowd", "softflowd", "flow exports of a capture"),
+    ("nfcapd", "nfdump", "a second reader of flow exports"),
     ("npm", "npm", "building the console's pages and walking through them"),
 ];
 
