@@ -19,7 +19,6 @@ const SHOWS: &[&str] = &[
     "show/14-onto",
     "show/15-cases",
     "show/17-spoofed",
-    "show/18-many-findings",
     "show/19-cut-day",
     "show/20-live",
     "show/21-idle-and-delay",
@@ -31,11 +30,8 @@ const SHOWS: &[&str] = &[
     "show/29-ui",
     "show/31-tables",
     "show/35-five-lines",
-    "show/36-exchange",
-    "show/40-connectors",
     "show/50-intel",
     "show/51-sigma",
-    "show/52-flows",
 ];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.

@@ -270,7 +270,8 @@ mod tests {
 
     #[test]
     fn each_class_begins_at_its_own_base_score() {
-        let text = XG.replace("binary:logistic", "multi:softprob").replace("\"num_class\":\"0\"", "\"num_class\":\"3\"");
+        let text =
+            XG.replace("binary:logistic", "multi:softprob").replace("\"num_class\":\"0\"", "\"num_class\":\"3\"");
         let (p, k) = xgboost(&text.replace("[5E-1]", "[1E0,2E0,3E0]")).unwrap().rows(&[0.0, 0.75]);
         // The one tree adds 1 to the first class.
         let [a, b, c] = [2.0_f32, 2.0, 3.0].map(f32::exp);
@@ -278,7 +279,9 @@ mod tests {
         for (have, want) in p.iter().zip([a, b, c].map(|e| e / (a + b + c))) {
             assert!((have - want).abs() < 1e-6, "{p:?}");
         }
-        assert!(xgboost(&text.replace("[5E-1]", "[1E0,2E0]")).unwrap_err().to_string().contains("2 values for 3 classes"));
+        assert!(
+            xgboost(&text.replace("[5E-1]", "[1E0,2E0]")).unwrap_err().to_string().contains("2 values for 3 classes")
+        );
     }
 
     #[test]
