@@ -58,6 +58,13 @@ pub struct Pair {
     pub publishes: bool,
 }
 
+impl Pair {
+    /// Seen in too few hours for more than low.
+    pub fn is_young(&self) -> bool {
+        self.hours < YOUNG_PERIODS
+    }
+}
+
 /// A point and what its values were.
 #[derive(Clone, Debug)]
 pub struct KnownPoint {
@@ -137,16 +144,7 @@ impl Baseline {
 
     /// Whether it knows a device by its address or MAC, written as in [`crate::Device`].
     pub fn knows_device(&self, address: &str) -> bool {
-        let mac = || {
-            let mut bytes = [0; 6];
-            let mut parts = address.split(':');
-            bytes.iter_mut().try_for_each(|b| {
-                *b = u8::from_str_radix(parts.next()?, 16).ok()?;
-                Some(())
-            })?;
-            parts.next().is_none().then(|| Mac(bytes).padded())
-        };
-        let addr = mac().or_else(|| address.parse::<std::net::IpAddr>().ok().map(Addr::from));
+        let addr = parse_name(address).filter(|a| *a != INTERNET);
         let key = |a| Key { class: Class::Device, a, b: Addr::NONE, proto: 0, word: 0, n: (0, 0) };
         addr.is_some_and(|a| self.seen(&key(a)).is_some())
     }
@@ -273,6 +271,23 @@ fn name(addr: Addr) -> String {
         _ if addr == INTERNET => "the internet".to_owned(),
         _ => addr.to_string(),
     }
+}
+
+/// The other way round: the address of a key from how people write it.
+pub(super) fn parse_name(text: &str) -> Option<Addr> {
+    if text == "the internet" {
+        return Some(INTERNET);
+    }
+    let mac = || {
+        let mut bytes = [0; 6];
+        let mut parts = text.split(':');
+        bytes.iter_mut().try_for_each(|b| {
+            *b = u8::from_str_radix(parts.next()?, 16).ok()?;
+            Some(())
+        })?;
+        parts.next().is_none().then(|| Mac(bytes).padded())
+    };
+    mac().or_else(|| text.parse::<std::net::IpAddr>().ok().map(Addr::from))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::observation::Observation;
 
 /// Learns a baseline from facts in the order of the input.
 pub struct Learner {
-    baseline: Baseline,
+    pub(super) baseline: Baseline,
     seen: Observation,
     limit: usize,
     exclude: Maintenance,

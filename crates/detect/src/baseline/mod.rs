@@ -8,6 +8,7 @@ mod effect;
 mod file;
 mod known;
 mod learn;
+mod live;
 mod motion;
 mod observe;
 mod pace;
