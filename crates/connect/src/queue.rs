@@ -101,8 +101,10 @@ impl Queue {
     pub fn open(dir: &Path, limit: u64) -> io::Result<Queue> {
         fs::create_dir_all(dir)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(dir.join("lock"))?;
-        lock.try_lock()
-            .map_err(|e| io::Error::other(format!("`{}` is in use by another process ({e})", dir.display())))?;
+        lock.try_lock().map_err(|e| {
+            let text = format!("`{}` is in use by another process ({e})", dir.display());
+            io::Error::new(io::ErrorKind::WouldBlock, text)
+        })?;
         let done = match fs::read_to_string(dir.join("cursor")) {
             Ok(text) => text.trim().parse().map_err(|_| io::Error::other("`cursor` holds no number"))?,
             Err(e) if e.kind() == io::ErrorKind::NotFound => 1,
@@ -305,6 +307,31 @@ impl Queue {
     pub fn dead(&self, most: usize) -> io::Result<Vec<Dead>> {
         let _guard = self.state();
         read_dead(&self.dir, most)
+    }
+
+    /// The dead letters of a queue that another process has open.
+    pub fn dead_in(dir: &Path, most: usize) -> io::Result<Vec<Dead>> {
+        read_dead(dir, most)
+    }
+
+    /// Asks whoever has the queue in `dir` open to put dead letters (all, or those of these ids) into it again.
+    pub fn ask_resend(dir: &Path, ids: &[String]) -> io::Result<()> {
+        let beside = dir.join("resend.new");
+        fs::write(&beside, ids.join("\n"))?;
+        fs::rename(&beside, dir.join("resend"))
+    }
+
+    /// Does what was asked by [`Queue::ask_resend`] since the last call; how many wait again.
+    pub fn resend_asked(&self) -> io::Result<Option<usize>> {
+        let path = self.dir.join("resend");
+        let ids = match fs::read_to_string(&path) {
+            Ok(text) => text.lines().map(str::to_owned).collect::<Vec<_>>(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let n = self.resend((!ids.is_empty()).then_some(ids.as_slice()))?;
+        fs::remove_file(&path)?;
+        Ok(Some(n))
     }
 
     /// Puts dead letters (all, or those of these ids) into the queue again; tells how many.

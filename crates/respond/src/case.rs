@@ -376,6 +376,16 @@ impl Case {
         self.sum_up();
     }
 
+    /// Takes over findings of another revision of the same case that this one lacks.
+    pub fn complete_from(&mut self, other: &Case) {
+        let lacks = |m: &&Member| !self.findings.iter().any(|f| f.id == m.id);
+        let missing: Vec<Member> = other.findings.iter().filter(lacks).cloned().collect();
+        if !missing.is_empty() {
+            self.findings.extend(missing);
+            self.sum_up();
+        }
+    }
+
     /// Recomputes what stands in the head from the findings, and raises the revision.
     fn sum_up(&mut self) {
         self.findings.sort_by(|a, b| (a.ts, &a.id).cmp(&(b.ts, &b.id)));

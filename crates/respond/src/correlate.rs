@@ -84,6 +84,11 @@ impl Correlator {
         it
     }
 
+    /// Low findings that wait for company; they are taken out.
+    pub fn take_waiting(&mut self) -> Vec<Finding> {
+        self.waiting.drain(..).collect()
+    }
+
     /// All cases by time and id.
     pub fn into_cases(self) -> Vec<Case> {
         let mut out: Vec<Case> = self.cases.into_values().collect();

@@ -25,6 +25,17 @@ CREATE TABLE respond_hold (
     case_id TEXT NOT NULL, placed INTEGER NOT NULL, placed_by TEXT NOT NULL, reason TEXT NOT NULL,
     released INTEGER, released_by TEXT, completed TEXT, PRIMARY KEY (case_id, placed)
 ) STRICT, WITHOUT ROWID;
+", "
+CREATE TABLE respond_told (
+    key TEXT PRIMARY KEY, rev INTEGER NOT NULL, sent INTEGER NOT NULL, severity INTEGER NOT NULL, decade INTEGER NOT NULL,
+    state TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX respond_told_at ON respond_told (at);
+CREATE TABLE respond_outbox (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+CREATE INDEX respond_outbox_destination ON respond_outbox (destination);
+CREATE INDEX respond_run_state ON respond_run (state);
 "],
 };
 
@@ -81,6 +92,31 @@ fn parsed<T: DeserializeOwned>(docs: Vec<String>) -> state::Result<Vec<T>> {
         .collect()
 }
 
+/// Keeps a case within a transaction.
+pub(crate) fn keep_case_in(t: &state::sql::Transaction<'_>, case: &Case) -> state::Result<()> {
+    let doc = text(case)?;
+    let kept: Option<i64> =
+        t.query_row("SELECT rev FROM respond_case WHERE id = ?1", [&case.id], |r| r.get(0)).optional()?;
+    if kept.is_some_and(|rev| rev >= i64::from(case.rev)) {
+        return Err(state::Error::Refused(format!("{} was changed meanwhile: read it again", case.id)));
+    }
+    t.execute(
+        "INSERT OR REPLACE INTO respond_case VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            case.id,
+            i64::from(case.rev),
+            case.severity.name(),
+            case.state.name(),
+            case.owner,
+            case.occurred.0,
+            case.ended.0,
+            case.title,
+            doc
+        ],
+    )?;
+    Ok(())
+}
+
 /// The store of this part.
 pub struct Store<'a> {
     db: &'a Db,
@@ -95,29 +131,7 @@ impl<'a> Store<'a> {
 
     /// Keeps a case; a revision that is not newer than the kept one is refused, so that nobody overwrites what somebody else did meanwhile.
     pub fn keep_case(&self, case: &Case) -> state::Result<()> {
-        let doc = text(case)?;
-        self.db.write(|t| {
-            let kept: Option<i64> =
-                t.query_row("SELECT rev FROM respond_case WHERE id = ?1", [&case.id], |r| r.get(0)).optional()?;
-            if kept.is_some_and(|rev| rev >= i64::from(case.rev)) {
-                return Err(state::Error::Refused(format!("{} was changed meanwhile: read it again", case.id)));
-            }
-            t.execute(
-                "INSERT OR REPLACE INTO respond_case VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                params![
-                    case.id,
-                    i64::from(case.rev),
-                    case.severity.name(),
-                    case.state.name(),
-                    case.owner,
-                    case.occurred.0,
-                    case.ended.0,
-                    case.title,
-                    doc
-                ],
-            )?;
-            Ok(())
-        })
+        self.db.write(|t| keep_case_in(t, case))
     }
 
     /// A case.
@@ -171,6 +185,45 @@ impl<'a> Store<'a> {
             "SELECT doc FROM respond_case WHERE state NOT IN ('closed', 'merged') AND ?1 = '' ORDER BY ended, id",
             "",
         )?)
+    }
+
+    /// Id and revision of every case.
+    pub fn case_revs(&self) -> state::Result<Vec<(String, u32)>> {
+        self.db.read(|c| {
+            let mut q = c.prepare("SELECT id, rev FROM respond_case ORDER BY id")?;
+            let rows = q.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Runs that may go on.
+    pub fn open_runs(&self) -> state::Result<Vec<Run>> {
+        parsed(self.docs(
+            "SELECT doc FROM respond_run WHERE state IN ('running', 'waiting') AND ?1 = '' ORDER BY length(id), id",
+            "",
+        )?)
+    }
+
+    /// Runs for a case.
+    pub fn runs_for(&self, case: &str) -> state::Result<Vec<Run>> {
+        parsed(self.docs("SELECT doc FROM respond_run WHERE case_id = ?1 ORDER BY length(id), id", case)?)
+    }
+
+    /// Number for the next run.
+    pub fn next_run(&self) -> state::Result<u64> {
+        self.db.read(|c| {
+            let sql =
+                "SELECT coalesce(max(CAST(substr(id, 5) AS INTEGER)), 0) + 1 FROM respond_run WHERE id LIKE 'run-%'";
+            Ok(c.query_row(sql, [], |r| r.get(0))?)
+        })
+    }
+
+    /// Actions in force, or begun, whose time is over at `now`.
+    pub fn actions_due(&self, now: i64) -> state::Result<u64> {
+        self.db.read(|c| {
+            let sql = "SELECT count(*) FROM respond_action WHERE state IN ('begun', 'applied') AND expires <= ?1";
+            Ok(c.query_row(sql, [now], |r| r.get(0))?)
+        })
     }
 
     /// Keeps a run.
@@ -263,6 +316,10 @@ impl<'a> Store<'a> {
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        self.db
     }
 
     fn docs(&self, sql: &str, of: &str) -> state::Result<Vec<String>> {

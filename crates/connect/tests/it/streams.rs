@@ -110,3 +110,18 @@ fn a_gate_lets_through_what_is_worth_telling() {
     }
     assert_eq!(told, [1, 10, 50, 100, 1_000]);
 }
+
+#[test]
+fn a_case_goes_out_first_when_it_is_graver_and_when_somebody_takes_it() {
+    let f = respond::Finding::from_json(finding(1, 1)).unwrap();
+    let mut case = respond::Case::open(&f);
+    let (first, told) = connect::gate::case(None, &case);
+    case.note(gwcore::Ts(1), &respond::Actor::gridwarden(), "note", "nothing new");
+    let (noted, told) = connect::gate::case(Some(&told), &case);
+    case.assign(gwcore::Ts(2), &respond::Actor::person("ada"), "ada").unwrap();
+    let (taken, told) = connect::gate::case(Some(&told), &case);
+    case.severity = gwcore::Severity::Critical;
+    case.rev += 1;
+    let (graver, told) = connect::gate::case(Some(&told), &case);
+    assert_eq!((first, noted, taken, graver, told.rev), (true, false, true, true, case.rev));
+}

@@ -4,7 +4,8 @@
 
 use std::io::Write;
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use gwcore::Ts;
 use gwcore::time::SECOND;
@@ -13,6 +14,8 @@ use crate::action::{Action, Effector};
 
 /// The table that is ours alone.
 const TABLE: &str = "gridwarden";
+/// A gateway that does not answer within this time does not answer at all.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of an error that are kept.
 const ERROR: usize = 400;
 
@@ -40,6 +43,7 @@ impl Gateway {
         if let Some(mut input) = child.stdin.take() {
             input.write_all(rules.as_bytes()).map_err(|e| e.to_string())?;
         }
+        wait(&mut child, program)?;
         let output = child.wait_with_output().map_err(|e| e.to_string())?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -57,6 +61,21 @@ impl Gateway {
             words.nth(1)?.parse().ok()
         }))
     }
+}
+
+/// Waits for the command; one that hangs is ended. What it prints fits into the pipes: a set of ours, or an error.
+fn wait(child: &mut Child, program: &str) -> Result<(), String> {
+    let began = Instant::now();
+    while child.try_wait().map_err(|e| e.to_string())?.is_none() {
+        if began.elapsed() > PATIENCE {
+            // It may end just now; either way it is over.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("`{program}` did not end within {} s", PATIENCE.as_secs()));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 fn set(address: &IpAddr) -> &'static str {

@@ -85,6 +85,12 @@ pub fn load(db: &Db, ledger: &Path, scope: Scope, from: Ts, to: Ts, anchor: &str
                 if e.kind == "baseline.approved" && people.contains(&e.actor) {
                     baseline_approver = e.actor.clone();
                 }
+                // A start with what was at work before is no change.
+                if e.kind == "detection.configuration"
+                    && changes.last().is_some_and(|last: &Change| last.hash == word(&e.data, "hash"))
+                {
+                    continue;
+                }
                 let approved_by =
                     if e.kind == "baseline.approved" { e.actor.clone() } else { word(&e.data, "approved_by") };
                 let by = if e.kind == "baseline.approved" { word(&e.data, "proposed_by") } else { e.actor.clone() };
@@ -141,6 +147,11 @@ pub fn load(db: &Db, ledger: &Path, scope: Scope, from: Ts, to: Ts, anchor: &str
 fn stretches(minutes: &[state::Minute]) -> Vec<FeedMinutes> {
     let mut by_interface: BTreeMap<&str, Vec<FeedMinutes>> = BTreeMap::new();
     for m in minutes {
+        // A minute without a link delivered nothing, though it was counted.
+        let (seconds, down) = (m.doc["seconds"].as_u64(), m.doc["down"].as_u64());
+        if seconds.is_some_and(|s| s > 0 && down.is_some_and(|d| d >= s)) {
+            continue;
+        }
         let list = by_interface.entry(&m.interface).or_default();
         let (packets, dropped) = (u64::try_from(m.packets).unwrap_or(0), u64::try_from(m.dropped).unwrap_or(0));
         match list.last_mut() {

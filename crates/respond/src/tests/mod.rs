@@ -3,6 +3,7 @@
 mod bundles;
 mod cases;
 mod evidence;
+mod intake;
 mod kept;
 mod playbooks;
 
