@@ -57,6 +57,8 @@ pub enum Command {
     Features(crate::features::Features),
     /// Findings become cases: built, listed, given to people, joined, split, decided; their evidence taken along.
     Case(crate::case::CaseArgs),
+    /// What the running platform proposes as normal, and its approval.
+    Baseline(crate::approval::BaselineArgs),
     /// Other people's systems: tried, sent to, and what was refused there.
     Connect(crate::connect::ConnectArgs),
     /// Playbooks in CACAO 2.0: listed, checked, and shown what one would do for a case.

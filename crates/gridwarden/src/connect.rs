@@ -44,6 +44,15 @@ enum What {
         #[arg(long, default_value_t = 60)]
         within: u64,
     },
+    /// Says how the destinations of the running platform do: sent, waiting, refused, and what fails.
+    Health {
+        /// Folder of the queues.
+        #[arg(long, default_value = "/var/lib/gridwarden/queue")]
+        queue: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Lists what destinations refused for good.
     Dead {
         /// Folder of the queues.
@@ -85,16 +94,27 @@ pub fn run(args: &ConnectArgs) -> anyhow::Result<u8> {
         What::Test { config, name } => test(&read(config)?, name),
         What::Send { config, dir, queue, within } => send(&read(config)?, dir, queue, Duration::from_secs(*within)),
         What::Dead { queue, name } => {
-            for dead in open(queue, name)?.dead(100_000)? {
+            for dead in Queue::dead_in(&there(queue, name)?, 100_000)? {
                 say!("{}  {}  {}", report::plain(&dead.id), dead.kind, report::plain(&dead.reason));
             }
             Ok(0)
         }
         What::Resend { queue, name, ids } => {
-            let n = open(queue, name)?.resend((!ids.is_empty()).then_some(ids.as_slice()))?;
-            say!("{n} events wait again");
+            let at = there(queue, name)?;
+            match Queue::open(&at, connect::queue::BYTES) {
+                Ok(queue) => {
+                    let n = queue.resend((!ids.is_empty()).then_some(ids.as_slice()))?;
+                    say!("{n} events wait again");
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    Queue::ask_resend(&at, ids)?;
+                    say!("the running platform has the queue: it sends them again");
+                }
+                Err(e) => return Err(e).with_context(|| format!("cannot open the queue `{}`", at.display())),
+            }
             Ok(0)
         }
+        What::Health { queue, json } => health(queue, *json),
     }
 }
 
@@ -103,12 +123,34 @@ fn read(path: &Path) -> anyhow::Result<Config> {
     Config::parse(&text).map_err(|problems| anyhow::anyhow!("`{}`: {}", path.display(), problems.join("; ")))
 }
 
-fn open(dir: &Path, name: &str) -> anyhow::Result<Queue> {
+fn there(dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let at = dir.join(name);
-    if !at.is_dir() {
-        bail!("there is no queue `{}`", at.display());
+    anyhow::ensure!(at.is_dir(), "there is no queue `{}`", at.display());
+    Ok(at)
+}
+
+/// What the running platform wrote down last; 1 where a destination fails.
+fn health(queue: &Path, json: bool) -> anyhow::Result<u8> {
+    let path = queue.join("health.json");
+    let text = std::fs::read_to_string(&path);
+    let text = text.with_context(|| format!("cannot read `{}`: no platform ran with destinations", path.display()))?;
+    if json {
+        say!("{}", text.trim_end());
+        return Ok(0);
     }
-    Queue::open(&at, connect::queue::BYTES).with_context(|| format!("cannot open the queue `{}`", at.display()))
+    let all: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("`{}`", path.display()))?;
+    let mut fails = false;
+    say!("as of {}", report::plain(all["at"].as_str().unwrap_or("")));
+    for item in all["items"].as_array().into_iter().flatten() {
+        let word = |key: &str| report::plain(item[key].as_str().unwrap_or(""));
+        let n = |key: &str| item[key].as_u64().unwrap_or(0);
+        let fault = if word("stopped").is_empty() { word("fault") } else { word("stopped") };
+        fails |= !fault.is_empty();
+        let fault = if fault.is_empty() { String::new() } else { format!("; {fault}") };
+        let (name, kind) = (word("name"), word("kind"));
+        say!("{name:20} {kind:14} sent {}, waiting {}, refused {}{fault}", n("sent"), n("waiting"), n("dead"));
+    }
+    Ok(u8::from(fails))
 }
 
 /// Sends the destination of that name a test event.

@@ -68,7 +68,7 @@ pub fn beside(
 ) -> anyhow::Result<(SyncSender<Value>, JoinHandle<anyhow::Result<()>>)> {
     let listener = bind(listen)?;
     let (to, messages) = sync_channel(crate::run::WAITING);
-    let behind = crate::office::Behind::open(&run.watch.data, None)?;
+    let behind = crate::office::Behind::open(&run.watch.data, run.config.as_deref())?;
     let config = console::Config {
         data: run.watch.data.clone(),
         baseline: run.watch.baseline.clone(),

@@ -7,21 +7,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use connect::{Config, Kind, New};
+use connect::{Config, Kind};
 use ledger::Ledger;
 use respond::action::blocklist::Blocklist;
 use respond::action::gateway::Gateway;
 use respond::action::{ActionKind, ActionState, Actions};
 use respond::desk::{Desk, Outlet};
 use respond::guard::{Guard, NoTouch, Role};
-use respond::playbook::{Engine, Pending, Run, RunState};
+use respond::outbox::Letter;
+use respond::playbook::{Engine, Pending, Run};
 use respond::store::{Books, Store};
 use respond::{Actor, Case, Device};
 use serde::Deserialize;
 use serde_json::json;
 use state::Db;
 
-use crate::queues;
+use crate::{post, queues};
 
 /// The table `[respond]` of the configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,7 +36,29 @@ pub struct Settings {
     pub office: Vec<IpAddr>,
     /// Devices of the approved baseline (`assets.ndjson`): those that speak a utility protocol are never touched.
     pub baseline_devices: Option<PathBuf>,
+    /// Whether the running platform proposes a playbook for a new case, and how.
+    pub propose: Propose,
+    /// Values of playbook variables that hold at this site, by name without the underscores: `minutes = "30"`.
+    pub values: std::collections::BTreeMap<String, String>,
+    /// Seconds between two looks at what was done to our tickets in other systems (60); 0 for never.
+    pub mirror_seconds: Option<u64>,
 }
+
+/// How the running platform proposes playbooks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propose {
+    /// It proposes none.
+    Off,
+    /// A dry run says in the case what would be done.
+    #[default]
+    Dry,
+    /// A run that waits for the people and approvals that its steps need.
+    Live,
+}
+
+/// Key of the setting that names the devices of the approved baseline.
+const APPROVED: &str = "respond.approved-devices";
 
 /// Everything that responding to a case needs.
 pub struct Office {
@@ -45,7 +68,8 @@ pub struct Office {
     pub ledger: Arc<Ledger>,
     data: PathBuf,
     config: Config,
-    settings: Settings,
+    /// The table `[respond]`.
+    pub settings: Settings,
 }
 
 impl Office {
@@ -141,16 +165,45 @@ impl Office {
         if let Some(path) = &self.settings.baseline_devices {
             return Ok(NoTouch::from_devices(&Device::read_all(path)?));
         }
-        // While observing, every such asset that was seen.
         let (mut devices, mut cursor) = (Vec::new(), String::new());
         loop {
             let (page, next) = self.db.devices("", &cursor, 1_000)?;
-            devices.extend(page.into_iter().filter_map(|row| serde_json::from_value(row.device).ok()));
+            devices.extend(page.into_iter().filter_map(|row| serde_json::from_value::<Device>(row.device).ok()));
             match next {
                 Some(next) => cursor = next,
-                None => return Ok(NoTouch::from_devices(&devices)),
+                None => break,
             }
         }
+        let approved = self.db.setting(APPROVED)?.filter(|a| !a.is_null());
+        // While observing, every such asset that was seen.
+        let Some(approved) = approved else { return Ok(NoTouch::from_devices(&devices)) };
+        let approved: BTreeSet<String> =
+            serde_json::from_value(approved).context("the devices of the approved baseline")?;
+        devices.retain(|d| d.ips.iter().chain(&d.macs).any(|a| approved.contains(&a.to_lowercase())));
+        let mut list = NoTouch::from_devices(&devices);
+        for address in approved {
+            let ips = address.parse().into_iter().collect();
+            let macs = BTreeSet::from([address]);
+            let reason = "speaks a utility protocol in the approved baseline".to_owned();
+            list.add(respond::guard::Entry { asset: String::new(), ips, macs, reason });
+        }
+        Ok(list)
+    }
+
+    /// Takes over which devices a baseline knows to speak utility protocols: the no-touch list begins with them. Without a baseline it
+    /// holds every such device that was seen.
+    pub fn approved(&self, baseline: Option<&detect::Baseline>) -> anyhow::Result<()> {
+        use state::Store as _;
+        // Pairs are told of where utility protocols are spoken.
+        let pairs = baseline.map(|b| b.known().pairs);
+        let all = |pairs: Vec<detect::Pair>| -> BTreeSet<String> {
+            pairs.iter().flat_map(|p| [p.client.to_lowercase(), p.server.to_lowercase()]).collect()
+        };
+        let value = pairs.map_or(serde_json::Value::Null, |pairs| json!(all(pairs)));
+        if self.db.setting(APPROVED)?.unwrap_or_default() != value {
+            self.db.set(APPROVED, &value, "gridwarden", respond::clock::now().0)?;
+        }
+        Ok(())
     }
 
     /// The desk with its guard and what does things.
@@ -170,20 +223,25 @@ impl Office {
         if let Some(command) = &self.settings.gateway {
             actions.install(ActionKind::Gateway, Box::new(Gateway::new(command.clone())));
         }
-        let outlet = Post {
-            db: self.db.clone(),
-            ledger: self.ledger.clone(),
-            data: self.data.clone(),
-            config: self.config.clone(),
-        };
+        let outlet = Post { db: self.db.clone(), ledger: self.ledger.clone(), config: self.config.clone() };
         let office: BTreeSet<IpAddr> = self.settings.office.iter().copied().collect();
         Ok(Desk::new(actions, Box::new(outlet), office, Box::new(respond::clock::now)))
     }
 
     /// Brings every run as far as it goes, ends what is at its time, delivers what waits; a line for each thing that changed.
     pub fn tick(&self, deliver: std::time::Duration) -> anyhow::Result<Vec<String>> {
+        let mut said = {
+            let _turn = self.turn()?;
+            self.step()?
+        };
+        // Other systems may be slow; nobody waits for them to decide.
+        said.extend(self.deliver(deliver)?);
+        Ok(said)
+    }
+
+    /// Brings every run as far as it goes and ends what is at its time; whoever calls has the turn.
+    pub fn step(&self) -> anyhow::Result<Vec<String>> {
         let mut said = Vec::new();
-        let turn = self.turn()?;
         let mut desk = self.desk()?;
         let now = respond::clock::now();
         let before: Vec<_> = desk.actions.all().map(|a| (a.id.clone(), a.state)).collect();
@@ -195,23 +253,36 @@ impl Office {
                 said.push(format!("{}: {}", action.id, action.outcome));
             }
         }
-        for mut run in self.store()?.runs()? {
-            if matches!(run.state, RunState::Running | RunState::Waiting) {
-                let steps = run.log.len();
-                self.advance(&mut run, &mut desk)?;
-                said.extend(run.log.iter().skip(steps).map(|s| format!("{}: {}: {}", run.id, s.name, s.text)));
+        for mut run in self.store()?.open_runs()? {
+            let steps = run.log.len();
+            if let Err(e) = self.advance(&mut run, &mut desk) {
+                said.push(format!("{}: {e:#}", run.id));
             }
+            said.extend(run.log.iter().skip(steps).map(|s| format!("{}: {}: {}", run.id, s.name, s.text)));
         }
-        // Other systems may be slow; nobody waits for them to decide.
-        drop(turn);
+        Ok(said)
+    }
+
+    /// Delivers what waits, where the running platform does not: its workers hold the queues open.
+    fn deliver(&self, within: std::time::Duration) -> anyhow::Result<Vec<String>> {
+        let mut said = Vec::new();
         for settings in &self.config.destinations {
-            let queue = queues::open(&self.data.join("queue").join(&settings.name))?;
+            let dir = self.data.join("queue").join(&settings.name);
+            let queue = match queues::open(&dir) {
+                Ok(queue) => queue,
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    said.push(format!("{}: the running platform delivers", settings.name));
+                    continue;
+                }
+                Err(e) => return Err(e.into()),
+            };
+            post::hand_on(&self.store()?, &settings.name, &queue)?;
             if queue.counts().0 == 0 {
                 continue;
             }
             let mut destination = connect::build(settings, &self.config.sender).map_err(anyhow::Error::msg)?;
-            let health = connect::drain(&queue, destination.as_mut(), deliver, std::time::Duration::from_millis(200))?;
-            queues::tell(&self.data.join("queue").join(&settings.name), health.clone());
+            let health = connect::drain(&queue, destination.as_mut(), within, std::time::Duration::from_millis(200))?;
+            queues::tell(&dir, health.clone());
             let why = health.fault.map(|(kind, text)| format!("; {kind}: {text}")).unwrap_or_default();
             said.push(format!(
                 "{}: sent {}, waiting {}, refused {}{why}",
@@ -244,6 +315,7 @@ impl Office {
         for settings in self.config.destinations.iter().filter(|d| d.events.contains(&Kind::Case)) {
             let mut destination = connect::build(settings, &self.config.sender).map_err(anyhow::Error::msg)?;
             let changes = destination.mirror().map_err(|f| anyhow::anyhow!("{}: {f}", settings.name))?;
+            let _turn = self.turn()?;
             for m in changes {
                 let Some(mut case) = store.case(&m.case)? else { continue };
                 let known = case.tickets.get(&settings.name);
@@ -275,7 +347,6 @@ impl Office {
 struct Post {
     db: Arc<Db>,
     ledger: Arc<Ledger>,
-    data: PathBuf,
     config: Config,
 }
 
@@ -287,16 +358,11 @@ impl Post {
 
     fn queue(&self, id: &str, wanted: impl Fn(&connect::DestinationKind) -> bool) -> Result<String, String> {
         let case = self.case(id)?;
-        let body = serde_json::value::to_raw_value(&case).map_err(|e| e.to_string())?;
-        let event = format!("{}-{}", case.id, case.rev);
-        let mut names = Vec::new();
-        for d in self.config.destinations.iter().filter(|d| d.events.contains(&Kind::Case) && wanted(&d.kind)) {
-            let queue = queues::open(&self.data.join("queue").join(&d.name)).map_err(|e| e.to_string())?;
-            queue
-                .push(&[New { kind: Kind::Case, id: &event, key: &case.id, body: &body }])
-                .map_err(|e| e.to_string())?;
-            names.push(d.name.as_str());
-        }
+        let wants = |d: &&connect::Settings| d.events.contains(&Kind::Case) && wanted(&d.kind);
+        let names: Vec<&str> = self.config.destinations.iter().filter(wants).map(|d| d.name.as_str()).collect();
+        let letters: Result<Vec<Letter>, _> = names.iter().map(|name| post::of_case(name, &case)).collect();
+        let store = Store::open(&self.db).map_err(|e| e.to_string())?;
+        store.post(&letters.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
         Ok(if names.is_empty() {
             "no destination takes it".to_owned()
         } else {

@@ -1,6 +1,7 @@
-//! What `analyze` is told to look for: indicators and rules, matched against the records of each batch and told as findings.
+//! What `analyze` and `run` are told to look for: indicators and rules, matched against the records of each batch and told as findings.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -19,6 +20,8 @@ const SURE: u8 = 50;
 pub struct Loaded {
     intel: Option<Arc<Intel>>,
     rules: Option<Arc<Rules>>,
+    /// The folder of a set that the centre copied: places in rules are told without it.
+    below: Option<Arc<Path>>,
 }
 
 impl Loaded {
@@ -42,7 +45,42 @@ impl Loaded {
         if problems > 0 && !quiet {
             complaint(format_args!("{problems} rules are not used: `gridwarden rules check` says why"));
         }
-        Ok(Loaded { intel, rules })
+        Ok(Loaded { intel, rules, below: None })
+    }
+
+    /// Loads a set that the centre copied ([`crate::staged`]); what of it cannot be used stands in [`Loaded::counts`].
+    pub fn staged(dir: &Path) -> anyhow::Result<Loaded> {
+        let part = |name: &str| -> Vec<PathBuf> {
+            (0..).map(|n: u32| dir.join(name).join(n.to_string())).take_while(|p| p.is_dir()).collect()
+        };
+        let loaded = Loaded::load(&part("intel"), &part("rules"), true)?;
+        Ok(Loaded { below: Some(Arc::from(dir.join("rules"))), ..loaded })
+    }
+
+    /// How much is loaded, and how much of the files is not used.
+    pub fn counts(&self) -> serde_json::Value {
+        let refused: u64 = self.intel.iter().flat_map(|i| &i.reports).flat_map(|r| r.reasons.values()).sum();
+        let problems = self.rules.as_ref().map_or(0, |r| r.problems.len());
+        serde_json::json!({
+            "indicators": self.intel.as_ref().map_or(0, |i| i.store.len()),
+            "patterns": self.intel.as_ref().map_or(0, |i| i.patterns.len()),
+            "rules": self.rules.as_ref().map_or(0, |r| r.rules.len()),
+            "correlations": self.rules.as_ref().map_or(0, |r| r.correlated()),
+            "indicators_not_used": refused, "rules_not_used": problems,
+        })
+    }
+
+    /// A file of rules that `before` used and of which nothing can be used now: then the set as a whole is not taken.
+    pub fn lost(&self, before: &Loaded) -> Option<String> {
+        let (now, before_rules) = (self.rules.as_ref()?, before.rules.as_ref()?);
+        let names = |loaded: &Loaded, rules: &Rules| -> BTreeSet<String> {
+            rules.rules.iter().map(|r| short(loaded.below.as_deref(), &r.place.0.display().to_string())).collect()
+        };
+        let (had, have) = (names(before, before_rules), names(self, now));
+        now.problems.iter().find_map(|p| {
+            let name = short(self.below.as_deref(), &p.path.display().to_string());
+            (had.contains(&name) && !have.contains(&name)).then(|| format!("{name} line {}: {}", p.line, p.reason))
+        })
     }
 
     /// Whether rules are loaded: they judge every message, also those that the summary leaves out.
@@ -52,8 +90,18 @@ impl Loaded {
 
     /// What looks at the records of one world.
     pub fn matchers(&self) -> Matchers {
-        Matchers { intel: self.intel.clone().map(Matcher::new), rules: self.rules.clone().map(Engine::new) }
+        Matchers {
+            intel: self.intel.clone().map(Matcher::new),
+            rules: self.rules.clone().map(Engine::new),
+            below: self.below.clone(),
+        }
     }
+}
+
+/// A place in a file of rules, without the folder that the centre copied it to and its number there.
+fn short(below: Option<&Path>, place: &str) -> String {
+    let within = below.and_then(|below| place.strip_prefix(below.to_str()?)?.strip_prefix('/')?.split_once('/'));
+    within.map_or(place, |(_, name)| name).to_owned()
 }
 
 /// All kinds of records that rules may speak of.
@@ -66,6 +114,7 @@ pub fn kinds() -> Vec<&'static gwcore::Kind> {
 pub struct Matchers {
     intel: Option<Matcher>,
     rules: Option<Engine>,
+    below: Option<Arc<Path>>,
 }
 
 impl Matchers {
@@ -79,7 +128,11 @@ impl Matchers {
         }
         if let Some(engine) = &mut self.rules {
             let hits = engine.batch(out);
-            all.extend(hits.into_iter().filter_map(|hit| of_rules(hit, out)));
+            let below = self.below.as_deref();
+            all.extend(hits.into_iter().filter_map(|mut hit| {
+                hit.place = short(below, &hit.place);
+                of_rules(hit, out)
+            }));
         }
         all.sort_by_key(|o| o.key);
         all

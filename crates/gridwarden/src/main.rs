@@ -1,6 +1,7 @@
 //! The program's table of contents.
 
 mod analyze;
+mod approval;
 mod audit;
 mod backup;
 mod case;
@@ -12,10 +13,12 @@ mod decide;
 mod demo;
 mod desk;
 mod detectors;
+mod duty;
 mod evidence;
 mod explain;
 mod export;
 mod extcap;
+mod facts;
 mod features;
 mod hunt;
 mod ingest;
@@ -30,6 +33,7 @@ mod origin;
 mod pcap;
 mod platform;
 mod playbook;
+mod post;
 mod progress;
 mod prove;
 mod queues;
@@ -41,6 +45,7 @@ mod say;
 mod score;
 mod sensor;
 mod simulate;
+mod staged;
 mod tables;
 mod train;
 mod update;
@@ -78,6 +83,7 @@ fn main() -> ExitCode {
         cli::Command::Audit(args) => audit::run(&args),
         cli::Command::Case(args) => case::run(&args),
         cli::Command::Connect(args) => connect::run(&args),
+        cli::Command::Baseline(args) => approval::run(&args),
         cli::Command::Playbook(args) => playbook::run(&args),
         cli::Command::Report(args) => reports::run(&args),
         cli::Command::Export(args) => export::run(&args),

@@ -14,16 +14,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
+use gwcore::Limits;
 use serde_json::{Value, json};
 
+use crate::approval::{self, Follow};
+use crate::duty::{self, Duty};
+use crate::facts::Facts;
+use crate::knowledge;
 use crate::origin::quoted;
 use crate::say::{complaint, say};
 use crate::sensor::Watch;
+use crate::staged::Staged;
 
 /// A sensor that ended is started again after this long; it has two seconds from its end.
 const RESTART: Duration = Duration::from_millis(250);
@@ -43,6 +49,9 @@ pub const WAITING: usize = 65_536;
 pub struct Run {
     #[command(flatten)]
     pub watch: Watch,
+    /// What is done about findings and who hears of them: the tables `[respond]`, `[sender]` and `[[destination]]` (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Appends every message of the sensor to a file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     pub messages: Option<PathBuf>,
@@ -93,6 +102,13 @@ impl Commands {
 
 /// Runs until SIGINT or SIGTERM, or with `--once` until the replay is over.
 pub fn run(args: &Run) -> anyhow::Result<u8> {
+    // What a person approved holds where no file is named.
+    let follows = args.watch.baseline.is_none();
+    let mut args = args.clone();
+    if follows {
+        args.watch.baseline = approval::current(&args.watch.data);
+    }
+    let args = &args;
     let data = &args.watch.data;
     for folder in ["lake", "ring", "sensor"] {
         let path = data.join(folder);
@@ -113,11 +129,22 @@ pub fn run(args: &Run) -> anyhow::Result<u8> {
         listen => Some(crate::console::beside(args, listen.unwrap_or(crate::console::LISTEN), &stop)?),
     };
     let (forward, web) = web.map_or((None, None), |(to, thread)| (Some(to), Some(thread)));
+    let desk = duty::Settings {
+        data: data.clone(),
+        config: args.config.clone(),
+        no_console: forward.is_none(),
+        once: args.once,
+        quiet,
+    };
+    let baseline = args.watch.baseline.as_deref().map(|p| knowledge::baseline(p, &Limits::default())).transpose()?;
+    let facts = Facts::new(&args.watch, args.config.as_deref());
+    let desk = Duty::start(desk, facts, baseline.as_ref())?;
+    drop(baseline);
     // Findings are lines on the terminal too.
     let told = std::thread::Builder::new()
         .name("tell".into())
-        .spawn(move || tell(plug, forward.as_ref(), file.as_deref(), quiet))?;
-    let code = supervise(args, &stop, &to, &commands);
+        .spawn(move || tell(plug, forward.as_ref(), desk, file.as_deref(), quiet))?;
+    let code = supervise(args, follows, &stop, &to, &commands);
     drop(to);
     let told = told.join().map_err(|_| anyhow::anyhow!("the terminal's thread ended early"))?;
     stop.store(true, Ordering::Relaxed);
@@ -150,20 +177,40 @@ struct Told {
     reached: AtomicI64,
 }
 
+/// What a run hands to its sensors: indicators and rules, if there are any.
+type Known = Arc<Mutex<Option<Staged>>>;
+
+fn with<T>(known: &Known, f: impl FnOnce(&mut Staged) -> T) -> Option<T> {
+    known.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(f)
+}
+
 /// Starts the sensor, and again when it ends, until the end is asked for.
-fn supervise(args: &Run, stop: &AtomicBool, to: &SyncSender<Value>, commands: &Commands) -> anyhow::Result<u8> {
+fn supervise(
+    args: &Run,
+    follows: bool,
+    stop: &AtomicBool,
+    to: &SyncSender<Value>,
+    commands: &Commands,
+) -> anyhow::Result<u8> {
+    let mut args = args.clone();
+    let mut approved = follows.then(|| Follow::new(&args.watch.data));
+    let known: Known = Arc::new(Mutex::new(Staged::open(&args.watch)?));
     let (mut unwatched, mut soon) = (None, 0u32);
     loop {
         let began = Instant::now();
-        let (mut child, ours) = start(args, unwatched)?;
+        if follows {
+            args.watch.baseline = approval::current(&args.watch.data);
+        }
+        let (mut child, ours) = start(&args, unwatched, with(&known, |k| k.used()))?;
         commands.set(Some(ours.try_clone()?));
         let told = Arc::new(Told::default());
         let reader = {
-            let (to, told) = (to.clone(), Arc::clone(&told));
-            std::thread::Builder::new().name("sensor".into()).spawn(move || read(ours, &to, &told))?
+            let (to, told, known) = (to.clone(), Arc::clone(&told), Arc::clone(&known));
+            std::thread::Builder::new().name("sensor".into()).spawn(move || read(ours, &to, &told, &known))?
         };
-        let status = watch(&mut child, stop, commands)?;
+        let status = watch(&mut child, stop, commands, &known, approved.as_mut())?;
         commands.set(None);
+        with(&known, Staged::sensor_ended);
         // Its end of the pair is closed with it: the reader comes to its end.
         reader.join().map_err(|_| anyhow::anyhow!("the reader of messages ended early"))?;
         let ended = told.ended.load(Ordering::Relaxed);
@@ -210,12 +257,15 @@ fn pause(how_long: Duration, stop: &AtomicBool) -> bool {
 }
 
 /// Starts a sensor with the options of this run; our end of its socket.
-fn start(args: &Run, unwatched: Option<i64>) -> anyhow::Result<(Child, UnixStream)> {
+fn start(args: &Run, unwatched: Option<i64>, known: Option<u64>) -> anyhow::Result<(Child, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("sensor").args(args.watch.line()).args(["--start", &next_start(&args.watch.data)?.to_string()]);
     if let Some(since) = unwatched {
         command.args(["--unwatched-since", &since.to_string()]);
+    }
+    if let Some(set) = known {
+        command.args(["--known", &set.to_string()]);
     }
     // A group of its own: Ctrl-C is for this process, which then ends the sensor in order.
     let child = command.stdin(Stdio::from(OwnedFd::from(theirs))).process_group(0).spawn();
@@ -235,7 +285,13 @@ fn next_start(data: &Path) -> anyhow::Result<u64> {
 }
 
 /// Waits for the sensor's end; asks for it when the platform is to end, and enforces it when that is of no use.
-fn watch(child: &mut Child, stop: &AtomicBool, commands: &Commands) -> anyhow::Result<std::process::ExitStatus> {
+fn watch(
+    child: &mut Child,
+    stop: &AtomicBool,
+    commands: &Commands,
+    known: &Known,
+    mut approved: Option<&mut Follow>,
+) -> anyhow::Result<std::process::ExitStatus> {
     let mut asked: Option<Instant> = None;
     loop {
         if let Some(status) = child.try_wait()? {
@@ -249,18 +305,38 @@ fn watch(child: &mut Child, stop: &AtomicBool, commands: &Commands) -> anyhow::R
             if since.elapsed() > PATIENCE {
                 child.kill()?;
             }
+        } else if let Some(command) = with(known, Staged::look).flatten()
+            && !commands.send(&command)
+        {
+            with(known, Staged::sensor_ended);
+        }
+        match approved.as_mut().map(|a| a.look()) {
+            Some(Ok(Some(command))) => {
+                commands.send(&command);
+            }
+            Some(Err(e)) => complaint(format_args!("the approved baseline is not taken over: {e:#}")),
+            _ => {}
         }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 /// Reads what the sensor tells until it closes.
-fn read(from: UnixStream, to: &SyncSender<Value>, told: &Told) {
+fn read(from: UnixStream, to: &SyncSender<Value>, told: &Told, known: &Known) {
     for line in BufReader::new(from).lines().map_while(Result::ok) {
-        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        let Ok(mut message) = serde_json::from_str::<Value>(&line) else { continue };
         match message.get("type").and_then(Value::as_str) {
             Some("started") => told.started.store(true, Ordering::Relaxed),
             Some("ended") => told.ended.store(true, Ordering::Relaxed),
+            Some("known") => {
+                // The sensor knows the set by its number, the centre what it holds.
+                let hashes = with(known, |k| {
+                    k.answered(&message);
+                    k.hashes().clone()
+                });
+                let hashes = hashes.unwrap_or_default();
+                message["sha256"] = json!({ "intel": hashes.intel, "rules": hashes.rules });
+            }
             Some("state") => {
                 let ts = message.get("ts").and_then(Value::as_str).and_then(gwcore::time::parse_rfc3339);
                 told.reached.store(ts.map_or(0, |t| t.0), Ordering::Relaxed);
@@ -273,8 +349,14 @@ fn read(from: UnixStream, to: &SyncSender<Value>, told: &Told) {
     }
 }
 
-/// Hands messages on to the console; findings become lines, everything goes to the file if one is named.
-fn tell(plug: Plug, console: Option<&SyncSender<Value>>, file: Option<&Path>, quiet: bool) -> anyhow::Result<()> {
+/// Hands messages on to console and desk; findings become lines, everything goes to the file if one is named.
+fn tell(
+    plug: Plug,
+    console: Option<&SyncSender<Value>>,
+    desk: Duty,
+    file: Option<&Path>,
+    quiet: bool,
+) -> anyhow::Result<()> {
     let open = |path: &Path| {
         let file = File::options().create(true).append(true).open(path);
         file.with_context(|| format!("cannot write `{}`", path.display()))
@@ -288,6 +370,7 @@ fn tell(plug: Plug, console: Option<&SyncSender<Value>>, file: Option<&Path>, qu
             // A console that ended says so itself; the sensor goes on.
             let _ = console.send(message.clone());
         }
+        desk.tell(&message);
         let text =
             |value: &Value, name: &str| report::plain(value.get(name).and_then(Value::as_str).unwrap_or_default());
         match text(&message, "type").as_str() {
@@ -298,11 +381,28 @@ fn tell(plug: Plug, console: Option<&SyncSender<Value>>, file: Option<&Path>, qu
             }
             "started" => say_unless(quiet, &format!("watching; data in {}", quoted(&plug.data.to_string_lossy()))),
             "problem" => complaint(format_args!("{}", text(&message, "what"))),
+            "known" => match message.get("refused") {
+                Some(_) => complaint(format_args!(
+                    "new indicators and rules are refused, the old ones stay at work: {}",
+                    text(&message, "refused")
+                )),
+                None => say_unless(quiet, &known(&message)),
+            },
             "ended" if !quiet => say!("{message}"),
             _ => {}
         }
     }
+    desk.end();
     Ok(())
+}
+
+/// What is compared with, as a sentence.
+fn known(message: &Value) -> String {
+    let n = |name: &str| message[name].as_u64().unwrap_or(0);
+    let not_used = n("indicators_not_used") + n("rules_not_used");
+    let rest = if not_used > 0 { format!("; {not_used} entries of the files are not used") } else { String::new() };
+    let (indicators, rules) = (n("indicators") + n("patterns"), n("rules") + n("correlations"));
+    format!("compared with {indicators} indicators and {rules} rules{rest}")
 }
 
 fn say_unless(quiet: bool, line: &str) {

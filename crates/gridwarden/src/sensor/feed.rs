@@ -14,6 +14,7 @@ use gwcore::{FlowConst, FlowRef, Key, Out, Stamp, Ts};
 use serde_json::{Value, json};
 
 use super::link::Asked;
+use super::sockets::Sockets;
 
 gwcore::record! {
     /// What a feed held in a minute: every frame is decoded or counted under a cause.
@@ -48,6 +49,9 @@ gwcore::record! {
 }
 use gwcore::Sym;
 
+/// Datagrams of sockets taken in a row before frames have their turn.
+const IN_A_ROW: u32 = 1_024;
+
 /// Where frames come from.
 pub enum Origin {
     /// Interfaces of this machine.
@@ -67,6 +71,10 @@ pub struct Shared {
     pub totals: Totals,
     /// Names of the segments, as findings cite them.
     pub files: Vec<Arc<str>>,
+    /// Names of the sockets, which findings cite likewise.
+    pub sockets: Arc<[Arc<str>]>,
+    /// What came by sockets, and what became of it.
+    pub collected: Option<Value>,
 }
 
 /// The source of the engine.
@@ -75,12 +83,15 @@ pub struct Feed {
     shared: Rc<RefCell<Shared>>,
     asked: Arc<Asked>,
     is_ending: bool,
+    sockets: Sockets,
+    in_a_row: u32,
 }
 
 impl Feed {
-    /// Reads from `origin` until the centre asks for the end.
-    pub fn new(origin: Origin, shared: Rc<RefCell<Shared>>, asked: Arc<Asked>) -> Feed {
-        Feed { origin, shared, asked, is_ending: false }
+    /// Reads from `origin` and sockets until the centre asks for the end.
+    pub fn new(origin: Origin, sockets: Sockets, shared: Rc<RefCell<Shared>>, asked: Arc<Asked>) -> Feed {
+        shared.borrow_mut().sockets = sockets.names();
+        Feed { origin, shared, asked, is_ending: false, sockets, in_a_row: 0 }
     }
 }
 
@@ -93,6 +104,14 @@ impl Source for Feed {
                 Origin::Replay(replay) => replay.end(),
             }
         }
+        if self.in_a_row < IN_A_ROW
+            && !self.is_ending
+            && let Some(record) = self.sockets.next()
+        {
+            self.in_a_row += 1;
+            return Some(Input::Record(record));
+        }
+        self.in_a_row = 0;
         let mut shared = self.shared.borrow_mut();
         let event = match &mut self.origin {
             Origin::Live(live) => {
@@ -121,6 +140,7 @@ impl Source for Feed {
                     store.second(&second);
                 }
                 shared.seconds.push(second);
+                shared.collected = self.sockets.told();
                 let Second { now, since, interface, frames, bytes, dropped, .. } = second;
                 Some(Input::Tick(Tick { now, since, interface, frames, bytes, drops: dropped }))
             }
@@ -144,6 +164,12 @@ impl Source for Feed {
 }
 
 impl Shared {
+    /// How findings name a file or socket.
+    pub fn name(&self, file: u32) -> Arc<str> {
+        let socket = || Sockets::name(&self.sockets, file);
+        self.files.get(file as usize).cloned().or_else(socket).unwrap_or_else(|| Arc::from(""))
+    }
+
     fn name_files(&mut self) {
         let names = self.store.as_ref().map(Store::names).unwrap_or_default();
         let new = names.iter().skip(self.files.len()).map(|n| Arc::from(n.as_str()));

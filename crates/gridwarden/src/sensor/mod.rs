@@ -5,11 +5,15 @@
 mod confine;
 mod feed;
 pub mod keep;
+mod known;
+pub mod learning;
 mod link;
+mod sockets;
 mod stage;
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,7 +32,10 @@ use crate::cli::Checksums;
 use crate::{analyze, knowledge};
 use feed::{Feed, Origin, Shared};
 use keep::Kept;
+use known::Known;
+use learning::Learning;
 use link::Link;
+use sockets::Sockets;
 use stage::LiveStage;
 
 /// What the centre starts the sensor with; the options of `run` that concern it, and what only the two of them say.
@@ -42,6 +49,9 @@ pub struct Sensor {
     /// Nothing was watched since then (nanoseconds since 1970), because an earlier sensor ended.
     #[arg(long)]
     pub unwatched_since: Option<i64>,
+    /// Number of the set of indicators and rules that it begins with.
+    #[arg(long)]
+    pub known: Option<u64>,
     /// Tries what it must not be able to do, says what came of it and ends.
     #[arg(long)]
     pub try_out: bool,
@@ -68,12 +78,28 @@ pub struct Watch {
     /// What `gridwarden learn` learned; without it nothing is a finding for being new.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Hours that a site without a baseline is watched before one is proposed; while the last day brings something new, longer.
+    #[arg(long, value_name = "HOURS", default_value_t = 168.0)]
+    pub learn_hours: f64,
     /// What is declared of the site (TOML).
     #[arg(long, value_name = "FILE")]
     pub site: Option<PathBuf>,
     /// Declared work (CSV: start,end,asset,reason).
     #[arg(long, value_name = "FILE")]
     pub maintenance: Option<PathBuf>,
+    /// What is known to be bad: STIX, MISP, Zeek intel, CSV and risk lists, files or folders; may be repeated. A change of the files is taken
+    /// over while it runs; a damaged file leaves the old ones at work.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub intel: Vec<PathBuf>,
+    /// Rules of Sigma, files or folders; may be repeated, followed as --intel is. They judge every message, also those that the summary leaves out.
+    #[arg(long, short = 'S', value_name = "FILE|DIR")]
+    pub rules: Vec<PathBuf>,
+    /// Listens for flow exports by UDP: NetFlow 5 and 9, IPFIX, sFlow 5; may be repeated.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub flows: Vec<SocketAddr>,
+    /// Listens for syslog by UDP; may be repeated.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub syslog: Vec<SocketAddr>,
     /// Megabytes of packets kept on disk; 0 keeps none.
     #[arg(long, value_name = "MB", default_value_t = 10_240)]
     pub packets: u64,
@@ -104,7 +130,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// These options as a command line.
+    /// These options as a command line; indicators and rules are not among them, the sensor gets those as a set that the centre copied.
     pub fn line(&self) -> Vec<OsString> {
         let mut line: Vec<OsString> = Vec::new();
         let mut many = |name: &str, values: &[OsString]| {
@@ -124,6 +150,7 @@ impl Watch {
         }
         many("--data", &[self.data.clone().into()]);
         many("--baseline", &path(&self.baseline));
+        many("--learn-hours", &[self.learn_hours.to_string().into()]);
         many("--site", &path(&self.site));
         many("--maintenance", &path(&self.maintenance));
         many("--filter", &self.filter.iter().map(OsString::from).collect::<Vec<_>>());
@@ -133,6 +160,9 @@ impl Watch {
         many("--detail", &[word(self.detail.to_possible_value()).into()]);
         many("--threads", &[self.threads.to_string().into()]);
         many("--checksums", &[word(self.checksums.to_possible_value()).into()]);
+        for (name, list) in [("--flows", &self.flows), ("--syslog", &self.syslog)] {
+            line.extend(list.iter().flat_map(|a| [OsString::from(name), a.to_string().into()]));
+        }
         for (is_set, name) in
             [(self.as_now, "--as-now"), (self.no_promiscuous, "--no-promiscuous"), (self.no_keep, "--no-keep")]
         {
@@ -146,7 +176,7 @@ impl Watch {
 pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     let limits = Limits::default();
     let watch = &args.watch;
-    let setup = setup(watch, &limits)?;
+    let (setup, setup_baseline) = setup(watch, &limits)?;
     let (lake, removed) = LiveLake::open(&watch.data.join("lake"), &limits, args.start)
         .with_context(|| format!("cannot open the lake below `{}`", watch.data.display()))?;
     let store = match watch.packets {
@@ -157,12 +187,19 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
         ),
     };
     let origin = origin(watch, &limits)?;
+    let listens = !watch.flows.is_empty() || !watch.syslog.is_empty();
+    anyhow::ensure!(
+        !listens || watch.replay.is_empty() || watch.as_now,
+        "--flows and --syslog hear what is said now: a replay beside them needs --as-now"
+    );
+    let mut sockets = Sockets::bind(&watch.flows, &watch.syslog)?;
     let kept = ["lake", "ring", "sensor"].map(|n| watch.data.join(n));
     let writable: Vec<_> = kept.iter().map(PathBuf::as_path).collect();
     let readable: Vec<_> = watch.replay.iter().map(PathBuf::as_path).collect();
     // Read while everything can still be read; what does not load is told and left out.
     let mut problems = Vec::new();
     let at_work = crate::models::all_active(&watch.data, &limits, &mut |p| problems.push(p));
+    let known = Known::open(watch.data.clone(), args.known)?;
     let confined = confine::confine(&readable, &writable);
     if args.try_out {
         crate::say::say!("{}", serde_json::to_string(&confined)?);
@@ -174,9 +211,11 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     let (mut link, asked) = Link::open()?;
     link.tell(&json!({ "type": "started", "start": args.start, "confined": confined, "unfinished_files": removed }));
     let shared = Rc::new(RefCell::new(Shared { store, ..Shared::default() }));
-    let mut source = Feed::new(origin, Rc::clone(&shared), Arc::clone(&asked));
+    sockets.listen().context("cannot start a thread")?;
+    let mut source = Feed::new(origin, sockets, Rc::clone(&shared), Arc::clone(&asked));
     let detail = match watch.detail {
         crate::cli::Detail::Full => gwcore::Detail::Full,
+        crate::cli::Detail::Summary if known.wants_every_message() => gwcore::Detail::Marked,
         crate::cli::Detail::Summary => gwcore::Detail::Summary,
     };
     let mut options = analyze::engine_options(watch.threads, watch.checksums, detail, &limits);
@@ -187,9 +226,28 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
         stage.keep_in(Kept::open(&watch.data).with_context(|| format!("cannot open `{}`", watch.data.display()))?);
     }
     stage.unwatched_since(args.unwatched_since.map(Ts));
-    problems.iter().for_each(|p| stage.tell(&json!({ "type": "problem", "what": p })));
-    stage.tell(&json!({ "type": "models", "active": at_work.iter().map(models::Live::name).collect::<Vec<_>>() }));
+    let models = json!({ "type": "models", "active": at_work.iter().map(models::Live::name).collect::<Vec<_>>() });
     stage.work_with(at_work);
+    if let Some(set) = args.known {
+        stage.tell(&known.told(set));
+    }
+    stage.compare_with(known);
+    let dir = watch.data.join("sensor");
+    let (learning, told) = match &setup_baseline {
+        Some((baseline, sha256)) => (None, Some(learning::watching(baseline, sha256))),
+        None if watch.no_keep => (None, None),
+        None => {
+            let needed = (watch.learn_hours.max(0.0) * gwcore::time::HOUR as f64) as i64;
+            let (learning, problem) = Learning::open(&dir, needed, &limits);
+            problems.extend(problem);
+            (Some(learning), None)
+        }
+    };
+    told.iter().for_each(|message| stage.tell(message));
+    // The last of what it begins with: from here on the centre knows what detects.
+    stage.tell(&models);
+    stage.learn(learning, dir.join("approved.baseline"));
+    problems.iter().for_each(|p| stage.tell(&json!({ "type": "problem", "what": p })));
     let counts = engine::analyze(&mut source, &options, &mut stage).context("cannot write")?;
     let (files, totals) = (&counts.files, shared.borrow().totals);
     let frames: u64 = files.iter().map(|f| f.frames).sum();
@@ -205,18 +263,19 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-fn setup(watch: &Watch, limits: &Limits) -> anyhow::Result<Setup> {
+/// What the sensor judges by; its baseline with the hash of the file.
+fn setup(watch: &Watch, limits: &Limits) -> anyhow::Result<(Setup, Option<(Arc<detect::Baseline>, String)>)> {
     let mut setup = Setup::new(limits);
-    if let Some(path) = &watch.baseline {
-        setup.baseline = Some(Arc::new(knowledge::baseline(path, limits)?));
-    }
+    let baseline = watch.baseline.as_deref().map(|path| learning::read(path, limits)).transpose()?;
+    let baseline = baseline.map(|(baseline, sha256)| (Arc::new(baseline), sha256));
+    setup.baseline = baseline.as_ref().map(|(baseline, _)| Arc::clone(baseline));
     if let Some(path) = &watch.maintenance {
         setup.maintenance = Arc::new(knowledge::maintenance(path)?);
     }
     if let Some(path) = &watch.site {
         setup.site = Arc::new(knowledge::site(path)?);
     }
-    Ok(setup)
+    Ok((setup, baseline))
 }
 
 fn origin(watch: &Watch, limits: &Limits) -> anyhow::Result<Origin> {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use serde_json::{Value, json};
 
 use super::feed::{Gap, Minutes, Shared, row};
 use super::keep::Kept;
+use super::known::Known;
+use super::learning::{self, Learning, Switch};
 use super::link::{Asked, Link};
 
 /// Packet time between two messages about the state of the sensor, in nanoseconds.
@@ -40,6 +43,13 @@ pub struct LiveStage {
     unwatched: Option<Ts>,
     /// Promoted models, at work.
     models: Vec<models::Live>,
+    /// Indicators and rules.
+    known: Known,
+    /// None where a baseline is at work.
+    learning: Option<Learning>,
+    switch: Switch,
+    /// Where the centre puts another baseline.
+    approved: PathBuf,
     /// None where nothing is to be kept: then findings close with the run.
     kept: Option<Kept>,
     kept_at: Option<Ts>,
@@ -65,6 +75,10 @@ impl LiveStage {
             complaints: 0,
             unwatched: None,
             models: Vec::new(),
+            known: Known::default(),
+            learning: None,
+            switch: Switch::default(),
+            approved: PathBuf::new(),
             kept: None,
             kept_at: None,
         }
@@ -120,11 +134,47 @@ impl LiveStage {
         self.models = models;
     }
 
+    /// Indicators and rules that records are compared with.
+    pub fn compare_with(&mut self, known: Known) {
+        self.known = known;
+    }
+
+    /// The site observes: what is seen is learned.
+    pub fn learn(&mut self, learning: Option<Learning>, approved: PathBuf) {
+        self.learning = learning;
+        self.approved = approved;
+    }
+
+    /// How far learning is, and what came of another baseline.
+    fn learned(&mut self, now: Ts) {
+        let told = self.learning.as_mut().map(|l| l.tell(now));
+        match told {
+            Some(Ok(Some(message))) => self.link.tell(&message),
+            Some(Err(e)) => self.problem(now, &format!("what is learned is not kept: {e}")),
+            _ => {}
+        }
+        match self.switch.done() {
+            Some(Ok((baseline, sha256))) => {
+                self.link.tell(&learning::watching(&baseline, &sha256));
+                let baseline = Arc::new(baseline);
+                self.detectors.learned(&baseline);
+                self.setup.baseline = Some(baseline);
+                self.learning = None;
+            }
+            Some(Err(e)) => self.problem(now, &format!("the approved baseline is not taken over: {e:#}")),
+            None => {}
+        }
+    }
+
+    fn problem(&mut self, now: Ts, what: &str) {
+        self.link.tell(&json!({ "type": "problem", "ts": now.to_string(), "what": what }));
+    }
+
     /// What models found. One that cannot score any more is told once and works no further.
     fn judged(&mut self, out: Option<&Out>, now: Ts) {
         let (mut told, mut lost) = (Vec::new(), Vec::new());
         let files = Rc::clone(&self.shared);
-        let name = |i: u32| files.borrow().files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        let name = |i: u32| files.borrow().name(i);
         self.models.retain_mut(|model| {
             let done = match out {
                 Some(out) => model.batch(out),
@@ -161,11 +211,14 @@ impl LiveStage {
     /// Tells what became of findings and devices.
     fn changes(&mut self, is_end: bool) {
         let files = Rc::clone(&self.shared);
-        let name = |i: u32| files.borrow().files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
+        let name = |i: u32| files.borrow().name(i);
         let inventory = self.devices.inventory(&self.setup.site);
         let changes = if is_end { self.detectors.end(&inventory, &name) } else { self.detectors.changes(&inventory) };
         for change in &changes {
             let finding = change.finding();
+            if let Some(learning) = &mut self.learning {
+                learning.suspect(finding);
+            }
             if finding.severity > Severity::Info
                 && let Some(store) = &mut self.shared.borrow_mut().store
             {
@@ -208,7 +261,7 @@ impl LiveStage {
         let stored = stored.map(|c| {
             json!({ "frames": c.frames, "not_stored": c.not_stored, "deleted": c.deleted, "held_deleted": c.held_deleted })
         });
-        let t = shared.totals;
+        let (t, collected) = (shared.totals, shared.collected.clone());
         drop(shared);
         let mut hits = self.points.hits.clone();
         hits.add(&self.devices.hits);
@@ -219,7 +272,7 @@ impl LiveStage {
             "frames": { "received": t.received, "given": t.given, "dropped": t.dropped, "own": t.own },
             "reopened": t.reopened, "stored": stored, "records": self.records, "anomalies": self.anomalies,
             "lake": { "waiting_bytes": self.lake.held(), "given_up": self.lake.given_up() },
-            "limits": hits, "messages_lost": self.link.lost(),
+            "limits": hits, "messages_lost": self.link.lost(), "collected": collected,
         }));
         if let Some(problem) = problem {
             self.link.tell(&json!({ "type": "problem", "ts": now.to_string(), "what": problem }));
@@ -248,7 +301,24 @@ impl LiveStage {
     }
 
     fn commands(&mut self) {
+        if let Some(message) = self.known.settle() {
+            self.link.tell(&message);
+        }
         for command in self.asked.commands() {
+            match command["type"].as_str() {
+                Some("known") => {
+                    self.known.ask(&command);
+                    continue;
+                }
+                Some("baseline") => {
+                    if let Err(e) = self.switch.begin(self.approved.clone(), &self.setup.limits) {
+                        let what = format!("the approved baseline is not taken over: {e}");
+                        self.link.tell(&json!({ "type": "problem", "what": what }));
+                    }
+                    continue;
+                }
+                _ => {}
+            }
             let segments = || command.get("segments").and_then(Value::as_array).into_iter().flatten();
             let names = || segments().filter_map(Value::as_str);
             let mut shared = self.shared.borrow_mut();
@@ -269,8 +339,13 @@ impl Stage for LiveStage {
         self.points.batch(out);
         self.devices.batch(&out.facts, &out.flows);
         let files = Rc::clone(&self.shared);
-        let name = |i: u32| files.borrow().files.get(i as usize).cloned().unwrap_or_else(|| Arc::from(""));
-        self.detectors.batch(&out.facts, &out.flows, &name);
+        let name = |i: u32| files.borrow().name(i);
+        let outside = self.known.look(out);
+        self.detectors.batch_with(&out.facts, &out.flows, &outside, &name);
+        drop(outside);
+        if let Some(learning) = &mut self.learning {
+            learning.batch(&out.facts, &out.flows);
+        }
         self.changes(false);
         self.judged(Some(out), seen.now);
         if let Some(from) = self.unwatched.take_if(|from| seen.now > *from) {
@@ -287,16 +362,20 @@ impl Stage for LiveStage {
             let told = json!({ "name": name, "packets": second.frames, "bytes": second.bytes, "dropped": second.dropped, "up": second.up });
             self.interfaces.insert(second.interface, told);
         }
-        for kind in out.kinds() {
+        // With rules every message came by; what the summary leaves out is not kept.
+        let plain = out.without_repeats();
+        let plain = plain.as_ref().unwrap_or(out);
+        for kind in plain.kinds() {
             *self.records.entry(kind.kind().name).or_default() += kind.stamps().len() as u64;
         }
         let files: Vec<String> = file_names(&self.shared.borrow());
         let names = Names { files: &files, interfaces: seen.interfaces };
-        self.lake.rows(out, names)?;
+        self.lake.rows(plain, names)?;
         let written = self.lake.roll(seen.now, names);
         self.written(written, seen.now);
         self.keep(seen.now, false);
         self.state(seen.now);
+        self.learned(seen.now);
         self.commands();
         self.link.push();
         Ok(())
@@ -306,6 +385,9 @@ impl Stage for LiveStage {
         let mut out = Out::default();
         // What is kept goes on with the next run: its minute is not over, and its findings stay open.
         self.keep(now, true);
+        if let Some(Err(e)) = self.learning.as_mut().filter(|_| self.kept.is_some()).map(Learning::finish) {
+            self.problem(now, &format!("what is learned is not kept: {e}"));
+        }
         if self.kept.is_none() {
             self.points.finish(at, &mut out);
         }
