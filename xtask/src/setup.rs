@@ -9,6 +9,7 @@ pub const PACKAGES: &[(&str, &str, &str)] = &[
     ("jq", "jq", "reading JSON in the show scripts"),
     ("ip", "iproute2", "network namespaces of the live shows (as root)"),
     ("tcpreplay", "tcpreplay", "traffic of the live shows"),
+    ("nft", "nftables", "the gateway of the response show, in a network namespace (as root)"),
     ("zstd", "zstd", "packed captures in the first-hour checks"),
     ("python3", "python3", "the first-hour checks and the bench capture"),
     ("rsyslogd", "rsyslog rsyslog-openssl", "a receiver of syslog over UDP, TCP and TLS in the connectors' show"),

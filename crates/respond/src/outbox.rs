@@ -120,7 +120,8 @@ impl Store<'_> {
     pub fn letters_of(&self, destination: &str) -> state::Result<u64> {
         self.db().read(|c| {
             let sql = "SELECT count(*) FROM respond_outbox WHERE destination = ?1";
-            Ok(c.query_row(sql, [destination], |r| r.get(0))?)
+            let waiting: i64 = c.query_row(sql, [destination], |r| r.get(0))?;
+            Ok(u64::try_from(waiting).unwrap_or(0))
         })
     }
 

@@ -209,20 +209,12 @@ impl<'a> Store<'a> {
         parsed(self.docs("SELECT doc FROM respond_run WHERE case_id = ?1 ORDER BY length(id), id", case)?)
     }
 
-    /// Number for the next run.
-    pub fn next_run(&self) -> state::Result<u64> {
-        self.db.read(|c| {
-            let sql =
-                "SELECT coalesce(max(CAST(substr(id, 5) AS INTEGER)), 0) + 1 FROM respond_run WHERE id LIKE 'run-%'";
-            Ok(c.query_row(sql, [], |r| r.get(0))?)
-        })
-    }
-
     /// Actions in force, or begun, whose time is over at `now`.
     pub fn actions_due(&self, now: i64) -> state::Result<u64> {
         self.db.read(|c| {
             let sql = "SELECT count(*) FROM respond_action WHERE state IN ('begun', 'applied') AND expires <= ?1";
-            Ok(c.query_row(sql, [now], |r| r.get(0))?)
+            let due: i64 = c.query_row(sql, [now], |r| r.get(0))?;
+            Ok(u64::try_from(due).unwrap_or(0))
         })
     }
 
