@@ -234,7 +234,7 @@ impl<'a> AtDesk<'a> {
         let mut missing = Vec::new();
         for f in all {
             let told = self.store.told(&f.id)?;
-            if !told.as_ref().is_some_and(|told| told.rev >= f.rev) {
+            if told.as_ref().is_none_or(|told| told.rev < f.rev) {
                 missing.push((f, false));
             } else if f.severity == Severity::Low && told.is_some_and(|told| told.state.is_empty()) {
                 // Low ones wait for company; that they do is not kept.

@@ -1,14 +1,11 @@
 //! What the ledger says of a running platform beside its findings: what detected (hashes of everything that findings depend on, at each start
-//! of a sensor and at each change), which feeds stopped and came back, what was deleted and by whose authority.
+//! of a sensor and at each change), which feeds stopped and came back.
 //!
-//! `respond::cip` reads these kinds: `detection.configuration`, `config.changed`, `rules.changed`, `model.deployed`, `baseline.approved`,
-//! `retention.deleted`.
+//! `respond::cip` reads these kinds: `detection.configuration`, `config.changed`, `rules.changed`, `model.deployed`, `baseline.approved`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use ledger::Ledger;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use state::Store as _;
@@ -153,14 +150,6 @@ fn recorded(office: &Office) -> anyhow::Result<(Value, Parts)> {
 fn keep(office: &Office, parts: &Parts) -> anyhow::Result<()> {
     let kept = json!({ "hash": hash_of(parts), "parts": parts });
     Ok(office.db.set(RECORDED, &kept, PROGRAM, respond::clock::now().0)?)
-}
-
-/// Something was deleted: its class (`packets`, `records`, …), what, the case it belonged to, who or what deleted it and which policy or
-/// persons allowed that. Called before the deed, so that nothing goes without its line.
-pub fn deleted(ledger: &Ledger, by: &str, class: &str, what: &str, case: &str, authority: &str) -> anyhow::Result<()> {
-    let data = json!({ "class": class, "what": what, "case": case, "authority": authority });
-    ledger.append("retention.deleted", by, &data).context("the ledger")?;
-    Ok(())
 }
 
 /// The parts that differ.

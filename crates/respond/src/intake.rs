@@ -54,7 +54,7 @@ impl Intake {
         }
         let mut changed = Vec::new();
         for (id, rev) in store.case_revs()? {
-            if !self.kept.get(&id).is_some_and(|ours| *ours < rev) {
+            if self.kept.get(&id).is_none_or(|ours| *ours >= rev) {
                 continue;
             }
             let Some(mut case) = store.case(&id)? else { continue };
