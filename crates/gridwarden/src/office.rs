@@ -16,7 +16,7 @@ use state::Store;
 
 use crate::desk::Office;
 use crate::pcap::{self, Wanted};
-use crate::{connect as verbs, playbook, queues};
+use crate::{approval, connect as verbs, playbook, queues};
 
 /// Largest archive of evidence that is handed out in one piece, bytes.
 const ARCHIVE: u64 = 1 << 30;
@@ -179,8 +179,15 @@ impl console::Office for Behind {
         Ok(n)
     }
 
-    fn approve_baseline(&self, _: &Person, _: &str, _: &[String], _: &[String]) -> Result<Value, Refusal> {
-        Err(Refusal::Failed("nothing is proposed: this platform does not learn by itself".to_owned()))
+    fn approve_baseline(
+        &self,
+        who: &Person,
+        sha256: &str,
+        accept: &[String],
+        leave_out: &[String],
+    ) -> Result<Value, Refusal> {
+        let by = (who.name.as_str(), who.role);
+        approval::approve(&self.0, by, Some(sha256), accept, leave_out).map_err(|e| Refusal::Failed(format!("{e:#}")))
     }
 
     fn packets(&self, finding: &Value) -> Result<Vec<u8>, Refusal> {
