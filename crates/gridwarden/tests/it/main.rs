@@ -14,6 +14,7 @@ mod live;
 mod loss;
 mod program;
 mod prove;
+mod run_sources;
 mod truth;
 mod truth_columns;
 mod truth_columns_it;
