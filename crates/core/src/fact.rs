@@ -311,10 +311,10 @@ pub enum Body {
         /// The reason.
         reason: &'static str,
     },
-    /// What the sender sent over a TCP connection was altered on its way.
+    /// What the sender sent over a TCP connection was seen in two versions: it was altered on its way.
     Altered {
-        /// The sender of the frame that carries the later version.
-        by: Mac,
+        /// Who sent the frames that carry the earlier and the later version.
+        senders: [Mac; 2],
     },
     /// A second of packet time began: what timers and absence are measured by. It belongs to no flow.
     Tick {

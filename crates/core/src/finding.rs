@@ -216,7 +216,7 @@ pub struct Finding {
     /// Community ID of the first conversation with IP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub community_id: Option<String>,
-    /// First 100 packets.
+    /// The packet that the sentence is of, then the first in order: 100 at most.
     pub packets: Vec<PacketRef>,
     /// One sentence that a plant engineer understands.
     pub why: String,

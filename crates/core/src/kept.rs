@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::AgedTable;
 
 /// Format of the file. It rises with every change of what is kept; there is no way to read another one.
-pub const KEPT_VERSION: u32 = 1;
+pub const KEPT_VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"GWSTATE\n";
 /// Magic, version, check sum of the rest.
 const HEAD: usize = 8 + 4 + 8;

@@ -284,6 +284,7 @@ impl Detectors {
             if is_tick && is_minute {
                 look.folder.sweep(look.now);
             }
+            look.folder.answered(fact, flow, files);
             for place in self.wanted.get(fact.body.kind().index()).into_iter().flatten() {
                 let Some((_, detector)) = self.active.get_mut(*place) else { continue };
                 detector.fact(fact, flow, &mut look);
@@ -378,7 +379,7 @@ impl Detectors {
 
     /// Limits hit.
     pub fn hits(&self) -> LimitHits {
-        let mut hits = self.folder.hits.clone();
+        let mut hits = self.folder.hits();
         hits.add(&self.seen.hits);
         self.active.iter().for_each(|(_, d)| hits.add(&d.hits()));
         hits

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use gwcore::time::{HOUR, MINUTE};
 use gwcore::{
-    Addr, Basis, Episode, Evidence, Fact, Finding, FlowConst, Limit, LimitHits, Mac, PacketRef, Party, Severity, Table,
-    Ts,
+    Addr, Basis, Body, Episode, Evidence, Fact, Finding, FlowConst, Limit, LimitHits, Mac, PacketRef, Party, Severity,
+    Table, Ts,
 };
 
 use crate::change::{Change, Told};
 use crate::maintenance::lowered;
+use crate::outcome::{Outcome, Waiting};
 use crate::{Inventory, Setup, Site};
 
 /// Silence that ends an episode.
@@ -91,6 +92,8 @@ pub(crate) struct Sighting<'a> {
     pub(crate) since: Option<Ts>,
     /// File and frame of a message before the fact that carries what does not belong; it is named first.
     pub(crate) carried_by: Option<(u32, u64)>,
+    /// The sentence is about the request that the fact is: what the device answers is said with it.
+    pub(crate) asks: bool,
     /// The finding that tells the same event more gravely: beside it this one is low.
     pub(crate) told_by: Option<FoldKey>,
     /// The findings that tell the same event less gravely, asked for when this one opens: beside it they are low.
@@ -116,6 +119,7 @@ impl<'a> Sighting<'a> {
             flow,
             since: None,
             carried_by: None,
+            asks: false,
             told_by: None,
             tells: None,
         }
@@ -123,7 +127,11 @@ impl<'a> Sighting<'a> {
 }
 
 pub(crate) struct Open {
+    /// With its packets in the order in which they were cited.
     pub(crate) finding: Finding,
+    /// The packet that title, sentence and figures are of: the first that is named.
+    pub(crate) lead: Option<PacketRef>,
+    /// Ends of what the sentence tells.
     pub(crate) src: End,
     pub(crate) dst: End,
     /// Its place among all findings that ever opened.
@@ -147,7 +155,8 @@ pub(crate) struct Folder {
     /// Findings at most where all are kept until the end.
     kept: usize,
     setup: Setup,
-    pub(crate) hits: LimitHits,
+    pub(crate) waiting: Waiting,
+    hits: LimitHits,
 }
 
 impl Folder {
@@ -160,6 +169,7 @@ impl Folder {
             limit: setup.limits.get(Limit::Findings),
             kept: setup.limits.get(Limit::FindingsKept),
             setup: setup.clone(),
+            waiting: Waiting::new(setup),
             hits: LimitHits::default(),
         }
     }
@@ -245,7 +255,15 @@ impl Folder {
         let born = &mut self.born;
         let begin = || {
             *born += 1;
-            Open { finding: begin(s, now, site), src: s.src, dst: s.dst, born: *born, touched: now.max(ts), told: None }
+            Open {
+                finding: begin(s, now, site),
+                lead: None,
+                src: s.src,
+                dst: s.dst,
+                born: *born,
+                touched: now.max(ts),
+                told: None,
+            }
         };
         let open = self.open.entry(key).or_insert_with(begin);
         open.touched = open.touched.max(now).max(ts);
@@ -257,10 +275,35 @@ impl Folder {
             let reason = if w.reason.is_empty() { "declared work" } else { &w.reason };
             open.finding.evidence.more.entry("maintenance".into()).or_insert_with(|| reason.into());
         }
-        grow(&mut open.finding, s, severity, (now, site), files);
+        grow(open, s, severity, (now, site), files);
         if open.finding.community_id.is_none() {
             open.finding.community_id = flow::community_id(s.flow, self.setup.community_id_seed);
         }
+        if let (Body::Op(op), true) = (&s.fact.body, s.asks && open.tells(s, files)) {
+            self.waiting.ask(op, s.fact, s.flow, (s.meta.id, s.dedup_key.clone()), open.lead.as_ref());
+        }
+    }
+
+    /// An answer: what it says is said by the findings whose sentence is of its request.
+    pub(crate) fn answered(&mut self, fact: &Fact, flow: &FlowConst, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
+        let Body::Op(op) = &fact.body else { return };
+        if !op.is_answer {
+            return;
+        }
+        for asked in self.waiting.answered(op, fact, flow) {
+            let Some(open) = self.open.get_mut(&asked.key).filter(|o| asked.is_told_by(o.lead.as_ref())) else {
+                continue;
+            };
+            let device = self.setup.site.name(&open.dst);
+            open.say(&Outcome::of(op), &device, PacketRef { file: files(flow.file), frame: fact.frame });
+        }
+    }
+
+    /// Limits hit.
+    pub(crate) fn hits(&self) -> LimitHits {
+        let mut hits = self.hits.clone();
+        hits.add(self.waiting.hits());
+        hits
     }
 
     /// Whether a graver finding tells the same event at this time.
@@ -344,10 +387,37 @@ impl Folder {
 }
 
 impl Open {
-    /// The finding, its parties named by the inventory.
+    /// Whether the sentence is of what was just seen.
+    fn tells(&self, s: &Sighting<'_>, files: &dyn Fn(u32) -> std::sync::Arc<str>) -> bool {
+        self.lead.as_ref().is_some_and(|p| p.frame == s.fact.frame && p.file == files(s.flow.file))
+    }
+
+    /// Adds what a device answered.
+    fn say(&mut self, outcome: &Outcome, device: &str, answer: PacketRef) {
+        let f = &mut self.finding;
+        f.rev = f.rev.saturating_add(1);
+        f.evidence.more.insert("outcome".into(), outcome.evidence.clone().into());
+        if let Some(reason) = &outcome.refusal {
+            f.title.push_str(", refused");
+            f.why.push_str(&format!(" {device} refused it: {reason}."));
+        }
+        if answer.frame != 0 && f.packets.len() < PACKETS && !f.packets.contains(&answer) {
+            f.packets.push(answer);
+        }
+    }
+
+    /// The finding, its parties named by the inventory and the packet of its sentence first.
     fn named(&self, inventory: &Inventory, site: &Site) -> Finding {
         let (src, dst) = (party(&self.src, inventory, site), party(&self.dst, inventory, site));
-        Finding { src, dst, ..self.finding.clone() }
+        let mut finding = Finding { src, dst, ..self.finding.clone() };
+        if let Some(lead) = &self.lead
+            && finding.packets.first() != Some(lead)
+        {
+            finding.packets.retain(|p| p != lead);
+            finding.packets.truncate(PACKETS - 1);
+            finding.packets.insert(0, lead.clone());
+        }
+        finding
     }
 }
 
@@ -382,22 +452,28 @@ fn begin(s: &Sighting<'_>, now: Ts, site: &Site) -> Finding {
 }
 
 fn grow(
-    f: &mut Finding,
+    open: &mut Open,
     s: &Sighting<'_>,
     severity: Severity,
     (now, site): (Ts, &Site),
     files: &dyn Fn(u32) -> std::sync::Arc<str>,
 ) {
     let (ts, frame) = (s.fact.ts, s.fact.frame);
+    let f = &mut open.finding;
     let begins = f.episodes.last().is_none_or(|e| ts.since(e.ts_end) > EPISODE_SILENCE);
     f.rev = f.rev.saturating_add(1);
     f.count += 1;
     f.ts_end = f.ts_end.max(ts);
-    // Title, sentence and evidence are those of the gravest, among equals of the last.
+    // Title, sentence, ends and evidence are those of the gravest, among equals of the last, and so is the packet that is named first.
     if f.count > 1 && severity >= f.severity {
         let more = f.evidence.more.remove("maintenance");
         (f.title, f.why, f.evidence) = (s.words)(site);
         f.evidence.more.extend(more.map(|m| ("maintenance".into(), m)));
+        (open.src, open.dst, f.proto, f.attack) = (s.src, s.dst, s.proto, s.attack.to_vec());
+    }
+    if f.count == 1 || severity >= f.severity {
+        let (file, frame) = s.carried_by.unwrap_or((s.flow.file, frame));
+        open.lead = (frame != 0).then(|| PacketRef { file: files(file), frame });
     }
     f.severity = f.severity.max(severity);
     if begins && f.episodes.len() >= EPISODES {

@@ -32,6 +32,7 @@ struct Saved {
     dedup_key: String,
     count: u64,
     flow: FlowConst,
+    lead: Option<(Arc<str>, u64)>,
     src: End,
     dst: End,
     born: u64,
@@ -63,6 +64,7 @@ impl Saved {
             dedup_key: f.dedup_key,
             count: f.count,
             flow: f.flow,
+            lead: open.lead.as_ref().map(|p| (p.file.clone(), p.frame)),
             src: open.src,
             dst: open.dst,
             born: open.born,
@@ -106,8 +108,9 @@ impl Saved {
             count: self.count,
             flow: self.flow,
         };
+        let lead = self.lead.map(|(file, frame)| PacketRef { file, frame });
         let (src, dst, born, touched, told) = (self.src, self.dst, self.born, self.touched, self.told);
-        Some(Open { finding, src, dst, born, touched, told })
+        Some(Open { finding, lead, src, dst, born, touched, told })
     }
 }
 
@@ -116,6 +119,7 @@ impl Kept for Folder {
     fn keep(&self, to: &mut Vec<u8>) {
         self.born.keep(to);
         self.crowds.keep(to);
+        self.waiting.keep(to);
         for list in [self.open.values().collect::<Vec<_>>(), self.closed.iter().collect()] {
             (list.len() as u64).keep(to);
             for open in list {
@@ -129,6 +133,7 @@ impl Kept for Folder {
     fn restore(&mut self, from: &mut Restore) -> Option<()> {
         self.born.restore(from)?;
         self.crowds.restore(from)?;
+        self.waiting.restore(from)?;
         self.open.clear();
         for _ in 0..from.value::<u64>()? {
             let open = next(from)?;

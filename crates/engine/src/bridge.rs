@@ -170,10 +170,10 @@ impl Handler for Bridge<'_> {
         self.with(flow, side, |_, cx| cx.anomaly(layer, reason, detail.as_bytes()));
     }
 
-    fn altered(&mut self, flow: &mut Flow<FlowApp>, side: Side, by: Mac, detail: &str) {
+    fn altered(&mut self, flow: &mut Flow<FlowApp>, side: Side, senders: [Mac; 2], detail: &str) {
         self.with(flow, side, |_, cx| {
             cx.anomaly("tcp", "altered_in_transit", detail.as_bytes());
-            cx.fact(Body::Altered { by });
+            cx.fact(Body::Altered { senders });
         });
     }
 

@@ -1,6 +1,6 @@
 //! What a shard keeps of a live flow beside what its handler sees: counters, time-outs, worth, and the rows they become.
 
-use gwcore::{Span, Ts};
+use gwcore::{Mac, Span, Ts};
 use packet::{Packet, Transport};
 
 use crate::history::{History, Scale};
@@ -64,6 +64,8 @@ pub(crate) struct Entry<A> {
     /// Between which MAC addresses each side's last data went, and those beyond somebody who alters it; 0 for none.
     pub links: [u32; 2],
     pub second_leg: u32,
+    /// Who sent each side's last data.
+    pub senders: [Mac; 2],
     /// VLANs of each side as far as it was seen.
     pub vlans: [[u16; 2]; 2],
     /// Segments that wait for what they acknowledge.
@@ -102,6 +104,7 @@ impl<A> Entry<A> {
             believed: [0; 2],
             links: [0; 2],
             second_leg: 0,
+            senders: [Mac::NONE; 2],
             vlans: [VLANS_UNSEEN; 2],
             late: 0,
             is_apart: false,

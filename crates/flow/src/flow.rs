@@ -100,8 +100,9 @@ pub trait Handler {
     fn wake(&mut self, flow: &mut Flow<Self::App>);
     /// Something is wrong with the traffic of the flow itself; `side` sent it.
     fn anomaly(&mut self, flow: &mut Flow<Self::App>, side: Side, reason: &'static str, detail: &str);
-    /// What `side` sent was altered on its way by the sender `by` of the frame at hand, which carries the later version; `detail` has both.
-    fn altered(&mut self, flow: &mut Flow<Self::App>, side: Side, by: Mac, detail: &str);
+    /// What `side` sent was seen in two versions, of which the frame at hand carries the later; `senders` sent the earlier and the later
+    /// version over the link, `detail` has both.
+    fn altered(&mut self, flow: &mut Flow<Self::App>, side: Side, senders: [Mac; 2], detail: &str);
     /// Five more minutes of the flow have passed; called at the first packet or tick at or after the end of the interval.
     fn part(&mut self, flow: &mut Flow<Self::App>, row: ConnPart<'_>);
     /// Statistics of five minutes of the flow, or of the rest at its end; `first` is the time of the first packet among them.

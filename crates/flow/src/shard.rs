@@ -220,6 +220,7 @@ impl<A: Default> Shard<A> {
         }
         let side = k.side(e.orig_is_a);
         let before = std::mem::replace(&mut e.links[side.index()], link);
+        let sender = std::mem::replace(&mut e.senders[side.index()], p.link.src);
         let (Kind::Tcp(tcp), Transport::Tcp(header)) = (&e.kind, p.transport) else { return false };
         // Whoever stands between shares one of his two sides with the session; another session with the same addresses, as two merged
         // captures may have, shares nothing.
@@ -232,7 +233,7 @@ impl<A: Default> Shard<A> {
         let s = Segment { side, at: p.ts, tcp: header, data, len: p.payload_len };
         let Some(text) = tcp.contradiction(&s, &self.budget) else { return false };
         e.second_leg = link;
-        h.altered(&mut e.flow, side, p.link.src, &text);
+        h.altered(&mut e.flow, side, [sender, p.link.src], &text);
         true
     }
 

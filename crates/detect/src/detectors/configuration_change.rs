@@ -5,6 +5,7 @@ use gwcore::{Body, Fact, FactKinds, FlowConst, OpClass, Severity};
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
+use crate::say::thing;
 
 pub(super) static META: Meta = Meta {
     id: "configuration-change",
@@ -52,7 +53,8 @@ impl Detector for ConfigurationChange {
         let Some((what, attack)) = words(op.class).filter(|_| !op.is_answer) else { return };
         let (src, dst) = ends(fact, flow);
         look.see(&Sighting {
-            dedup_key: format!("{}>{}:{}:{:?}:{}:{}", src.name(), dst.name(), op.proto, op.class, op.name, op.action),
+            dedup_key: format!("{}>{}:{}:{:?}:{}:{}", src.name(), dst.name(), op.proto, op.class, op.name, thing(op)),
+            asks: true,
             severity: Severity::Info,
             attack,
             proto: op.proto,

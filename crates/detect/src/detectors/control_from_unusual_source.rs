@@ -1,11 +1,14 @@
 //! A command, set point, program or mode change from a source that never commanded this device.
 
-use gwcore::{Addr, Basis, Body, Fact, FactKinds, FlowConst, InPacket, Op, Severity, Table};
+use gwcore::{
+    Addr, AgedTable, Basis, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, Op, Severity, Table,
+};
 
 use super::{Detector, Look, Meta};
 use crate::baseline::{Class, Thing, is_command, things};
-use crate::fold::{Sighting, evidence, words};
+use crate::fold::{Sighting, evidence};
 use crate::novelty::{Novelty, address_field, sources_by_server, technique};
+use crate::say::{request_with_value, thing};
 use crate::{Setup, Site};
 
 pub(super) static META: Meta = Meta {
@@ -19,6 +22,9 @@ pub(super) static META: Meta = Meta {
     severity: Severity::High,
 };
 
+/// Points and actions that a source's commands to one device are told by, one finding each; further ones are told as one.
+const THINGS: usize = 16;
+
 /// Compares commands with the baseline and the declaration.
 pub(super) struct ControlFromUnusualSource {
     novelty: Option<Novelty>,
@@ -29,6 +35,9 @@ pub(super) struct ControlFromUnusualSource {
     /// Devices that each source commands.
     by_source: Table<(Addr, u16), u32>,
     site: std::sync::Arc<Site>,
+    /// What was told of a source, a device and a protocol.
+    told: AgedTable<(Addr, Addr, &'static str), Vec<Box<str>>>,
+    hits: LimitHits,
 }
 
 impl ControlFromUnusualSource {
@@ -43,7 +52,26 @@ impl ControlFromUnusualSource {
             }
         }
         let novelty = Novelty::new(setup, Class::Command);
-        ControlFromUnusualSource { novelty, by_device, masters, by_source, site: setup.site.clone() }
+        let told = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
+        let (site, hits) = (setup.site.clone(), LimitHits::default());
+        ControlFromUnusualSource { novelty, by_device, masters, by_source, site, told, hits }
+    }
+
+    /// What of a request is one thing: its point and action; `further` where too many were told already.
+    fn thing(&mut self, t: &Thing, op: &Op) -> String {
+        let (key, thing) = ((t.from.addr, t.to.addr, t.proto), format!("{}:{}", op.name, thing(op)));
+        if self.told.get(&key).is_none() && self.told.insert(key, Vec::new()).is_some() {
+            self.hits.hit(Limit::DetectorSources);
+        }
+        let Some(told) = self.told.get_mut(&key) else { return thing };
+        if told.iter().any(|known| **known == *thing) {
+            return thing;
+        }
+        if told.len() >= THINGS {
+            return "further".to_owned();
+        }
+        told.push(thing.as_str().into());
+        thing
     }
 
     /// How grave it is, and by whose word the source is unusual; none when it is not, or when the new master is the finding.
@@ -74,6 +102,8 @@ impl ControlFromUnusualSource {
 }
 
 impl Detector for ControlFromUnusualSource {
+    super::keeps!(told);
+
     fn wants(&self) -> FactKinds {
         FactKinds::REQUEST
     }
@@ -92,8 +122,10 @@ impl Detector for ControlFromUnusualSource {
                 return;
             }
             let Some((severity, basis)) = self.judge(&t) else { return };
+            let thing = self.thing(&t, op);
             look.see(&Sighting {
-                dedup_key: format!("{}:{}", t.from.name(), t.proto),
+                dedup_key: format!("{}>{}:{}:{thing}", t.from.name(), t.to.name(), t.proto),
+                asks: true,
                 severity,
                 basis,
                 attack: technique(op.class),
@@ -104,6 +136,10 @@ impl Detector for ControlFromUnusualSource {
                 ..Sighting::of(&META, fact, flow)
             });
         });
+    }
+
+    fn hits(&self) -> LimitHits {
+        self.hits.clone()
     }
 }
 
@@ -116,10 +152,8 @@ fn function(mut value: InPacket) -> InPacket {
 impl ControlFromUnusualSource {
     fn words(&self, t: &Thing, op: &Op, basis: Basis, site: &Site) -> (String, String, gwcore::Evidence) {
         let (from, to) = (site.name(&t.from), site.name(&t.to));
-        let at = op.point.map(|p| format!(" for {}", site.say_point(&t.to, op.proto, p))).unwrap_or_default();
-        let action = if op.action.is_empty() { String::new() } else { format!(" ({})", op.action) };
-        let what = format!("{}{action}{at}", words(op.name));
-        let title = format!("Command from {from}, which never commanded {to}");
+        let what = request_with_value(op, &t.to, site);
+        let title = format!("Command from {from}, which never commanded {to}: {what}");
         let Some(novelty) = self.novelty.as_ref().filter(|_| basis == Basis::Learned) else {
             let masters = site.device(&t.to).map(|d| d.masters.iter().cloned().collect::<Vec<_>>().join(", "));
             let why = format!("{from} sent {what} to {to}, and is not declared as one of its masters.");

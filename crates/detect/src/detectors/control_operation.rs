@@ -6,9 +6,9 @@ use gwcore::time::SECOND;
 use gwcore::{Body, Fact, FactKinds, FlowConst, Op, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta};
-use crate::fold::{End, Sighting, ends, evidence, words};
-use crate::site::number;
-use crate::{Setup, Site};
+use crate::Setup;
+use crate::fold::{Sighting, ends, evidence, words};
+use crate::say::{observed, request, request_with_value, thing};
 
 pub(super) static META: Meta = Meta {
     id: "control-operation",
@@ -120,31 +120,28 @@ fn tell(sent: &Sent, outcome: Outcome, look: &mut Look<'_>) {
     let Body::Op(op) = &fact.body else { return };
     let (src, dst) = ends(fact, flow);
     let attack: &[&str] = if op.class == OpClass::Control { &["T1692.001"] } else { &["T0836"] };
-    let at = op.point.map_or_else(String::new, |p| format!("{}:{}:{}", p.table, p.unit, p.address));
     let how = if matches!(outcome, Outcome::Refused(..)) { ":refused" } else { "" };
     look.see(&Sighting {
-        dedup_key: format!("{}>{}:{}:{}:{at}:{}{how}", src.name(), dst.name(), op.proto, op.name, op.action),
+        dedup_key: format!("{}>{}:{}:{}:{}{how}", src.name(), dst.name(), op.proto, op.name, thing(op)),
         severity: Severity::Info,
         attack,
         proto: op.proto,
         src,
         dst,
         words: &|site| {
-            let name = words(op.name);
             let (from, to) = (site.name(&src), site.name(&dst));
-            let what = format!("{name}{}", point(op, &dst, site));
-            let value = value(op, &dst, site).map_or_else(String::new, |v| format!(" with value {v}"));
+            let (what, sent) = (request(op, &dst, site), request_with_value(op, &dst, site));
             let (title, said) = match outcome {
                 Outcome::Refused(code, reason) => {
                     let reason = words(reason);
                     (
-                        format!("{name} from {from} to {to}, refused"),
-                        format!("{from} sent {what}{value} to {to}, which refused it: {reason} ({code})."),
+                        format!("{what} from {from} to {to}, refused"),
+                        format!("{from} sent {sent} to {to}, which refused it: {reason} ({code})."),
                     )
                 }
-                _ => (format!("{name} from {from} to {to}"), format!("{from} sent {what}{value} to {to}.")),
+                _ => (format!("{what} from {from} to {to}"), format!("{from} sent {sent} to {to}.")),
             };
-            let mut e = evidence(said_of(op, &dst, site), None, None);
+            let mut e = evidence(observed(op, &dst, site), None, None);
             let outcome = match outcome {
                 Outcome::Accepted => "accepted",
                 Outcome::Refused(..) => "refused",
@@ -158,29 +155,4 @@ fn tell(sent: &Sent, outcome: Outcome, look: &mut Look<'_>) {
         },
         ..Sighting::of(&META, fact, flow)
     });
-}
-
-/// The point in the site's words, with the action.
-fn point(op: &Op, device: &End, site: &Site) -> String {
-    let action = if op.action.is_empty() { String::new() } else { format!(" ({})", op.action) };
-    let more = if op.points > 1 { format!(" and {} more", op.points - 1) } else { String::new() };
-    match op.point {
-        Some(p) => format!("{action} for {}{more}", site.say_point(device, op.proto, p)),
-        None => action,
-    }
-}
-
-/// The value of a set point; what a control does is its action.
-fn value(op: &Op, device: &End, site: &Site) -> Option<String> {
-    let value = op.value.filter(|_| op.class == OpClass::SetPoint || op.action.is_empty())?;
-    Some(op.point.map_or_else(|| number(value), |p| site.say_value(device, op.proto, p, value)))
-}
-
-fn said_of(op: &Op, device: &End, site: &Site) -> String {
-    let name = words(op.name);
-    let value = |v| op.point.map_or_else(|| number(v), |p| site.say_value(device, op.proto, p, v));
-    match op.value {
-        Some(v) => format!("{name}{} = {}", point(op, device, site), value(v)),
-        None => format!("{name}{}", point(op, device, site)),
-    }
 }

@@ -56,6 +56,7 @@ impl Detector for NewFunction {
             }
             look.see(&Sighting {
                 dedup_key: format!("{}>{}:{}:{}", t.from.name(), t.to.name(), t.proto, t.n.0),
+                asks: true,
                 basis: Basis::Learned,
                 attack: technique(op.class),
                 proto: t.proto,

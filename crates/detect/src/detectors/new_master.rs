@@ -4,8 +4,9 @@ use gwcore::{Addr, Basis, Body, Fact, FactKinds, FlowConst, InPacket, Severity, 
 
 use super::{Detector, Look, Meta, new_conversation};
 use crate::baseline::{Class, Thing, UTILITY, is_command, things};
-use crate::fold::{Sighting, evidence, words};
+use crate::fold::{Sighting, evidence};
 use crate::novelty::{Novelty, address_field, sources_by_server};
+use crate::say::request_with_value;
 use crate::{Setup, Site};
 
 pub(super) static META: Meta = Meta {
@@ -61,15 +62,18 @@ impl Detector for NewMaster {
                 return;
             }
             let Some(basis) = self.unknown_by(&t) else { return };
-            let critical = is_command(op.class) && self.site.device(&t.to).is_some_and(|d| d.critical);
+            let commands = is_command(op.class);
+            let critical = commands && self.site.device(&t.to).is_some_and(|d| d.critical);
             let severity = if critical { Severity::Critical } else { Severity::High };
             let weighed = match &self.novelty {
                 Some(novelty) if basis == Basis::Learned => novelty.weigh(severity, &t.to),
                 _ => severity,
             };
             look.see(&Sighting {
-                // A front end that takes over does so in all its protocols: one finding.
-                dedup_key: t.from.name(),
+                // A front end that takes over does so in all its protocols and with all its devices: one finding. What it commands is another
+                // one for each of them.
+                dedup_key: if commands { format!("{}>{}:commands", t.from.name(), t.to.name()) } else { t.from.name() },
+                asks: commands,
                 tells: Some(&|| {
                     let key =
                         |proto: &&str| (new_conversation::META.id, new_conversation::dedup_key(&t.from, proto, 0));
@@ -82,8 +86,11 @@ impl Detector for NewMaster {
                 src: t.from,
                 dst: t.to,
                 words: &|site| {
-                    let (from, to, name) = (site.name(&t.from), site.name(&t.to), words(op.name));
-                    let title = format!("New master {from} for {to}");
+                    let (from, to, name) = (site.name(&t.from), site.name(&t.to), request_with_value(op, &t.to, site));
+                    let title = match commands {
+                        true => format!("Command from {from}, a new master of {to}: {name}"),
+                        false => format!("New master {from} for {to}"),
+                    };
                     match self.novelty.as_ref().filter(|_| basis == Basis::Learned) {
                         Some(novelty) => {
                             let known = novelty.known_sources(&t.to, t.proto);

@@ -84,8 +84,10 @@ fn see(
     look: &mut Look<'_>,
 ) {
     let kind = if control { "command" } else { "value" };
+    // A command of each point is a thing of its own; whoever reads a device anew reads hundreds of points.
+    let at = if control { format!(":{}:{}", point.unit, point.address) } else { String::new() };
     look.see(&Sighting {
-        dedup_key: format!("{}>{}:{}:{}:{kind}", t.from.name(), t.to.name(), t.proto, t.word),
+        dedup_key: format!("{}>{}:{}:{}:{kind}{at}", t.from.name(), t.to.name(), t.proto, t.word),
         basis: Basis::Learned,
         attack: if control { &["T1692.001"] } else { &["T0861"] },
         proto: t.proto,

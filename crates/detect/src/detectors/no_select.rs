@@ -7,6 +7,7 @@ use crate::Setup;
 use crate::baseline::{Class, SelectWatch};
 use crate::fold::Sighting;
 use crate::novelty::Novelty;
+use crate::say::thing;
 
 pub(super) static META: Meta = Meta {
     id: "no-select",
@@ -66,7 +67,8 @@ impl Detector for NoSelect {
         }
         let seconds = |ns: i64| ns as f64 / gwcore::time::SECOND as f64;
         look.see(&Sighting {
-            dedup_key: format!("{}>{}:{}:{}", src.name(), dst.name(), op.proto, point.table),
+            dedup_key: format!("{}>{}:{}:{}", src.name(), dst.name(), op.proto, thing(op)),
+            asks: true,
             severity: novelty.weigh(Severity::Medium, &dst),
             basis: Basis::Learned,
             attack: &["T1692.001"],

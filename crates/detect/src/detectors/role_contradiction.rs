@@ -5,7 +5,8 @@ use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::baseline::moves;
-use crate::fold::{Sighting, ends, evidence, words};
+use crate::fold::{Sighting, ends, evidence};
+use crate::say::{request_with_value, thing};
 
 pub(super) static META: Meta = Meta {
     id: "role-contradiction",
@@ -71,13 +72,14 @@ impl RoleContradiction {
         }
         let master = crate::fold::End { addr: master, ..src };
         look.see(&Sighting {
-            dedup_key: format!("{}>{}:commands", src.name(), dst.name()),
+            dedup_key: format!("{}>{}:{}:{}:commands", src.name(), dst.name(), op.name, thing(op)),
+            asks: true,
             attack: &["T1692.001"],
             proto: op.proto,
             words: &|site| {
-                let (a, b, name) = (site.name(&src), site.name(&dst), words(op.name));
+                let (a, b, name) = (site.name(&src), site.name(&dst), request_with_value(op, &dst, site));
                 let m = site.name(&crate::fold::End { mac: gwcore::Mac::NONE, ..master });
-                let title = format!("{a}, an outstation, commands {b}");
+                let title = format!("{a}, an outstation, commands {b}: {name}");
                 let why =
                     format!("{a} answers to {m} as an outstation, and sent {name} to {b}, which it does not poll.");
                 (title, why, evidence(format!("{name} from an outstation"), Some("commands from a master"), None))

@@ -27,12 +27,15 @@ const TARGETS: usize = 20;
 /// Attempts with a pause up to this, or up to so many usual ones, are of one scan.
 const SOON: i64 = 2 * SECOND;
 const USUAL: i64 = 5;
-/// Targets remembered of a window.
-const KEPT: usize = 256;
+/// Targets remembered of a scan; of more it is said that there were at least so many.
+const KEPT: usize = 1_024;
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Window {
     since: Ts,
+    /// When it was tried last. A scan that was told goes on until it pauses, so that its figures are those of all of it.
+    last: Ts,
+    told: bool,
     /// When the last of them were tried.
     recent: VecDeque<Ts>,
     tried: BTreeSet<(Addr, u16)>,
@@ -143,6 +146,18 @@ fn burst(recent: &VecDeque<Ts>) -> Option<Ts> {
     times.get(from).copied()
 }
 
+impl Window {
+    /// Whether what is tried at `at` belongs to another scan.
+    fn is_over(&self, at: Ts) -> bool {
+        at.since(if self.told { self.last } else { self.since }) > WINDOW
+    }
+}
+
+/// A time that all of it fits in: five minutes, else whole minutes.
+fn within(ns: i64) -> String {
+    if ns <= WINDOW { "five minutes".to_owned() } else { format!("{} minutes", ns / MINUTE + 1) }
+}
+
 fn counted(n: usize, what: &str) -> String {
     if n == 1 { format!("one {what}") } else { format!("{n} {what}s") }
 }
@@ -167,7 +182,7 @@ impl Detector for Scan {
             return;
         }
         let is_deaf = *state == "OTH" && flow.ip_proto == 6 && bytes[0] > 0 && packets[1] == 0;
-        let stale = self.sources.get(&flow.src).is_none_or(|w| start.since(w.since) > WINDOW);
+        let stale = self.sources.get(&flow.src).is_none_or(|w| w.is_over(*start));
         let unanswered = if is_echo { packets[1] == 0 } else { unanswered(state, *packets, *bytes) };
         if !unanswered {
             if let (Some(w), false) = (self.sources.get_mut(&flow.src), stale) {
@@ -181,7 +196,8 @@ impl Detector for Scan {
         }
         if stale {
             let (recent, tried, hosts, ports) = Default::default();
-            let window = Window { since: *start, recent, tried, hosts, ports, answered: 0, deaf: 0 };
+            let window =
+                Window { since: *start, last: *start, told: false, recent, tried, hosts, ports, answered: 0, deaf: 0 };
             if self.sources.insert(flow.src, window).is_some() {
                 self.hits.hit(Limit::DetectorSources);
             }
@@ -190,6 +206,7 @@ impl Detector for Scan {
         if !is_echo && may_be_old(state, *packets) && w.hosts.iter().any(|h| *h != flow.dst) {
             return;
         }
+        w.last = w.last.max(*start);
         if w.tried.len() < KEPT && w.tried.insert((flow.dst, flow.dst_port)) {
             w.hosts.insert(flow.dst);
             w.ports.insert(flow.dst_port);
@@ -205,7 +222,10 @@ impl Detector for Scan {
         if hosts.len().max(ports.len()) < TARGETS {
             return;
         }
-        let (since, answered, tried) = (burst(&w.recent).unwrap_or(w.since), w.answered, w.tried.len());
+        if !w.told {
+            (w.told, w.since) = (true, burst(&w.recent).unwrap_or(w.since));
+        }
+        let (since, answered, tried, last) = (w.since, w.answered, w.tried.len(), w.last);
         let (src, dst) = ends(fact, flow);
         let vertical = ports.len() > hosts.len();
         look.see(&Sighting {
@@ -223,13 +243,15 @@ impl Detector for Scan {
                 let of = if vertical { "ports" } else { "hosts" };
                 let title = format!("{} tries many {of}", site.name(&src));
                 let what = if is_echo { "echo requests".to_owned() } else { counted(ports.len(), "port") };
+                let least = if tried < KEPT { "" } else { "at least " };
+                let time = within(last.since(since));
                 let why = format!(
-                    "{} tried {what} on {} within five minutes; {tried} of these did not answer.",
+                    "{} tried {what} on {} within {time}; {least}{tried} of these did not answer.",
                     site.name(&src),
                     counted(hosts.len(), "host")
                 );
                 let mut e = evidence(
-                    format!("{tried} targets without an answer, {answered} answered"),
+                    format!("{least}{tried} targets without an answer, {answered} answered"),
                     None,
                     Some(TARGETS as f64),
                 );

@@ -5,6 +5,7 @@ use gwcore::{Body, Fact, FactKinds, FlowConst, InPacket, OpClass, Severity};
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::fold::{Sighting, ends, evidence, words};
+use crate::say::{request_with_value, thing};
 
 pub(super) static META: Meta = Meta {
     id: "unacknowledged-command",
@@ -59,16 +60,20 @@ impl Detector for UnacknowledgedCommand {
         };
         let (src, dst) = ends(fact, flow);
         let asks = matches!(&fact.body, Body::Broadcast { class: OpClass::Read | OpClass::Identify, .. });
-        let said_name = words(name);
+        let at = if let Body::Op(op) = &fact.body { format!(":{}", thing(op)) } else { String::new() };
         // What does the same and asks for an answer (IEEE 1815 §4.4.4.2); what is asked of all has no counterpart.
         let value = matches!(fact.body, Body::Op(_)).then(|| InPacket::new("dnp3.function_code", function, [5]));
         look.see(&Sighting {
-            dedup_key: format!("{}>{}:{}", src.name(), dst.name(), name),
+            dedup_key: format!("{}>{}:{name}{at}", src.name(), dst.name()),
             severity,
             attack: if asks { &["T0846.002"] } else { &["T1692.001"] },
             proto: "dnp3",
             words: &|site| {
                 let a = site.name(&src);
+                let said_name = match &fact.body {
+                    Body::Op(op) => request_with_value(op, &dst, site),
+                    _ => words(name),
+                };
                 let why = format!("{a} sent the DNP3 request {said_name} {said}.");
                 let e = evidence(format!("function {function}"), Some("an acknowledged command"), None);
                 (format!("{a} sent {said_name} {said}"), why, e.naming(value.clone()))

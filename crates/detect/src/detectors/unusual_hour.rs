@@ -67,6 +67,7 @@ impl Detector for UnusualHour {
         }
         look.see(&Sighting {
             dedup_key: src.name(),
+            asks: true,
             severity: novelty.weigh(Severity::Medium, &dst),
             basis: Basis::Learned,
             attack: technique(op.class),

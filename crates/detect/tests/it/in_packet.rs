@@ -40,10 +40,9 @@ fn a_function_beside_those_of_the_pair() {
 fn a_source_beside_those_of_the_device() {
     let (s, frame) = after(|s, at| {
         s.tell(at, (RTU, PLC), 502, op("modbus", OpClass::SetPoint, 6, 40));
-        s.tell(at + 1, (RTU, PLC), 502, op("modbus", OpClass::SetPoint, 6, 41));
     });
     let value = json!({"field": "src_ip", "observed": ip(RTU).to_string(), "expected": [ip(MASTER).to_string()]});
-    check("control-from-unusual-source", &s, value, &[frame, frame + 1]);
+    check("control-from-unusual-source", &s, value, &[frame]);
 }
 
 #[test]

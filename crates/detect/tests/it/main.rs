@@ -5,6 +5,7 @@ mod baseline;
 mod changes;
 mod conduct;
 mod decoded;
+mod folding;
 mod in_packet;
 mod inventory;
 mod silence;

@@ -72,8 +72,8 @@ impl Handler for Told {
     fn anomaly(&mut self, _: &mut Flow<App>, side: Side, reason: &'static str, detail: &str) {
         self.events.push(format!("{side:?} {reason}: {detail}"));
     }
-    fn altered(&mut self, _: &mut Flow<App>, side: Side, by: Mac, detail: &str) {
-        self.events.push(format!("{side:?} altered by {by}: {detail}"));
+    fn altered(&mut self, _: &mut Flow<App>, side: Side, senders: [Mac; 2], detail: &str) {
+        self.events.push(format!("{side:?} altered by {}: {detail}", senders[1]));
     }
     fn part(&mut self, f: &mut Flow<App>, r: ConnPart<'_>) {
         self.events.push(format!(

@@ -21,7 +21,7 @@ fn kind(message: &Message<'_>) -> Option<(u16, &'static str, OpClass, &'static s
     let (name, class) = table::function(function);
     let (class, action) = match (function, message.service()) {
         (0x29, _) => (class, "stop"),
-        (_, Some(service)) => table::service(service),
+        (_, Some(service)) => table::service(service, message.argument()),
         _ => (class, ""),
     };
     Some((u16::from(function), name, class, action))

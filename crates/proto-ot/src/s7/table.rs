@@ -31,9 +31,10 @@ pub fn function(code: u8) -> (&'static str, OpClass) {
     }
 }
 
-/// What a program invocation service does, and what the panel would say.
-pub fn service(name: &[u8]) -> (OpClass, &'static str) {
+/// What a program invocation service does, and what the panel would say. The argument of a cold start is `C `.
+pub fn service(name: &[u8], argument: Option<&[u8]>) -> (OpClass, &'static str) {
     match name {
+        b"P_PROGRAM" if argument.is_some_and(|a| a.first() == Some(&b'C')) => (OpClass::Mode, "cold start"),
         b"P_PROGRAM" => (OpClass::Mode, "start"),
         b"_INSE" => (OpClass::Download, "activate block"),
         b"_DELE" => (OpClass::Delete, "delete block"),

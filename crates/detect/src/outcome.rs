@@ -1,0 +1,96 @@
+//! What a device answered to the request that a finding tells of: it is said with the sentence, as long as that is of the same request.
+
+use std::sync::Arc;
+
+use gwcore::{AgedTable, Fact, FlowConst, Limit, LimitHits, Op, PacketRef, PointId, Uid};
+
+use crate::Setup;
+use crate::fold::{FoldKey, words};
+
+/// Requests of one conversation that wait for their answers; the oldest are forgotten beyond them.
+const WAITING: usize = 32;
+
+/// A request that a finding tells of.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(crate) struct Asked {
+    is_reversed: bool,
+    proto: &'static str,
+    function: u16,
+    point: Option<PointId>,
+    frame: u64,
+    /// The finding, and the packet that its sentence is of.
+    pub(crate) key: FoldKey,
+    lead: Option<(Arc<str>, u64)>,
+}
+
+impl Asked {
+    /// Whether the finding's sentence is still of this request.
+    pub(crate) fn is_told_by(&self, lead: Option<&PacketRef>) -> bool {
+        lead.map(|p| (&p.file, p.frame)) == self.lead.as_ref().map(|(file, frame)| (file, *frame))
+    }
+}
+
+/// Requests that wait for their answers, by conversation.
+pub(crate) struct Waiting {
+    asked: AgedTable<Uid, Vec<Asked>>,
+    hits: LimitHits,
+}
+gwcore::kept!(Waiting { asked });
+
+impl Waiting {
+    pub(crate) fn new(setup: &Setup) -> Waiting {
+        let limit = setup.limits.get(Limit::DetectorSources);
+        Waiting { asked: AgedTable::new(Limit::DetectorSources, limit), hits: LimitHits::default() }
+    }
+
+    /// Takes note of the request that a finding now tells of.
+    pub(crate) fn ask(&mut self, op: &Op, fact: &Fact, flow: &FlowConst, key: FoldKey, lead: Option<&PacketRef>) {
+        let lead = lead.map(|p| (p.file.clone(), p.frame));
+        if self.asked.get(&flow.uid).is_none() && self.asked.insert(flow.uid, Vec::new()).is_some() {
+            self.hits.hit(Limit::DetectorSources);
+        }
+        let Some(asked) = self.asked.get_mut(&flow.uid) else { return };
+        if asked.len() >= WAITING {
+            asked.remove(0);
+        }
+        let is_reversed = fact.flow.reversed();
+        let (proto, function, point, frame) = (op.proto, op.function, op.point, fact.frame);
+        asked.push(Asked { is_reversed, proto, function, point, frame, key, lead });
+    }
+
+    /// Takes out what was told of the first request that an answer belongs to.
+    pub(crate) fn answered(&mut self, op: &Op, fact: &Fact, flow: &FlowConst) -> Vec<Asked> {
+        if self.asked.is_empty() {
+            return Vec::new();
+        }
+        let Some(asked) = self.asked.get_mut(&flow.uid) else { return Vec::new() };
+        let fits = |a: &Asked| {
+            let is_same = (a.proto, a.function) == (op.proto, op.function);
+            a.is_reversed != fact.flow.reversed() && is_same && (op.point.is_none() || op.point == a.point)
+        };
+        let Some(first) = asked.iter().find(|a| fits(a)).map(|a| a.frame) else { return Vec::new() };
+        let taken = asked.extract_if(.., |a| a.frame == first && fits(a)).collect();
+        if asked.is_empty() {
+            self.asked.remove(&flow.uid);
+        }
+        taken
+    }
+
+    pub(crate) fn hits(&self) -> &LimitHits {
+        &self.hits
+    }
+}
+
+/// What an answer says: for the evidence, and for title and sentence where the device refused.
+pub(crate) struct Outcome {
+    pub(crate) evidence: String,
+    pub(crate) refusal: Option<String>,
+}
+
+impl Outcome {
+    pub(crate) fn of(op: &Op) -> Outcome {
+        let refusal = op.refused.map(|(code, name)| format!("{} ({code})", words(name)));
+        let evidence = refusal.as_ref().map_or("accepted".to_owned(), |reason| format!("refused: {reason}"));
+        Outcome { evidence, refusal }
+    }
+}
