@@ -6,6 +6,10 @@ use crate::Summary;
 use crate::terminal::number;
 use crate::unread::{UnreadRow, packets};
 
+/// Kinds of records of protocols that reach primary equipment: the detectors that need nothing learned judge these.
+const UTILITY: &[&str] = &["modbus", "dnp3", "iec104", "s7comm", "goose"];
+/// What office traffic is judged by, one detector for each: rules, intelligence, a baseline.
+const GIVEN: &[&str] = &["rule-match", "intel-match", "new-conversation"];
 /// Protocols and ports named in one line.
 const NAMED: usize = 4;
 
@@ -36,6 +40,7 @@ impl Verdict {
                 let n = utility.iter().map(|r| r.packets).sum();
                 format!("No all-clear: {} of utility traffic could not be read", packets(n))
             }
+            () if !is_judged(s) && blocking.len() == 1 => "No all-clear: no utility traffic was read".to_owned(),
             () if !blocking.is_empty() => "No all-clear: not everything could be read".to_owned(),
             () => "Nothing here asks for action".to_owned(),
         };
@@ -87,10 +92,21 @@ fn limits(s: &Summary) -> (Vec<String>, Vec<String>) {
             number(s.cut_by_snaplen)
         ));
     }
+    if s.decoded > 0 && read.packets > 0 && !is_judged(s) {
+        blocking.push(
+            "No utility traffic was read. Other traffic is judged by rules, intelligence and a baseline, and none of them was given.".to_owned(),
+        );
+    }
     if !rest.is_empty() {
         other.push(format!("Other traffic was not read: {}.", listed(&rest)));
     }
     (blocking, other)
+}
+
+/// Whether there was traffic of a kind that detectors judge, or anything was given to judge other traffic by.
+fn is_judged(s: &Summary) -> bool {
+    UTILITY.iter().any(|kind| s.records.get(*kind).is_some_and(|n| *n > 0))
+        || s.detectors.iter().any(|d| GIVEN.contains(&d.detector) && d.at_work)
 }
 
 /// The first rows, and how many more there are.
@@ -106,7 +122,7 @@ pub(crate) fn listed(rows: &[&UnreadRow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ReadToContent;
+    use crate::{DetectorSummary, ReadToContent};
 
     fn row(port: u16, utility: bool) -> UnreadRow {
         UnreadRow {
@@ -124,7 +140,8 @@ mod tests {
     fn summary(unread: Vec<UnreadRow>, read: u64) -> Summary {
         let read_to_content =
             ReadToContent { payload_packets: 50, payload_bytes: 500, packets: read, bytes: read * 10 };
-        Summary { frames: 100, decoded: 100, unread, read_to_content, ..Summary::default() }
+        let records = [("modbus".to_owned(), 9)].into();
+        Summary { frames: 100, decoded: 100, unread, read_to_content, records, ..Summary::default() }
     }
 
     #[test]
@@ -139,6 +156,16 @@ mod tests {
         let v = Verdict::of(&summary(vec![row(22, false)], 41), 0);
         assert!(v.all_clear && v.sentence == "Nothing here asks for action", "{v:?}");
         assert_eq!(v.cannot_judge, ["Other traffic was not read: tcp/22: 9 packets."]);
+    }
+
+    #[test]
+    fn office_traffic_alone_is_clear_only_by_what_was_given() {
+        let office = Summary { records: [("http".to_owned(), 9)].into(), ..summary(Vec::new(), 50) };
+        let v = Verdict::of(&office, 0);
+        assert!(!v.all_clear && v.sentence == "No all-clear: no utility traffic was read", "{v:?}");
+        let by = |detector, at_work| DetectorSummary { detector, at_work, ..DetectorSummary::default() };
+        let clear = |detectors| Verdict::of(&Summary { detectors, ..office.clone() }, 0).all_clear;
+        assert!(clear(vec![by("rule-match", true)]) && !clear(vec![by("rule-match", false), by("scan", true)]));
     }
 
     #[test]
