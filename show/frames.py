@@ -300,6 +300,19 @@ READERS = {502: Modbus.read, 20000: Dnp3.read, 2404: Iec104.read}
 
 def goose(frame):
     """Control block reference and state number of a GOOSE message (IEC 61850-8-1 annex A); none where it is none."""
+    fields = goose_fields(frame)
+    return fields and (frame[slice(*fields[0x80])].decode(), int.from_bytes(frame[slice(*fields[0x85])], "big"))
+
+
+def goose_sequence(frame, more):
+    """A GOOSE message whose sequence number is greater by so many; none where it does not fit in its octets."""
+    at, end = goose_fields(frame)[0x86]
+    number = int.from_bytes(frame[at:end], "big") + more
+    return frame[:at] + number.to_bytes(end - at, "big") + frame[end:] if number < 1 << (8 * (end - at) - 1) else None
+
+
+def goose_fields(frame):
+    """Where the content of each field of a GOOSE message begins and ends, by tag; none where it is none."""
     kind, at = ethertype(frame)
     if kind != 0x88B8:
         return None
@@ -316,9 +329,9 @@ def goose(frame):
     while at < len(frame) and frame[at] in range(0x80, 0x8C):
         tag = frame[at]
         n, at = length(at + 1)
-        fields[tag] = frame[at : at + n]
+        fields[tag] = at, at + n
         at += n
-    return fields[0x80].decode(), int.from_bytes(fields[0x85], "big")
+    return fields
 
 
 def grandmaster(frame):

@@ -4,7 +4,7 @@ import collections
 import datetime
 import struct
 
-from frames import Capture, Ip, arp, connection, ethertype, goose, grandmaster, ip, mac, seal
+from frames import Capture, Ip, arp, connection, ethertype, goose, goose_sequence, grandmaster, ip, mac, seal
 
 UTC = datetime.timezone.utc
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
@@ -130,19 +130,25 @@ def time(capture, named, value):
 
 
 def state(capture, named, value):
-    """Every message of the same sender says what the publisher last said in an expected state."""
+    """Every message of the same sender becomes the publisher's next repetition of an expected state, whose own later ones are counted on."""
     block, (first, number) = value["of"], goose(capture.frames[named[0]]) or (None, None)
     demand(first == block and number == value["observed"], "the first packet does not carry the state number")
-    sender, said, out = capture.frames[named[0]][6:12], None, {}
+    sender, said, now, added, out = capture.frames[named[0]][6:12], None, None, 0, {}
     for i, f in enumerate(capture.frames):
         read = goose(f)
         if not read or read[0] != block:
             continue
-        if read[1] in value["expected"] and f[6:12] != sender:
-            said = f
-        elif f[6:12] == sender and read[1] not in value["expected"]:
+        if f[6:12] != sender:
+            now, added = read[1], added if now == read[1] else 0
+            if added:
+                out[i] = goose_sequence(f, added)
+                demand(out[i], "the sequence number does not fit")
+            said = out.get(i, f) if now in value["expected"] else said
+        elif read[1] not in value["expected"]:
             demand(said, "no message with an expected state is in the capture")
-            out[i] = said
+            added += 1
+            said = out[i] = goose_sequence(said, 1)
+            demand(said, "the sequence number does not fit")
     return out, str(value["expected"][0]), len(out)
 
 

@@ -185,7 +185,7 @@ impl Folder {
             evidence.in_packet = None;
             evidence.more.insert("sources".into(), format!("more than {CROWD}").into());
             let why = format!(
-                "More than {CROWD} sources did so to {}, and further ones are told as one; the first of these: {why}",
+                "More than {CROWD} sources did so to {}, and further ones are told as one; the last of these: {why}",
                 to(site.name(&s.dst))
             );
             (format!("Many sources: {title}"), why, evidence)

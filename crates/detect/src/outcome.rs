@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use gwcore::{AgedTable, Fact, FlowConst, Limit, LimitHits, Op, PacketRef, PointId, Uid};
+use gwcore::time::SECOND;
+use gwcore::{AgedTable, Fact, FlowConst, Limit, LimitHits, Op, PacketRef, PointId, Ts, Uid};
 
 use crate::Setup;
 use crate::fold::{FoldKey, words};
 
 /// Requests of one conversation that wait for their answers; the oldest are forgotten beyond them.
 const WAITING: usize = 32;
+/// How long an answer may take, as long as the parsers wait for one.
+const PATIENCE: i64 = 30 * SECOND;
 
 /// A request that a finding tells of.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -18,6 +21,7 @@ pub(crate) struct Asked {
     function: u16,
     point: Option<PointId>,
     frame: u64,
+    ts: Ts,
     /// The finding, and the packet that its sentence is of.
     pub(crate) key: FoldKey,
     lead: Option<(Arc<str>, u64)>,
@@ -54,26 +58,29 @@ impl Waiting {
             asked.remove(0);
         }
         let is_reversed = fact.flow.reversed();
-        let (proto, function, point, frame) = (op.proto, op.function, op.point, fact.frame);
-        asked.push(Asked { is_reversed, proto, function, point, frame, key, lead });
+        let (proto, function, point, frame, ts) = (op.proto, op.function, op.point, fact.frame, fact.ts);
+        asked.push(Asked { is_reversed, proto, function, point, frame, ts, key, lead });
     }
 
-    /// Takes out what was told of the first request that an answer belongs to.
+    /// Takes out what was told of the request that an answer belongs to. Where several alike wait, one is taken out and none given back: which
+    /// of them is answered is not known here.
     pub(crate) fn answered(&mut self, op: &Op, fact: &Fact, flow: &FlowConst) -> Vec<Asked> {
         if self.asked.is_empty() {
             return Vec::new();
         }
         let Some(asked) = self.asked.get_mut(&flow.uid) else { return Vec::new() };
+        asked.retain(|a| fact.ts.since(a.ts) <= PATIENCE);
         let fits = |a: &Asked| {
             let is_same = (a.proto, a.function) == (op.proto, op.function);
             a.is_reversed != fact.flow.reversed() && is_same && (op.point.is_none() || op.point == a.point)
         };
-        let Some(first) = asked.iter().find(|a| fits(a)).map(|a| a.frame) else { return Vec::new() };
-        let taken = asked.extract_if(.., |a| a.frame == first && fits(a)).collect();
+        let first = asked.iter().find(|a| fits(a)).map(|a| a.frame);
+        let is_clear = asked.iter().filter(|a| fits(a)).all(|a| Some(a.frame) == first);
+        let taken: Vec<Asked> = asked.extract_if(.., |a| Some(a.frame) == first && fits(a)).collect();
         if asked.is_empty() {
             self.asked.remove(&flow.uid);
         }
-        taken
+        if is_clear { taken } else { Vec::new() }
     }
 
     pub(crate) fn hits(&self) -> &LimitHits {

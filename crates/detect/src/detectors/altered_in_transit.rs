@@ -1,5 +1,7 @@
 //! A connection whose bytes came out other than they went in, seen on both sides of whoever passes them on.
 
+use std::collections::VecDeque;
+
 use gwcore::time::SECOND;
 use gwcore::{
     Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Mac, PointId, Sample, Severity, Ts, Uid,
@@ -22,6 +24,8 @@ pub(super) static META: Meta = Meta {
 
 /// How long a message may take from one side of whoever passes it on to the other.
 const PASSAGE: i64 = SECOND;
+/// Values remembered of a point: a device may report it more than once in that time.
+const VALUES: usize = 8;
 /// MAC addresses remembered of those that claim an IP address: its owner, and others.
 const CLAIMS: usize = 4;
 
@@ -51,8 +55,8 @@ pub(super) struct AlteredInTransit {
     /// By address: who claims it, in the order of their first claims.
     claims: AgedTable<Addr, Vec<Mac>>,
     sessions: AgedTable<Session, Known>,
-    /// Last values of a session's points by flow; of sessions that are not known to be altered only values written.
-    values: AgedTable<(Session, bool, PointId), [Option<Carried>; 2]>,
+    /// Last values of a session's points on both sides; of sessions that are not known to be altered only values written.
+    values: AgedTable<(Session, bool, PointId), VecDeque<Carried>>,
     hits: LimitHits,
 }
 
@@ -88,7 +92,7 @@ impl AlteredInTransit {
         if claimed(earlier) > claimed(later).max(1) { earlier } else { later }
     }
 
-    /// Keeps a value that a flow carried; gives back the one that the flow of the first version carried just before.
+    /// Keeps a value that a flow carried; gives back the one that the flow of the first version carried just before, where none was the same.
     fn carried(&mut self, s: &Sample, now: Carried, session: Session) -> Option<Carried> {
         if self.sessions.is_empty() && !s.write {
             return None;
@@ -98,16 +102,18 @@ impl AlteredInTransit {
             return None;
         }
         let key = (session, s.write, s.point);
-        if self.values.get(&key).is_none() && self.values.insert(key, [None; 2]).is_some() {
+        if self.values.get(&key).is_none() && self.values.insert(key, VecDeque::new()).is_some() {
             self.hits.hit(Limit::DetectorSources);
         }
         let kept = self.values.get_mut(&key)?;
-        if kept[0].is_some_and(|c| c.uid != now.uid) {
-            kept.swap(0, 1);
+        let is_before = |c: &&Carried| Some(c.uid) == first && (0..=PASSAGE).contains(&now.ts.since(c.ts));
+        let before = kept.iter().rfind(|c| is_before(c)).copied();
+        let is_other = kept.iter().filter(is_before).all(|c| c.value != now.value);
+        if kept.len() >= VALUES {
+            kept.pop_front();
         }
-        kept[0] = Some(now);
-        let before = kept[1].filter(|c| Some(c.uid) == first)?;
-        (before.value != now.value && (0..=PASSAGE).contains(&now.ts.since(before.ts))).then_some(before)
+        kept.push_back(now);
+        before.filter(|_| is_other && Some(now.uid) != first)
     }
 }
 
@@ -154,6 +160,8 @@ impl Detector for AlteredInTransit {
 
 fn tell(fact: &Fact, flow: &FlowConst, between: Mac, value: Option<(&Sample, Carried, Carried)>, look: &mut Look<'_>) {
     let (from, to) = ends(fact, flow);
+    // On one side the receiver's MAC address is that of whoever stands between.
+    let to = if to.mac == between { End { mac: Mac::NONE, ..to } } else { to };
     let between = End { mac: between, addr: Addr::NONE, port: None };
     let words = |site: &Site| {
         let (a, b, m) = (site.name(&from), site.name(&to), site.name(&between));

@@ -47,6 +47,8 @@ impl Detector for NewPoint {
         }
         things(fact, flow, &mut |t| {
             let (novelty, control) = match t.class {
+                // What a write says of its point, its command says.
+                Class::Point if matches!(&fact.body, Body::Sample(s) if s.write) => return,
                 Class::Point => (&self.points, false),
                 Class::Control => (&self.controls, true),
                 _ => return,

@@ -60,7 +60,7 @@ fn a_point_beside_those_that_the_source_commands() {
         s.tell(at, (MASTER, PLC), 502, sample("modbus", 43, 100.0, true));
     });
     let of = json!({"table": "holding_register", "unit": 1});
-    let value = json!({"field": "modbus.address", "of": of, "observed": 43, "expected": [7, 40]});
+    let value = json!({"field": "modbus.address", "of": of, "observed": 43, "expected": [40]});
     check("new-point", &s, value, &[frame]);
 }
 
