@@ -284,7 +284,7 @@ impl Detectors {
             if is_tick && is_minute {
                 look.folder.sweep(look.now);
             }
-            look.folder.answered(fact, flow, files);
+            look.folder.answered(fact, flow);
             for place in self.wanted.get(fact.body.kind().index()).into_iter().flatten() {
                 let Some((_, detector)) = self.active.get_mut(*place) else { continue };
                 detector.fact(fact, flow, &mut look);

@@ -285,7 +285,7 @@ impl Folder {
     }
 
     /// An answer: what it says is said by the findings whose sentence is of its request.
-    pub(crate) fn answered(&mut self, fact: &Fact, flow: &FlowConst, files: &dyn Fn(u32) -> std::sync::Arc<str>) {
+    pub(crate) fn answered(&mut self, fact: &Fact, flow: &FlowConst) {
         let Body::Op(op) = &fact.body else { return };
         if !op.is_answer {
             return;
@@ -295,7 +295,7 @@ impl Folder {
                 continue;
             };
             let device = self.setup.site.name(&open.dst);
-            open.say(&Outcome::of(op), &device, PacketRef { file: files(flow.file), frame: fact.frame });
+            open.say(&Outcome::of(op), &device, fact.frame);
         }
     }
 
@@ -393,16 +393,14 @@ impl Open {
     }
 
     /// Adds what a device answered.
-    fn say(&mut self, outcome: &Outcome, device: &str, answer: PacketRef) {
+    fn say(&mut self, outcome: &Outcome, device: &str, frame: u64) {
         let f = &mut self.finding;
         f.rev = f.rev.saturating_add(1);
         f.evidence.more.insert("outcome".into(), outcome.evidence.clone().into());
+        f.evidence.more.insert("answer_frame".into(), frame.into());
         if let Some(reason) = &outcome.refusal {
             f.title.push_str(", refused");
             f.why.push_str(&format!(" {device} refused it: {reason}."));
-        }
-        if answer.frame != 0 && f.packets.len() < PACKETS && !f.packets.contains(&answer) {
-            f.packets.push(answer);
         }
     }
 
