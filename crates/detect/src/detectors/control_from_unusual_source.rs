@@ -57,9 +57,15 @@ impl ControlFromUnusualSource {
         ControlFromUnusualSource { novelty, by_device, masters, by_source, site, told, hits }
     }
 
-    /// What of a request is one thing: its point and action; `further` where too many were told already.
-    fn thing(&mut self, t: &Thing, op: &Op) -> String {
-        let (key, thing) = ((t.from.addr, t.to.addr, t.proto), format!("{}:{}", op.name, thing(op)));
+    /// What of a request is one thing: its point and action, selected and operated; `further` where too many were told already. Of the
+    /// device's own client each point is one: it closes again what it opened.
+    fn thing(&mut self, t: &Thing, op: &Op, severity: Severity) -> String {
+        let key = (t.from.addr, t.to.addr, t.proto);
+        let thing = match op.point {
+            Some(p) if severity <= Severity::Low => format!("{}:{}:{}", p.table, p.unit, p.address),
+            Some(_) => thing(op),
+            None => format!("{}:{}", op.name, op.action),
+        };
         if self.told.get(&key).is_none() && self.told.insert(key, Vec::new()).is_some() {
             self.hits.hit(Limit::DetectorSources);
         }
@@ -122,7 +128,7 @@ impl Detector for ControlFromUnusualSource {
                 return;
             }
             let Some((severity, basis)) = self.judge(&t) else { return };
-            let thing = self.thing(&t, op);
+            let thing = self.thing(&t, op, severity);
             look.see(&Sighting {
                 dedup_key: format!("{}>{}:{}:{thing}", t.from.name(), t.to.name(), t.proto),
                 asks: true,
