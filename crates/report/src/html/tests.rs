@@ -58,7 +58,8 @@ fn an_empty_run_says_that_nothing_is_known() {
 #[test]
 fn the_verdict_names_the_device_that_most_is_told_of() {
     let read_to_content = crate::ReadToContent { payload_packets: 9, payload_bytes: 90, packets: 9, bytes: 90 };
-    let s = Summary { frames: 9, decoded: 9, read_to_content, ..Summary::default() };
+    let records = [("modbus".to_owned(), 9)].into();
+    let s = Summary { frames: 9, decoded: 9, records, read_to_content, ..Summary::default() };
     let devices = [device("d1", &["10.0.0.77"], "00:00:00:00:00:77", None, "2026")];
     let check = |n: i64, other: bool, words: &str| {
         let mut all: Vec<Finding> = (0..n).map(|i| finding("scan", Severity::Medium, i, ("d1", "d9"))).collect();
