@@ -3,7 +3,9 @@
 import collections
 import datetime
 import gzip
+import ipaddress
 import json
+import os
 import re
 import struct
 import sys
@@ -214,6 +216,8 @@ class Ask:
         self.actions = {"on" if self.values[0] else "off"} if first.get("size") == "bit" and self.values else set()
         self.actions |= {"P_PROGRAM": {"start"}, "_INSE": {"activate block"}, "_DELE": {"delete block"}, "_GARB": {"compress memory"},
                          "_MODU": {"copy memory to ROM"}}.get(r.get("service"), set())
+        if r.get("service") == "P_PROGRAM" and (r.get("argument") or "").startswith("C"):
+            self.actions = {"cold start"}
         if self.function == 0x29:
             self.actions = {"stop"}
 
@@ -329,7 +333,8 @@ def class_of(a):
     if a.kind == "dnp3":
         write = {50: "time set", 80: "clearing", 70: "file or program transfer to the device", 10: None, 40: None, 112: None, 120: None}
         if a.function == 2:
-            return write.get(group, "parameter change")
+            # Variations 2 and 4 of group 50 are times at which something is to be done.
+            return "parameter change" if group == 50 and objects[0]["variation"] in (2, 4) else write.get(group, "parameter change")
         modes = [o.get("file_mode") for o in objects]
         files = {1: "file or program transfer from the device", 2: "file or program transfer to the device", 3: "file or program transfer to the device"}
         by = {9: "clearing", 10: "clearing", 13: "restart", 14: "restart", 19: "parameter change", 22: "parameter change", 24: "time set", 27: "deletion of a file",
@@ -401,7 +406,7 @@ def conns(f, c):
 
 
 def sides(r):
-    return r.get("src_ip") or r["src_mac"], r.get("dst_ip") or r["dst_mac"]
+    return r.get("src_ip") or mac_of(r), r.get("dst_ip") or r.get("dst_mac", "00:00:00:00:00:00")
 
 
 UTILITY = ("modbus", "dnp3", "iec104", "s7comm", "cotp", "enip", "mms", "bacnet")
@@ -416,10 +421,10 @@ def answered(r):
 
 
 def is_public(text):
-    import ipaddress
-
     a = ipaddress.ip_address(text)
-    return not (a.is_private or a.is_multicast or a.is_loopback or a.is_link_local or a.is_unspecified or a.is_reserved)
+    # Networks kept for documentation stand for the internet in examples; Python calls them private.
+    example = any(a.version == n.version and a in n for n in map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")))
+    return example or not (a.is_private or a.is_multicast or a.is_loopback or a.is_link_local or a.is_unspecified or a.is_reserved)
 
 
 def speaks(c, address):
@@ -550,6 +555,10 @@ def contested_address(f, c):
     say({by[n] for n in named} == {a, b}, f"{set(by[n] for n in named)} claim it in the frames")
 
 
+def mac_of(r):
+    return r.get("src_mac", "00:00:00:00:00:00")
+
+
 def number_pair(text):
     m = re.match(r"stNum (\d+) sqNum (\d+)", text)
     return m and (int(m[1]), int(m[2]))
@@ -566,12 +575,12 @@ def goose_state(f, c):
     if numbers:
         say((row["st_num"], row["sq_num"]) == numbers, f"{observed}, stNum {row['st_num']} sqNum {row['sq_num']} in frame {lead}")
     mac = re.search(MAC, observed)
-    say(not mac or row["src_mac"] == mac[0], f"{observed}, from {row['src_mac']} in frame {lead}")
+    say(not mac or mac_of(row) == mac[0], f"{observed}, from {mac_of(row)} in frame {lead}")
     before = [r for r in c.of("goose") if r.get("gocb_ref") == block and r["frame"] != lead]
     earlier = number_pair((expected or "").removeprefix("what follows from ").removeprefix("the values of "))
     if earlier:
         sender = re.search(MAC, expected)
-        say(any((r["st_num"], r["sq_num"]) == earlier and (not sender or r["src_mac"] == sender[0]) for r in before), f"no message {expected} before")
+        say(any((r["st_num"], r["sq_num"]) == earlier and (not sender or mac_of(r) == sender[0]) for r in before), f"no message {expected} before")
     again = re.fullmatch(r"stNum \d+ sqNum \d+ again after ([\d.]+) s", observed)
     if again:
         gaps = [(ns(row["ts"]) - ns(r["ts"])) / SECOND for r in before if (r["st_num"], r["sq_num"], r.get("t")) == (row["st_num"], row["sq_num"], row.get("t")) and r["frame"] < lead]
@@ -914,8 +923,6 @@ def captures(out):
 
 
 def main(out, root):
-    import os
-
     findings = captures(out)
     all_ = {name: Capture(name, os.path.join(root, name)) for name in findings}
     for kind in sorted(os.listdir(f"{out}/ndjson")):
