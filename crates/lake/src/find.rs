@@ -34,6 +34,7 @@ pub struct Conversation {
 /// Looks through the lake below `root` for records of a conversation. Reads the common columns of every file: a lake of months takes a while.
 /// Files that cannot be read are passed over.
 pub fn conversation(root: &Path, uid: &str) -> io::Result<Option<Conversation>> {
+    let _reading = crate::reading(root)?;
     let mut found: Option<Conversation> = None;
     for path in files(root)? {
         // One unreadable file does not hide the others.

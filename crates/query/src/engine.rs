@@ -47,6 +47,8 @@ pub struct Engine {
     options: Options,
     tables: BTreeMap<String, Arc<dyn datafusion::catalog::TableProvider>>,
     assets: functions::Assets,
+    /// Lakes among the places.
+    lakes: Vec<PathBuf>,
 }
 
 /// Rows of a search as they come; dropping it ends the search.
@@ -55,6 +57,8 @@ pub struct Rows {
     pub schema: SchemaRef,
     stream: std::pin::Pin<Box<dyn Stream<Item = std::result::Result<RecordBatch, DataFusionError>> + Send>>,
     memory: usize,
+    /// Files stay where they are until the last row is read.
+    _reading: Vec<lake::Reading>,
 }
 
 impl Rows {
@@ -74,7 +78,9 @@ impl Engine {
     /// Opens places: a data folder (with `lake/`), a folder that `analyze` wrote (with `records/`), a folder of Parquet files, or a Parquet
     /// file. Tables of one name from several places are one table. Nothing found is an error only where nothing is found at all.
     pub async fn open(places: &[PathBuf], options: Options) -> Result<Engine> {
-        let mut engine = Engine { options, tables: BTreeMap::new(), assets: functions::Assets::default() };
+        let lakes = places.iter().map(|p| p.join("lake")).filter(|p| p.is_dir()).collect();
+        let mut engine = Engine { options, tables: BTreeMap::new(), assets: functions::Assets::default(), lakes };
+        let _reading = engine.reading()?;
         let found = tables::find(places)?;
         let context = engine.context()?;
         for (name, sources) in found.parquet {
@@ -105,6 +111,7 @@ impl Engine {
 
     /// Starts a search. Its memory limit is its own.
     pub async fn search(&self, sql: &str) -> Result<Rows> {
+        let reading = self.reading()?;
         let context = self.context()?;
         let memory = self.options.memory;
         let fail = |e| explain(e, memory);
@@ -112,7 +119,15 @@ impl Engine {
         let frame = context.sql_with_options(sql, read_only).await.map_err(fail)?;
         let schema = Arc::clone(frame.schema().inner());
         let stream = frame.execute_stream().await.map_err(fail)?;
-        Ok(Rows { schema, stream: Box::pin(stream), memory })
+        Ok(Rows { schema, stream: Box::pin(stream), memory, _reading: reading })
+    }
+
+    /// Keeps upkeep from exchanging files while a search reads them.
+    fn reading(&self) -> Result<Vec<lake::Reading>> {
+        let lock = |lake: &PathBuf| {
+            lake::reading(lake).map_err(|e| Error::Data(format!("cannot lock `{}`: {e}", lake.display())))
+        };
+        Ok(self.lakes.iter().map(lock).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     fn context(&self) -> Result<SessionContext> {

@@ -151,3 +151,35 @@ fn every_format_holds_the_same_and_hostile_text_stays_text() {
     let arrow = arrow::ipc::reader::FileReader::try_new(std::io::Cursor::new(get(Format::Arrow)), None).unwrap();
     assert_eq!(arrow.map(|b| b.unwrap().num_rows()).sum::<usize>(), 3);
 }
+
+#[test]
+fn searches_see_every_row_while_upkeep_exchanges_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("lake");
+    for hour in 0..12 {
+        for n in 0..6 {
+            conn(&root.join(format!("conn/day=2023-11-14/hour={hour:02}/{n:08}.parquet")), 50);
+        }
+    }
+    let upkeep = std::thread::spawn(move || {
+        let mut left: Vec<lake::Hour> = lake::hours(&root).unwrap();
+        let mut exchanged = 0;
+        while let Some(hour) = left.pop() {
+            let done = lake::compact(&root, &hour, std::time::Duration::from_millis(200)).unwrap();
+            exchanged += done.files;
+            if done.put_off {
+                left.push(hour);
+            }
+        }
+        exchanged
+    });
+    let places = [dir.path().to_owned()];
+    let mut searches = 0;
+    while !upkeep.is_finished() || searches < 3 {
+        assert_eq!(text(&places, "SELECT count(*) AS a FROM conn"), "a\r\n3600\r\n");
+        assert_eq!(text(&places, "SELECT sum(bytes) AS a FROM conn WHERE src_ip = '10.0.0.7'"), "a\r\n504\r\n");
+        searches += 1;
+    }
+    assert_eq!(upkeep.join().unwrap(), 72);
+    assert_eq!(lake::hours(&dir.path().join("lake")).unwrap().iter().map(|h| h.files.len()).sum::<usize>(), 12);
+}

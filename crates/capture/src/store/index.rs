@@ -151,6 +151,11 @@ pub(super) fn number_of(name: &str) -> Option<u64> {
     name.rsplit('/').next()?.strip_suffix(".pcapng")?.parse().ok()
 }
 
+/// Span and frames of a segment, where its index tells them.
+pub(super) fn told(dir: &Path, number: u64) -> (Option<(Ts, Ts)>, Option<u64>) {
+    read(&dir.join(format!("{number:08}.idx"))).map_or((None, None), |(span, frames, _)| (Some(span), Some(frames)))
+}
+
 pub(super) fn remove(dir: &Path, number: u64) {
     // What is gone already is gone.
     let _ = fs::remove_file(dir.join(name(number)));

@@ -26,6 +26,8 @@ const BUFFER: usize = 1 << 20;
 const LONGEST: i64 = HOUR;
 /// After a failure to write, packets are not stored for this long, in nanoseconds.
 const PAUSE: i64 = 10 * SECOND;
+/// Deleted segments that wait to be told.
+const REMEMBERED: usize = 4_096;
 /// The part of the budget that held segments may take.
 const HELD_SHARE: u64 = 2;
 
@@ -58,6 +60,23 @@ pub struct StoreCounts {
     pub held_deleted: u64,
 }
 
+/// A segment that made room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedSegment {
+    /// Its name, relative to the folder above the ring.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Its frames, where its index told.
+    pub frames: Option<u64>,
+    /// First and last time, where its index told.
+    pub span: Option<(Ts, Ts)>,
+    /// Whether packets of a finding lay in it.
+    pub held: bool,
+    /// What it made room for.
+    pub why: &'static str,
+}
+
 /// The ring.
 pub struct Store {
     dir: PathBuf,
@@ -77,6 +96,8 @@ pub struct Store {
     problem: Option<String>,
     /// Frames lost by interface that no segment tells of yet.
     unsaid: BTreeMap<u32, u64>,
+    /// Segments deleted since somebody asked; the newest [`REMEMBERED`].
+    deleted: VecDeque<DeletedSegment>,
 }
 
 struct Open {
@@ -113,6 +134,7 @@ impl Store {
             counts: StoreCounts::default(),
             problem: None,
             unsaid: BTreeMap::new(),
+            deleted: VecDeque::new(),
         })
     }
 
@@ -124,6 +146,17 @@ impl Store {
     /// What was stored and lost so far.
     pub fn counts(&self) -> StoreCounts {
         self.counts
+    }
+
+    /// Segments deleted since the last call, oldest first.
+    pub fn take_deleted(&mut self) -> Vec<DeletedSegment> {
+        self.deleted.drain(..).collect()
+    }
+
+    /// Puts back what could not be told.
+    pub fn untold(&mut self, deleted: Vec<DeletedSegment>) {
+        deleted.into_iter().rev().for_each(|d| self.deleted.push_front(d));
+        self.deleted.truncate(REMEMBERED);
     }
 
     /// Why packets are not stored at the moment, told once.
@@ -207,7 +240,7 @@ impl Store {
     /// Makes room on a full disk for what matters more than packets: the oldest segment goes, the one at hand where there is no other.
     pub fn give_way(&mut self) {
         self.end_segment();
-        self.delete_oldest();
+        self.delete_oldest("disk full");
     }
 
     fn begin(&mut self, ts: Ts) -> bool {
@@ -239,17 +272,26 @@ impl Store {
 
     /// Deletes what is oldest until another segment has room.
     fn make_room(&mut self) {
-        while self.bytes.saturating_add(self.options.segment) > self.options.budget && self.delete_oldest() {}
+        while self.bytes.saturating_add(self.options.segment) > self.options.budget && self.delete_oldest("ring full") {
+        }
     }
 
     /// Deletes the oldest segment that is not held; of held ones the oldest where they take more than their share. False if there is none.
-    fn delete_oldest(&mut self) -> bool {
+    fn delete_oldest(&mut self, why: &'static str) -> bool {
         let held: u64 = self.closed.iter().filter(|(n, _)| self.held.contains(n)).map(|(_, b)| b).sum();
         let too_much = held > self.options.budget / HELD_SHARE;
         let at = self.closed.iter().position(|(n, _)| too_much || !self.held.contains(n)).or(Some(0));
         let Some((number, bytes)) = at.and_then(|at| self.closed.remove(at)) else { return false };
-        self.counts.held_deleted += u64::from(self.held.remove(&number));
+        let was_held = self.held.remove(&number);
+        self.counts.held_deleted += u64::from(was_held);
         self.counts.deleted += 1;
+        if self.deleted.len() >= REMEMBERED {
+            self.deleted.pop_front();
+        }
+        let (span, frames) = index::told(&self.dir, number);
+        let folder = self.dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = format!("{folder}/{}", index::name(number));
+        self.deleted.push_back(DeletedSegment { name, bytes, frames, span, held: was_held, why });
         self.bytes = self.bytes.saturating_sub(bytes);
         index::remove(&self.dir, number);
         true
@@ -261,7 +303,7 @@ impl Store {
         if result.is_err() && self.closed.len() > 1 {
             // Packets go first where the disk is full.
             let at = open.written;
-            self.delete_oldest();
+            self.delete_oldest("disk full");
             let Some(open) = &mut self.open else { return };
             result = rewrite(open, at);
         }
