@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use gwcore::{Limit, LimitHits, Limits, Ts};
 
 use crate::block::BLOCK;
+use crate::filter::Filter;
 use crate::find::{Input, Inputs};
 use crate::frame::Frame;
 use crate::reader::{Context, Reader};
@@ -72,6 +73,11 @@ impl Merge {
     /// Prepares to read all of `inputs` that can be read. Looks at the first frame of each file, if there are several.
     pub fn open(inputs: &Inputs, limits: &Limits) -> Merge {
         Merge::over(inputs.list.iter().enumerate(), limits)
+    }
+
+    /// Hands out only frames that pass; called before the first one.
+    pub fn filter(&mut self, filter: Option<Filter>) {
+        self.cx.filter = filter;
     }
 
     fn over<'a>(inputs: impl Iterator<Item = (usize, &'a Input)>, limits: &Limits) -> Merge {
@@ -247,6 +253,11 @@ impl Single {
     pub fn open(inputs: &Inputs, file: usize, limits: &Limits) -> Option<Single> {
         let input = inputs.list.get(file)?;
         Some(Single { merge: Merge::over(std::iter::once((file, input)), limits) })
+    }
+
+    /// Hands out only frames that pass, as [`Merge::filter`].
+    pub fn filter(&mut self, filter: Option<Filter>) {
+        self.merge.filter(filter);
     }
 
     /// The next frame, as [`Merge::next`].

@@ -7,6 +7,7 @@ use gwcore::{Limit, LimitHits, Limits, Ts};
 
 use crate::block::Block;
 use crate::error::{self, Damage, DamageCause, Error};
+use crate::filter::Filter;
 use crate::format;
 use crate::frame::{Frame, LinkType};
 use crate::pcap::Pcap;
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) frame_bytes: usize,
     /// Losses that captures told of since somebody asked, at most [`LOSSES`].
     pub(crate) losses: Vec<Loss>,
+    /// What frames must pass to be handed out.
+    pub(crate) filter: Option<Filter>,
 }
 
 /// Losses kept until they are asked for; further ones lengthen the last, as a file can tell of many between two frames.
@@ -36,7 +39,8 @@ impl Context {
         let interfaces =
             Interfaces { names: Vec::new(), index: BTreeMap::new(), most: limits.get(Limit::InterfaceNames) };
         let frame_bytes = limits.get(Limit::FrameBytes);
-        Context { limits: limits.clone(), hits: LimitHits::default(), interfaces, frame_bytes, losses: Vec::new() }
+        let (hits, losses, filter) = (LimitHits::default(), Vec::new(), None);
+        Context { limits: limits.clone(), hits, interfaces, frame_bytes, losses, filter }
     }
 
     /// Takes note of a loss.
@@ -219,6 +223,12 @@ impl Reader {
                 Step::Frame(head) => {
                     self.number += 1;
                     self.head = head;
+                    if cx.filter.as_ref().is_some_and(|f| !f.passes(&self.frame(0))) {
+                        self.report.filtered += 1;
+                        self.block.consume(self.head.record);
+                        self.head.record = 0;
+                        continue;
+                    }
                     self.count();
                     return Some(head.ts);
                 }

@@ -22,6 +22,8 @@ pub struct FileReport {
     pub compression: Compression,
     /// Frames handed out.
     pub frames: u64,
+    /// Frames that did not pass the filter: numbered, not handed out.
+    pub filtered: u64,
     /// Captured bytes of these frames, without file and record headers.
     pub bytes: u64,
     /// The earliest time of a frame.
@@ -67,6 +69,7 @@ impl FileReport {
             format: None,
             compression: Compression::None,
             frames: 0,
+            filtered: 0,
             bytes: 0,
             first: None,
             last: None,

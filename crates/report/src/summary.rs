@@ -18,6 +18,9 @@ pub struct FileSummary {
     pub format: Option<String>,
     /// Frames read.
     pub frames: u64,
+    /// Frames that `--filter` left out; they are not among the frames read.
+    #[serde(skip_serializing_if = "is_none")]
+    pub filtered: u64,
     /// Frames decoded; with the reasons it adds up to the frames.
     pub decoded: u64,
     /// Frames not decoded, by reason.
@@ -39,6 +42,11 @@ pub struct FileSummary {
     /// What is wrong with the file, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+}
+
+/// Nothing to tell.
+fn is_none(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Whether a detector was at work.
@@ -65,6 +73,12 @@ pub struct Summary {
     pub files: Vec<FileSummary>,
     /// Frames of all files.
     pub frames: u64,
+    /// What frames had to pass to be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Frames that did not pass; they are not among the frames read.
+    #[serde(skip_serializing_if = "is_none")]
+    pub filtered: u64,
     /// Frames decoded.
     pub decoded: u64,
     /// Frames not decoded, by reason.

@@ -103,7 +103,11 @@ pub fn plain(text: &str) -> String {
 fn headline(s: &Summary) -> String {
     let read = s.files.iter().filter(|f| matches!(f.status, "read" | "damaged")).count();
     let files = if read == 1 { "1 file".to_owned() } else { format!("{} files", number(read as u64)) };
-    format!("{files}, {} packets, {} on the wire, {} conversations", number(s.frames), bytes(s.bytes), {
+    let filtered = match s.filtered {
+        0 => String::new(),
+        n => format!(" ({} not read: the filter left them out)", number(n)),
+    };
+    format!("{files}, {} packets{filtered}, {} on the wire, {} conversations", number(s.frames), bytes(s.bytes), {
         number(s.records.get("conn").copied().unwrap_or(0))
     })
 }

@@ -58,6 +58,10 @@ fn limits(s: &Summary) -> (Vec<String>, Vec<String>) {
             "No packet was read, so nothing is known: neither that something happened nor that nothing did.".to_owned(),
         );
     }
+    if s.filtered > 0 {
+        let all = packets(s.frames.saturating_add(s.filtered));
+        blocking.push(format!("{} of {all} were left out by the filter and not read.", number(s.filtered)));
+    }
     let utility: Vec<&UnreadRow> = s.unread.iter().filter(|r| r.utility).collect();
     let rest: Vec<&UnreadRow> = s.unread.iter().filter(|r| !r.utility).collect();
     if !utility.is_empty() {
@@ -149,6 +153,13 @@ mod tests {
         let v = Verdict::of(&summary(vec![row(44_818, true), row(22, false)], 32), 0);
         assert!(!v.all_clear && v.sentence.starts_with("No all-clear: 9 packets of utility traffic"), "{v:?}");
         assert!(v.cannot_judge[0].contains("tcp/44818") && v.cannot_judge[1].contains("tcp/22"), "{v:?}");
+    }
+
+    #[test]
+    fn what_the_filter_left_out_was_not_read() {
+        let v = Verdict::of(&Summary { filtered: 900, ..summary(Vec::new(), 50) }, 0);
+        assert!(!v.all_clear, "{v:?}");
+        assert_eq!(v.cannot_judge, ["900 of 1,000 packets were left out by the filter and not read."]);
     }
 
     #[test]

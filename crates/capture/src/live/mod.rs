@@ -4,6 +4,7 @@
 //! can be run without a network and without rights. Both give [`Event`]s and block for at most 100 ms.
 
 mod clock;
+pub mod machine;
 mod replay;
 mod socket;
 
