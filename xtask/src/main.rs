@@ -1,4 +1,4 @@
-//! Repository chores: `cargo xtask setup | test | fuzz | scaffold | docs | bench | oui`.
+//! Repository chores: `cargo xtask setup | test | fuzz | scaffold | docs | package | bench | oui`.
 // A chore talks to the person who runs it.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -6,6 +6,7 @@ mod bench;
 mod docs;
 mod fuzz;
 mod oui;
+mod package;
 mod scaffold;
 mod setup;
 mod sh;
@@ -18,6 +19,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
                        broken traffic at every parser; findings are saved under fuzz/ of the target folder
   scaffold NAME CRATE  a new protocol folder in proto-it or proto-ot
   docs [--check]       reference pages made from the code
+  package [--target TRIPLE] [--built]
+                       .tar.zst and .deb with unit, man pages, completions, hashes and SBOM, below target/package
   bench                parser and pipeline speed on a capture of our own
   oui                  packs the table of vendors from Debian's ieee-data";
 
@@ -30,6 +33,7 @@ fn main() -> anyhow::Result<()> {
         Some("fuzz") => fuzz::command(&args),
         Some("scaffold") => scaffold::run(args.get(1), args.get(2)),
         Some("docs") => docs::run(flag("--check")),
+        Some("package") => package::run(&args),
         Some("bench") => bench::run(),
         Some("oui") => oui::pack(),
         _ => anyhow::bail!("{USAGE}"),

@@ -26,6 +26,8 @@ use crate::{metrics, openapi, sse, ui};
 
 /// Largest body of a request (imports apart).
 const BODY: usize = 1 << 20;
+/// A sensor that said nothing for so long (ns) is not ready; it tells its state every other second.
+const SILENT: i64 = 30 * 1_000_000_000;
 const SESSION_COOKIE: &str = "gridwarden";
 /// A browser sends this only from our own pages: others may not set it across sites.
 const OURS: HeaderName = HeaderName::from_static("x-gridwarden");
@@ -123,7 +125,12 @@ async fn shared(
     response
 }
 
+/// Ready while the state answers and, beside a platform, the sensor speaks.
 async fn ready(State(app): State<Arc<App>>) -> Response {
+    let heard = app.heard.load(std::sync::atomic::Ordering::Relaxed);
+    if heard != 0 && ledger::now().0 - heard > SILENT {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the sensor is silent\n").into_response();
+    }
     match tokio::task::spawn_blocking(move || app.db.counts().map(|_| ())).await {
         Ok(Ok(())) => "ready\n".into_response(),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the state database does not answer\n").into_response(),

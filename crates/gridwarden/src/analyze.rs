@@ -30,6 +30,7 @@ pub fn run(args: &Analyze) -> anyhow::Result<u8> {
     known_detectors(args)?;
     report_format(args.report.as_deref())?;
     let limits = Limits::scaled(args.limits_divisor);
+    filter(args)?;
     let inputs = Inputs::find(&args.paths, &limits);
     let dir = output(args)?;
     let setup = knowledge::setup(args, &limits)?;
@@ -81,6 +82,7 @@ fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir:
     if args.separate {
         for (index, input) in inputs.list.iter().enumerate().filter(|(_, i)| matches!(i.status, Status::Capture)) {
             let Some(mut source) = Single::open(inputs, index, limits) else { continue };
+            source.filter(filter(args)?);
             let names = (&files[..], &shared[..]);
             let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
             stage.matchers = loaded.matchers();
@@ -100,6 +102,7 @@ fn analyze(args: &Analyze, setup: &Setup, loaded: &Loaded, inputs: &Inputs, dir:
         world.findings.sort_by(|a, b| (a.1.ts, &a.1.id, &a.0).cmp(&(b.1.ts, &b.1.id, &b.0)));
     } else {
         let mut source = Merge::open(inputs, limits);
+        source.filter(filter(args)?);
         let names = (&files[..], &shared[..]);
         let mut stage = Platform::new(setup, chosen, &mut sinks, names, &mut world.tally, &progress);
         stage.matchers = loaded.matchers();
@@ -275,6 +278,10 @@ fn report_format(path: Option<&Path>) -> anyhow::Result<()> {
     }
 }
 
+fn filter(args: &Analyze) -> anyhow::Result<Option<capture::Filter>> {
+    args.filter.as_deref().map(capture::Filter::parse).transpose().context("the filter is not understood")
+}
+
 fn known_detectors(args: &Analyze) -> anyhow::Result<()> {
     for name in args.only.iter().chain(&args.without) {
         if !detect::META.iter().any(|m| m.id == name) {
@@ -323,6 +330,8 @@ fn summarise(args: &Analyze, inputs: &Inputs, world: &World, setup: &Setup) -> S
         s.files.push(file(index, &input.path, &input.status, report, &world.counts));
     }
     s.frames = s.files.iter().map(|f| f.frames).sum();
+    s.filter = args.filter.clone();
+    s.filtered = s.files.iter().map(|f| f.filtered).sum();
     s.decoded = s.files.iter().map(|f| f.decoded).sum();
     s.cut_by_snaplen = s.files.iter().map(|f| f.cut_by_snaplen).sum();
     for f in &s.files {
@@ -363,6 +372,7 @@ fn file(index: usize, path: &Path, status: &Status, report: Option<&FileReport>,
     if let Some(r) = report {
         f.format = r.format.map(|x| format!("{x:?}").to_lowercase());
         f.bytes = r.bytes;
+        f.filtered = r.filtered;
         f.truncated = r.truncated.is_some();
         f.lost = lost(&r.lost);
         if r.failed() {
@@ -396,6 +406,9 @@ fn remarks(b: &Baseline, judged: Option<(gwcore::Ts, gwcore::Ts)>) -> Vec<String
 
 /// What is to be said of a file that could be read, in one line.
 fn note(f: &FileSummary, r: &FileReport) -> Option<String> {
+    if f.frames == 0 && f.filtered > 0 {
+        return Some(format!("none of its {} packets passes the filter", f.filtered));
+    }
     if f.frames == 0 {
         return Some("holds a file header and no packet: record again, or check the capture filter".to_owned());
     }

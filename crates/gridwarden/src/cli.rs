@@ -44,6 +44,12 @@ pub enum Command {
     Restore(crate::backup::Restore),
     /// Serves the web console without a sensor: kept findings, searches, imports.
     Console(crate::console::Console),
+    /// Asks a running platform: what it sees and loses, a reload, a new segment of packets.
+    Ctl(crate::ctl::Ctl),
+    /// Checks rights, cards, the mirror, clock, disk, memory and stored data, and says what mends what is wrong.
+    Doctor(crate::doctor::Doctor),
+    /// Checks configuration, site file, point lists, rules, indicators and playbooks: all problems with line and column.
+    Check(crate::check::CheckArgs),
     /// Searches with SQL in what was recorded.
     Hunt(crate::hunt::Hunt),
     /// Shows the ledger of what was done, and verifies it.
@@ -87,6 +93,8 @@ pub enum Command {
     Rules(crate::rules::Command),
     /// Puts a signed bundle of indicators, rules or other knowledge in force, or goes back to the one before.
     Update(crate::update::Command),
+    /// Writes man pages and shell completions.
+    Reference(crate::reference::Reference),
     /// Lists the detectors: what they find, what they need, how grave it is.
     /// List the detectors: what they find, what they need, their severity.
     Detectors {
@@ -161,7 +169,9 @@ pub struct Analyze {
     /// Data folder, for models by name.
     #[arg(long, default_value = crate::models::DATA)]
     pub data: PathBuf,
-    /// Writes a report for people (HTML).
+    /// Read only packets that pass this filter, in tcpdump's syntax; what it leaves out is counted and not judged.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
     /// Write a report (HTML).
     #[arg(long)]
     pub report: Option<PathBuf>,
@@ -319,7 +329,7 @@ pub enum Checksums {
 
 /// Parses the arguments; without a verb, `-r PATH` means `analyze PATH` and `-i IFACE` means `run -i IFACE`, as the peers have it.
 pub fn parse() -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(rewrite(std::env::args_os().collect()))
+    Cli::try_parse_from(crate::config::expand(rewrite(std::env::args_os().collect()))?)
 }
 
 impl Cli {

@@ -5,14 +5,18 @@ mod approval;
 mod audit;
 mod backup;
 mod case;
+mod check;
 mod clean;
 mod cli;
+mod config;
 mod connect;
 mod console;
+mod ctl;
 mod decide;
 mod demo;
 mod desk;
 mod detectors;
+mod doctor;
 mod duty;
 mod evidence;
 mod explain;
@@ -37,6 +41,7 @@ mod post;
 mod progress;
 mod prove;
 mod queues;
+mod reference;
 mod reports;
 mod rules;
 mod run;
@@ -49,6 +54,7 @@ mod staged;
 mod tables;
 mod train;
 mod update;
+mod upkeep;
 mod validate;
 mod write;
 
@@ -79,6 +85,9 @@ fn main() -> ExitCode {
         cli::Command::Backup(args) => backup::backup(&args),
         cli::Command::Restore(args) => backup::restore(&args),
         cli::Command::Console(args) => console::run(&args),
+        cli::Command::Ctl(args) => ctl::run(&args),
+        cli::Command::Doctor(args) => doctor::run(&args),
+        cli::Command::Check(args) => check::run(&args),
         cli::Command::Hunt(args) => hunt::run(&args),
         cli::Command::Audit(args) => audit::run(&args),
         cli::Command::Case(args) => case::run(&args),
@@ -97,6 +106,7 @@ fn main() -> ExitCode {
         cli::Command::Intel(args) => intel::run(&args),
         cli::Command::Rules(args) => rules::run(&args),
         cli::Command::Update(args) => update::run(&args),
+        cli::Command::Reference(args) => reference::run(&args),
         cli::Command::Detectors { json } => detectors::run(json),
     };
     match result {

@@ -49,6 +49,8 @@ pub const WAITING: usize = 65_536;
 pub struct Run {
     #[command(flatten)]
     pub watch: Watch,
+    #[command(flatten)]
+    pub retain: crate::upkeep::Retain,
     /// What is done about findings and who hears of them: the tables `[respond]`, `[sender]` and `[[destination]]` (TOML).
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -115,6 +117,7 @@ pub fn run(args: &Run) -> anyhow::Result<u8> {
         std::fs::create_dir_all(&path).with_context(|| format!("cannot make the folder `{}`", path.display()))?;
     }
     let _lock = lock(data)?;
+    let policy = args.retain.policy()?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
@@ -141,10 +144,22 @@ pub fn run(args: &Run) -> anyhow::Result<u8> {
     let desk = Duty::start(desk, facts, baseline.as_ref())?;
     drop(baseline);
     // Findings are lines on the terminal too.
+    let board = crate::ctl::Board::default();
+    let seen = board.clone();
     let told = std::thread::Builder::new()
         .name("tell".into())
-        .spawn(move || tell(plug, forward.as_ref(), desk, file.as_deref(), quiet))?;
+        .spawn(move || tell(plug, forward.as_ref(), desk, file.as_deref(), &seen, quiet))?;
+    let status = crate::upkeep::Status::default();
+    let upkeep = crate::upkeep::start(data, policy, commands.clone(), status.clone())?;
+    let ctl = crate::ctl::start(crate::ctl::Control {
+        data: data.clone(),
+        board: board.clone(),
+        commands: commands.clone(),
+        status,
+        files: args.watch.files(),
+    })?;
     let code = supervise(args, follows, &stop, &to, &commands);
+    drop((ctl, upkeep));
     drop(to);
     let told = told.join().map_err(|_| anyhow::anyhow!("the terminal's thread ended early"))?;
     stop.store(true, Ordering::Relaxed);
@@ -355,6 +370,7 @@ fn tell(
     console: Option<&SyncSender<Value>>,
     desk: Duty,
     file: Option<&Path>,
+    board: &crate::ctl::Board,
     quiet: bool,
 ) -> anyhow::Result<()> {
     let open = |path: &Path| {
@@ -363,6 +379,7 @@ fn tell(
     };
     let mut file = file.map(open).transpose()?;
     for message in plug.messages {
+        board.see(&message);
         if let Some(file) = &mut file {
             writeln!(file, "{message}")?;
         }

@@ -5,13 +5,17 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use capture::store::DeletedSegment;
 use gwcore::{Finding, Severity, State};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Findings kept as files; of more, those that changed longest ago go.
 const FINDINGS: usize = 20_000;
 /// Files are counted anew after this many new ones.
 const COUNT_EVERY: usize = 500;
+
+/// File of deleted segments that are not in the ledger yet.
+pub const DELETED: &str = "deleted.ndjson";
 
 /// The sensor's own folder, `sensor/` below the data.
 pub struct Kept {
@@ -58,6 +62,21 @@ impl Kept {
         }
         let name = format!("{}.json", finding.id);
         replace(&self.dir.join("findings").join(name), &serde_json::to_vec(finding)?, false)
+    }
+
+    /// Appends what the ring deleted to `deleted.ndjson`, from where the centre takes it into the ledger.
+    pub fn keep_deleted(&self, deleted: &[DeletedSegment]) -> io::Result<()> {
+        let mut text = String::new();
+        for d in deleted {
+            let (from, to) = d.span.map_or((None, None), |(a, b)| (Some(a.to_string()), Some(b.to_string())));
+            let line = json!({ "what": d.name, "bytes": d.bytes, "rows": d.frames, "from": from, "to": to, "held": d.held, "why": d.why });
+            text.push_str(&format!("{line}\n"));
+        }
+        let mut file = File::options().create(true).append(true).open(self.dir.join(DELETED))?;
+        let before = file.metadata()?.len();
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
+        // Half a line would stand before the next one.
+        written.inspect_err(|_| drop(file.set_len(before)))
     }
 
     /// Segments in which packets of findings above `info` lie.

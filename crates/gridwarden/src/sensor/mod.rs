@@ -38,6 +38,9 @@ use link::Link;
 use sockets::Sockets;
 use stage::LiveStage;
 
+/// Folder below `sensor/` in which the centre lays what a reload takes over: `site.toml` with its point lists, `maintenance.csv`, `baseline`.
+pub const RELOAD: &str = "reload";
+
 /// What the centre starts the sensor with; the options of `run` that concern it, and what only the two of them say.
 #[derive(Args, Clone)]
 pub struct Sensor {
@@ -100,9 +103,9 @@ pub struct Watch {
     /// Listens for syslog by UDP; may be repeated.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub syslog: Vec<SocketAddr>,
-    /// Megabytes of packets kept on disk; 0 keeps none.
-    #[arg(long, value_name = "MB", default_value_t = 10_240)]
-    pub packets: u64,
+    /// Megabytes of packets kept on disk; 0 keeps none [default: 10240, and at most 40 % of what is free or theirs on the disk].
+    #[arg(long, value_name = "MB")]
+    pub packets: Option<u64>,
     /// Megabytes of each interface's buffer in the kernel.
     #[arg(long, value_name = "MB", default_value_t = 32)]
     pub ring: usize,
@@ -130,6 +133,12 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// What a reload reads anew.
+    pub fn files(&self) -> crate::ctl::Files {
+        let (site, maintenance, baseline) = (self.site.clone(), self.maintenance.clone(), self.baseline.clone());
+        crate::ctl::Files { site, maintenance, baseline }
+    }
+
     /// These options as a command line; indicators and rules are not among them, the sensor gets those as a set that the centre copied.
     pub fn line(&self) -> Vec<OsString> {
         let mut line: Vec<OsString> = Vec::new();
@@ -154,7 +163,7 @@ impl Watch {
         many("--site", &path(&self.site));
         many("--maintenance", &path(&self.maintenance));
         many("--filter", &self.filter.iter().map(OsString::from).collect::<Vec<_>>());
-        many("--packets", &[self.packets.to_string().into()]);
+        many("--packets", &self.packets.iter().map(|mb| OsString::from(mb.to_string())).collect::<Vec<_>>());
         many("--ring", &[self.ring.to_string().into()]);
         many("--snaplen", &[self.snaplen.to_string().into()]);
         many("--detail", &[word(self.detail.to_possible_value()).into()]);
@@ -179,10 +188,10 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     let (setup, setup_baseline) = setup(watch, &limits)?;
     let (lake, removed) = LiveLake::open(&watch.data.join("lake"), &limits, args.start)
         .with_context(|| format!("cannot open the lake below `{}`", watch.data.display()))?;
-    let store = match watch.packets {
+    let store = match crate::upkeep::ring_bytes(watch.packets, &watch.data) {
         0 => None,
-        mb => Some(
-            Store::open(&watch.data.join("ring"), StoreOptions::within(mb << 20))
+        bytes => Some(
+            Store::open(&watch.data.join("ring"), StoreOptions::within(bytes))
                 .with_context(|| format!("cannot store packets below `{}`", watch.data.display()))?,
         ),
     };
@@ -222,6 +231,7 @@ pub fn run(args: &Sensor) -> anyhow::Result<u8> {
     options.batch_time = engine::Options::LIVE;
     options.flow.stats = !at_work.is_empty();
     let mut stage = LiveStage::new(setup, lake, link, Rc::clone(&shared), asked);
+    stage.reload_from(watch.data.join("sensor").join(RELOAD));
     if !watch.no_keep {
         stage.keep_in(Kept::open(&watch.data).with_context(|| format!("cannot open `{}`", watch.data.display()))?);
     }
@@ -286,8 +296,9 @@ fn origin(watch: &Watch, limits: &Limits) -> anyhow::Result<Origin> {
             snaplen: watch.snaplen.max(64),
             promiscuous: !watch.no_promiscuous,
         };
-        let live =
+        let mut live =
             Live::open(&watch.interface, &options).context("run it with CAP_NET_RAW (as root, or as the service)")?;
+        live.filter(filter);
         return Ok(Origin::Live(Box::new(live)));
     }
     let inputs = Inputs::find(&watch.replay, limits);

@@ -53,6 +53,8 @@ pub struct LiveStage {
     /// None where nothing is to be kept: then findings close with the run.
     kept: Option<Kept>,
     kept_at: Option<Ts>,
+    /// Where the centre lays what a reload takes over.
+    reload: std::path::PathBuf,
 }
 
 impl LiveStage {
@@ -81,7 +83,34 @@ impl LiveStage {
             approved: PathBuf::new(),
             kept: None,
             kept_at: None,
+            reload: std::path::PathBuf::new(),
         }
+    }
+
+    /// Where a reload reads from.
+    pub fn reload_from(&mut self, folder: std::path::PathBuf) {
+        self.reload = folder;
+    }
+
+    /// Takes over what is declared and learned anew; what the stage knows goes on. Where anything is wrong nothing changes.
+    fn reload(&mut self) -> anyhow::Result<()> {
+        let there = |name: &str| Some(self.reload.join(name)).filter(|p| p.exists());
+        let mut setup = self.setup.clone();
+        if let Some(path) = there("site.toml") {
+            setup.site = Arc::new(crate::knowledge::site(&path)?);
+        }
+        if let Some(path) = there("maintenance.csv") {
+            setup.maintenance = Arc::new(crate::knowledge::maintenance(&path)?);
+        }
+        if let Some(path) = there("baseline") {
+            setup.baseline = Some(Arc::new(crate::knowledge::baseline(&path, &setup.limits)?));
+        }
+        let mut state = State::default();
+        self.detectors.keep(&mut state);
+        let mut detectors = Detectors::new(&setup, &[], &[]);
+        detectors.restore(&state)?;
+        (self.setup, self.detectors) = (setup, detectors);
+        Ok(())
     }
 
     /// Nothing was watched from then until the first input, because an earlier sensor ended.
@@ -261,6 +290,13 @@ impl LiveStage {
         let stored = stored.map(|c| {
             json!({ "frames": c.frames, "not_stored": c.not_stored, "deleted": c.deleted, "held_deleted": c.held_deleted })
         });
+        if let (Some(store), Some(kept)) = (&mut shared.store, &self.kept) {
+            let deleted = store.take_deleted();
+            // On a full disk they wait until there is room again.
+            if !deleted.is_empty() && kept.keep_deleted(&deleted).is_err() {
+                store.untold(deleted);
+            }
+        }
         let (t, collected) = (shared.totals, shared.collected.clone());
         drop(shared);
         let mut hits = self.points.hits.clone();
@@ -269,7 +305,7 @@ impl LiveStage {
         let hits: BTreeMap<&str, u64> = hits.iter().map(|(l, n)| (l.key(), n)).collect();
         self.link.tell(&json!({
             "type": "state", "ts": now.to_string(), "interfaces": interfaces,
-            "frames": { "received": t.received, "given": t.given, "dropped": t.dropped, "own": t.own },
+            "frames": { "received": t.received, "given": t.given, "dropped": t.dropped, "own": t.own, "filtered": t.filtered },
             "reopened": t.reopened, "stored": stored, "records": self.records, "anomalies": self.anomalies,
             "lake": { "waiting_bytes": self.lake.held(), "given_up": self.lake.given_up() },
             "limits": hits, "messages_lost": self.link.lost(), "collected": collected,
@@ -317,6 +353,13 @@ impl LiveStage {
                     }
                     continue;
                 }
+                Some("reload") => {
+                    let done = self.reload();
+                    let what = done.as_ref().err().map(|e| format!("{e:#}"));
+                    let number = command.get("number");
+                    self.link.tell(&json!({ "type": "reloaded", "number": number, "ok": done.is_ok(), "what": what }));
+                    continue;
+                }
                 _ => {}
             }
             let segments = || command.get("segments").and_then(Value::as_array).into_iter().flatten();
@@ -327,6 +370,7 @@ impl LiveStage {
                 Some("release") => store.release(names()),
                 Some("hold") => store.hold(names()),
                 Some("rotate") => store.end_segment(),
+                Some("give-way") => store.give_way(),
                 _ => {}
             }
         }
