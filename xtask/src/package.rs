@@ -90,7 +90,7 @@ fn pack(target: &str, program: &Path) -> anyhow::Result<()> {
     let entries = entries(program)?;
     let name = format!("gridwarden-{version}-{target}");
     let tar = out.join(format!("{name}.tar.zst"));
-    let mut packed = zstd::Encoder::new(File::create(&tar)?, 19)?;
+    let mut packed = zstd::Encoder::new(File::create(&tar)?, 12)?;
     packed.write_all(&tarball(&entries, &format!("{name}/"), time)?)?;
     packed.finish()?.sync_all()?;
     let arch = match target.split('-').next() {

@@ -73,9 +73,7 @@ pub fn config(text: &str) -> Vec<Problem> {
     let mut found = Vec::new();
     let Some(root) = parsed(text, &mut found) else { return found };
     table(text, root.get_ref(), root.span().start, &CONFIG, "", &mut found);
-    if found.is_empty() {
-        meaning(text, root.get_ref(), &mut found);
-    }
+    meaning(text, root.get_ref(), &mut found);
     destinations(text, root.get_ref(), &mut found);
     found.sort_by_key(|p| (p.line, p.column));
     found
