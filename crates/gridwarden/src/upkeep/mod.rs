@@ -33,6 +33,8 @@ const ROUNDS_BETWEEN: u64 = 10;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A deletion that searches put off this long goes on all the same.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// Between two rounds while the disk is nearly full.
+const LOW: Duration = Duration::from_secs(5);
 /// One round compacts no longer than this.
 const COMPACTING: Duration = Duration::from_secs(20);
 /// What is deleted for want of room is deleted down to this many percent of it.
@@ -123,7 +125,8 @@ impl Keeper {
             }
             rounds += 1;
             let began = Instant::now();
-            while began.elapsed() < self.policy.every && !self.stop.load(Ordering::Relaxed) {
+            let pause = if self.is_low { self.policy.every.min(LOW) } else { self.policy.every };
+            while began.elapsed() < pause && !self.stop.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
