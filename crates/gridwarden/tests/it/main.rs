@@ -18,4 +18,5 @@ mod run_sources;
 mod truth;
 mod truth_columns;
 mod truth_columns_it;
+mod upkeep;
 mod wire;
