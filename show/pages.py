@@ -40,7 +40,7 @@ BEFORE = {
         "printf '0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0' > splunk.token; chmod 600 splunk.token",
         "awk '/^```toml/{p=1;next} /^```/{p=0} p' $root/docs/respond.md | sed 's#https://splunk.example.com:8088#http://127.0.0.1:8088#; s#/etc/gridwarden/splunk.token#'$PWD'/splunk.token#; /^tls/d' > connect.toml"],
     "docs/train.md": [# The corpus keeps the official test set back: the last rows of training stand in for it.
-        "zcat $shared/corpus/labelled/nsl-kdd/KDDTrain+.txt.gz > all; head -20000 all | gzip > KDDTrain+.txt.gz; tail -2000 all > KDDTest+.txt",
+        "zcat $shared/corpus/labelled/nsl-kdd/KDDTrain+.txt.gz > all; head -6000 all | gzip > KDDTrain+.txt.gz; tail -600 all > KDDTest+.txt",
         "{ seq -f f%g 0 40; printf 'attack\\nlevel\\n'; } > names.txt"],
     "docs/learn.md": [], "docs/prove.md": [],
 }

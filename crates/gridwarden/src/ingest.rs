@@ -143,6 +143,8 @@ pub struct Feed {
     lines: Option<(u32, Lines)>,
     sockets: Option<Receiver<Came>>,
     until: Option<Instant>,
+    /// Set by SIGINT and SIGTERM: what came until then is written.
+    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
     idle: Option<Duration>,
     last: Option<Instant>,
     ports: Vec<u16>,
@@ -195,6 +197,12 @@ impl Feed {
             listen(socket, is_flow, number, tx.clone(), std::sync::Arc::clone(&lost));
             listening = true;
         }
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        if listening {
+            for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+                signal_hook::flag::register(signal, std::sync::Arc::clone(&stop))?;
+            }
+        }
         Ok(Feed {
             collector: Collector::default(),
             names,
@@ -203,6 +211,7 @@ impl Feed {
             lines: None,
             sockets: listening.then_some(rx),
             until: args.seconds.map(|s| Instant::now() + Duration::from_secs(s)),
+            stop,
             idle: args.idle.map(Duration::from_secs),
             last: None,
             ports: FLOW_PORTS.into_iter().chain(args.flow_port.iter().copied()).collect(),
@@ -308,7 +317,8 @@ impl Feed {
     fn next_received(&mut self) -> Option<Input<'static>> {
         let rx = self.sockets.as_ref()?;
         let now = Instant::now();
-        let is_over = self.until.is_some_and(|u| now >= u)
+        let is_over = self.stop.load(std::sync::atomic::Ordering::Relaxed)
+            || self.until.is_some_and(|u| now >= u)
             || self.idle.zip(self.last).is_some_and(|(idle, last)| now.duration_since(last) >= idle);
         if is_over {
             self.sockets = None;
