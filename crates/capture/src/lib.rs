@@ -20,6 +20,7 @@ mod glob;
 pub mod live;
 mod merge;
 mod options;
+mod ordered;
 mod pcap;
 mod pcapng;
 mod reader;

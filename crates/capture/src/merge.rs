@@ -11,6 +11,7 @@ use crate::block::BLOCK;
 use crate::filter::Filter;
 use crate::find::{Input, Inputs};
 use crate::frame::Frame;
+use crate::ordered::Ordered;
 use crate::reader::{Context, Reader};
 use crate::report::{FileReport, Loss, Status};
 
@@ -23,7 +24,8 @@ const WHOLE_BLOCKS: usize = 8;
 /// All inputs as one timeline.
 ///
 /// Files are ordered by the time of their first frame (ties by path, bytewise), and merged frame by frame where they overlap;
-/// equal times keep that order of files. Frames of one file never change their order, even where its times go back. A file is
+/// equal times keep that order of files. Frames of one interface never change their order, even where its times go back; those of several
+/// interfaces in one file are put in order of time where they lie within 50 ms. A file is
 /// opened when the merged time reaches its first frame and closed behind its last one. When more than `Limit::OpenFiles` overlap,
 /// the later ones wait until one is closed; their frames are late then, never lost. A pipe cannot be looked at and closed again:
 /// it is opened from the start.
@@ -32,7 +34,7 @@ pub struct Merge {
     /// Files not yet opened, by first time and path.
     waiting: VecDeque<Waiting>,
     /// Open files by place; the places of closed ones are taken again.
-    open: Vec<Option<Reader>>,
+    open: Vec<Option<Ordered>>,
     free: Vec<usize>,
     /// Open files by the time of the frame they stand at, without the lent one.
     heads: BinaryHeap<Reverse<Key>>,
@@ -214,7 +216,7 @@ impl Merge {
         let open = self.open.len() - self.free.len();
         let block = if open < WHOLE_BLOCKS { BLOCK } else { BLOCK / 4 };
         let mut reader = match Reader::open(input.file, &input.path, block, &mut self.cx) {
-            Ok(reader) => reader,
+            Ok(reader) => Ordered::new(reader, &self.cx),
             Err(report) => return self.report(input.file, *report),
         };
         let Some(ts) = reader.advance(&mut self.cx) else { return self.report(input.file, reader.finish()) };

@@ -90,6 +90,12 @@ struct Packet {
 }
 
 impl Pcapng {
+    /// Interfaces that the section described so far.
+    #[inline]
+    pub(crate) fn interfaces(&self) -> usize {
+        self.interfaces.len()
+    }
+
     /// Checks the section header at the front of `block`; the first [`Pcapng::step`] reads it.
     pub(crate) fn open(block: &mut Block) -> Result<Pcapng, Error> {
         if !block.fill(28) {

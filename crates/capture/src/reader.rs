@@ -259,6 +259,15 @@ impl Reader {
         }
     }
 
+    /// Interfaces that the section described so far; one where the format has no such.
+    #[inline]
+    pub(crate) fn interfaces(&self) -> usize {
+        match &self.layout {
+            Layout::Pcap(_) => 1,
+            Layout::Pcapng(pcapng) => pcapng.interfaces(),
+        }
+    }
+
     /// The index of its input.
     pub(crate) fn file(&self) -> u32 {
         self.file

@@ -37,6 +37,8 @@ limits! {
     InterfaceNames = 4_096, "interface_names", false;
     /// Pairs of address and name kept from the name resolution blocks of one file; further ones are counted.
     ResolvedNames = 4_096, "resolved_names_per_file", false;
+    /// Bytes of frames held while those of several interfaces in one file are put in order of time; beyond it the oldest goes on.
+    OrderBytes = 16_777_216, "order_bytes", false;
     /// Window of a zstd stream in bytes, rounded down to a power of two; a file that asks for more cannot be read.
     ZstdWindowBytes = 134_217_728, "zstd_window_bytes", true;
     /// Encapsulations decoded in one frame; deeper ones are left undecoded with the reason `too_deep`.
@@ -96,7 +98,8 @@ limits! {
     Findings = 65_536, "findings", false;
     /// Closed findings that a run keeps which writes them at its end; beyond it new ones are counted, not listed.
     FindingsKept = 262_144, "findings_kept", false;
-    /// Sources a windowed detector follows at once; the least active is forgotten.
+    /// Sources a detector follows at once; beyond it those go first that did not prove to be part of the plant, then those not heard for the
+    /// longest time (count of those forgotten).
     DetectorSources = 65_536, "detector_sources", false;
     /// Polls whose answers are compared with their earlier ones; the one begun longest ago is forgotten.
     PollTracks = 1_024, "poll_tracks", false;
@@ -114,7 +117,8 @@ limits! {
     ReportCommands = 4_096, "report_commands", false;
     /// GOOSE control blocks followed in one flow; the one silent longest is forgotten and is new when it speaks again.
     ControlBlocks = 64, "control_blocks_per_flow", false;
-    /// Publishers whose messages are compared with those before; further ones are not judged.
+    /// Publishers whose messages are compared with those before; beyond it those heard for less than a minute go first, then those not heard for
+    /// the longest time (count of those forgotten).
     Publishers = 4_096, "publishers", false;
     /// Hosts and publishers that `simulate --onto` looks for in a foreign capture; further ones take no part in an attack.
     SiteHosts = 4_096, "site_hosts", false;

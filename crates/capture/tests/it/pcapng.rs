@@ -204,3 +204,41 @@ fn many_losses_between_two_frames_are_few_stretches() {
     assert_eq!((told.len(), told.iter().map(|l| l.2).sum::<u64>(), lost.interface), (64, 1_000, 1_000));
     assert_eq!(told.last().map(|l| l.1), Some(2_000));
 }
+
+/// A file of two interfaces (microseconds) with frames of (interface, milliseconds).
+fn two_interfaces(frames: &[(u32, u64)]) -> PcapngFile {
+    let mut file = PcapngFile::new(false);
+    file.interface(1, 0, &[(2, b"west")]);
+    file.interface(1, 0, &[(2, b"east")]);
+    frames.iter().for_each(|(interface, ms)| file.enhanced(*interface, 10_000_000 + ms * 1_000, b"x", &[]));
+    file
+}
+
+fn numbers(seen: &[Seen]) -> Vec<u64> {
+    seen.iter().map(|f| f.number).collect()
+}
+
+#[test]
+fn interfaces_of_one_file_are_put_in_order_of_time() {
+    // A buffer of the one, then a buffer of the other.
+    let (seen, report) = read(&two_interfaces(&[(0, 0), (0, 10), (0, 20), (1, 5), (1, 15), (1, 25), (0, 30)]).bytes);
+    assert_eq!(numbers(&seen), [1, 4, 2, 5, 3, 6, 7]);
+    assert_eq!((report.frames, report.failed()), (7, false));
+    // More than 50 ms late stays late; equal times keep the order of the file; frames of one interface are never exchanged.
+    let (seen, _) = read(&two_interfaces(&[(0, 0), (0, 100), (0, 200), (1, 10), (1, 200)]).bytes);
+    assert_eq!(numbers(&seen), [1, 2, 4, 3, 5]);
+    let (seen, _) = read(&two_interfaces(&[(0, 30), (0, 20), (1, 25), (1, 40)]).bytes);
+    assert_eq!(numbers(&seen), [3, 1, 2, 4]);
+    // A clock that was set back begins anew.
+    let (seen, _) = read(&two_interfaces(&[(0, 9_000), (1, 9_010), (0, 20), (1, 10), (0, 30)]).bytes);
+    assert_eq!(numbers(&seen), [1, 2, 4, 3, 5]);
+}
+
+#[test]
+fn frames_held_for_their_order_have_a_limit() {
+    let mut limits = Limits::default();
+    limits.set(Limit::OrderBytes, 300);
+    let (seen, _) = read_with(&two_interfaces(&[(0, 0), (0, 10), (0, 20), (0, 25), (1, 5), (1, 15)]).bytes, &limits);
+    assert_eq!((seen.len(), numbers(&seen)[0]), (6, 1));
+    assert!(numbers(&seen) != [1, 5, 2, 6, 3, 4], "the window did not fit");
+}
