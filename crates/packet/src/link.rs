@@ -9,6 +9,9 @@ use crate::{Link, Redundancy};
 
 /// Length of the PRP redundancy control trailer (IEC 62439-3 §4.2.7).
 const PRP_TRAILER: usize = 6;
+/// Tags of port extenders: Cisco's VN-Tag (four bytes) and the E-Tag (IEEE 802.1BR §7.5, six bytes).
+const VN_TAG: u16 = 0x8926;
+const E_TAG: u16 = 0x893f;
 /// Hardware types of Linux cooked capture whose addresses are MACs: Ethernet and loopback.
 const ARPHRD_MAC: [u16; 2] = [1, 772];
 
@@ -54,6 +57,8 @@ impl Walk {
         match kind {
             0x8100 | 0x88a8 | 0x9100 => return self.vlan(c, kind),
             0x892f => return self.hsr(c),
+            VN_TAG => return self.port_tag(c, kind, 4),
+            E_TAG => return self.port_tag(c, kind, 6),
             0..=1_500 => {
                 self.prp(c, kind);
                 c.cap(usize::from(kind));
@@ -86,6 +91,16 @@ impl Walk {
         }
         c.skip(4);
         Next::Ethertype(u16::from_be_bytes(inner))
+    }
+
+    /// The tag of a port extender names a virtual port and no VLAN: it is passed over.
+    fn port_tag(&mut self, c: &mut Cursor<'_>, kind: u16, len: usize) -> Next {
+        let Some(inner) = be16(c.rest(), len) else {
+            self.packet.link.ethertype = kind;
+            return self.broken("truncated_port_tag");
+        };
+        c.skip(len + 2);
+        Next::Ethertype(inner)
     }
 
     /// HSR tag (IEC 62439-3 §5.7.1): path and size, sequence number, the EtherType of the frame.
@@ -311,9 +326,8 @@ pub(crate) fn plausible_ipv6(rest: &[u8]) -> bool {
 pub(crate) fn plausible_ethernet(rest: &[u8]) -> bool {
     let Some(kind) = be16(rest, 12) else { return false };
     match kind {
-        0x0800 | 0x86dd | 0x0806 | 0x8100 | 0x88a8 | 0x8847 | 0x8864 | 0x8863 | 0x88cc | 0x88b8 | 0x88ba | 0x892f => {
-            true
-        }
+        0x0800 | 0x86dd | 0x0806 | 0x8100 | 0x88a8 | 0x8847 | 0x8864 | 0x8863 | 0x88cc | 0x88b8 | 0x88ba | 0x892f
+        | VN_TAG | E_TAG => true,
         0..=1_500 => usize::from(kind) >= 3 && usize::from(kind) <= rest.len().saturating_sub(14),
         _ => false,
     }

@@ -129,6 +129,11 @@ fn vlan(tpid: u16, vid: u16) -> Vlan {
     Vlan { tpid, vid, pcp: 4, ethertype: None }
 }
 
+/// The first four bytes of a port extender's tag.
+fn extender(tpid: u16) -> Vlan {
+    Vlan { tpid, vid: 7, pcp: 4, ethertype: Some(0x8001) }
+}
+
 /// All of them.
 pub fn all() -> Vec<Fixture> {
     let mut out = links();
@@ -155,6 +160,9 @@ fn links() -> Vec<Fixture> {
         new("prp", rct(eth()).tcp4()),
         new("prp vlan", rct(eth().vlan(5)).tcp4()).vlans(5, 0xffff),
         new("hsr", eth().add(Hsr { path: 1, seq: 77, ethertype: None }).tcp4()),
+        new("vn-tag", eth().add(extender(0x8926)).payload(&[8, 0]).tcp4()),
+        new("vn-tag vlan", eth().add(extender(0x8926)).payload(&[0x81, 0, 0, 5, 8, 0]).tcp4()).vlans(5, 0xffff),
+        new("e-tag", eth().add(extender(0x893f)).payload(&[0, 5, 8, 0]).tcp4()),
         new("mpls", eth().add(Mpls { label: 16, ttl: 9 }).add(Mpls { label: 17, ttl: 9 }).tcp4()).tunnel(1, "mpls"),
         new("mpls v6", eth().add(Mpls { label: 2, ttl: 9 }).tcp6()).tunnel(1, "mpls").v6(),
         new("pseudowire", eth().add(Mpls { label: 16, ttl: 9 }).frame()).tunnel(1, "mpls").inner(),
