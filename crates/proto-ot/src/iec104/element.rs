@@ -69,6 +69,8 @@ pub struct Object<'a> {
     pub quality: Option<u16>,
     /// Time of CP56Time2a.
     pub time: Option<Ts>,
+    /// The octets of CP56Time2a.
+    pub octets: Option<&'a [u8]>,
     /// Milliseconds within the hour of CP24Time2a.
     pub hour_ms: Option<u32>,
     /// Whether the time tag is invalid; none where the type has none.
@@ -97,6 +99,7 @@ impl Default for Object<'_> {
             bytes: None,
             quality: None,
             time: None,
+            octets: None,
             hour_ms: None,
             time_invalid: None,
             summer: None,
@@ -137,7 +140,9 @@ impl<'a> Object<'a> {
     }
 
     fn moment(&mut self, c: &mut Cursor<'a>) -> Option<()> {
-        let t = Cp56::read(c.array()?);
+        let octets = c.take(7)?;
+        let t = Cp56::read(octets.try_into().ok()?);
+        self.octets = Some(octets);
         (self.time, self.time_invalid, self.summer) = (t.ts, Some(t.invalid), Some(t.summer));
         Some(())
     }

@@ -66,6 +66,8 @@ gwcore::record! {
         quality: Option<List<Sym>>,
         /// Time of CP56Time2a, read as UTC: whether the station sends UTC or local time is not on the wire. Absent when it is no moment.
         time: Option<Ts>,
+        /// The seven octets of CP56Time2a as the station sent them.
+        time_octets: Option<Hex>,
         /// Milliseconds within the hour of CP24Time2a.
         time_in_hour: Option<u32> ["ms"],
         /// The time tag says it is invalid, or is no moment.
@@ -144,6 +146,7 @@ fn row<'a>(place: u16, o: &Object<'a>, quality: Option<&'a [&'static str]>) -> I
         value_bytes: o.bytes,
         quality,
         time: o.time,
+        time_octets: o.octets,
         time_in_hour: o.hour_ms,
         time_invalid: o.time_invalid,
         time_summer: o.summer,
