@@ -125,6 +125,7 @@ mod interrogation;
 mod malformed_ot;
 mod many_devices;
 mod missing_device;
+mod moved_address;
 mod network_takeover;
 mod new_conversation;
 mod new_device;
@@ -210,6 +211,7 @@ detectors! {
     second_session::SecondSession,
     report_again::ReportAgain,
     unusual_window::UnusualWindow,
+    moved_address::MovedAddress,
 }
 
 /// The fixed number of a detector by its name; 0 for a name that none has.

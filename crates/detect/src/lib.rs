@@ -17,6 +17,7 @@ mod observation;
 mod oui;
 mod outcome;
 mod outside;
+mod room;
 mod saved;
 mod say;
 mod setup;

@@ -18,8 +18,8 @@ pub(crate) struct Novelty {
     pub(crate) site: Arc<Site>,
     class: Class,
     worth: Worth,
-    /// Server and port of every service known, whatever the protocol.
-    served: Table<(Addr, u32), ()>,
+    /// Words of the protocols served, by server and port of every service known.
+    served: Table<(Addr, u32), Vec<u16>>,
 }
 
 impl Novelty {
@@ -28,7 +28,8 @@ impl Novelty {
         let baseline = setup.baseline.clone().filter(|b| b.knows(class))?;
         let worth = baseline.worth(class);
         let services = baseline.keys.keys().filter(|k| k.class == Class::Service);
-        let served = services.map(|k| ((k.b, k.n.0), ())).collect();
+        let mut served: Table<(Addr, u32), Vec<u16>> = Table::default();
+        services.for_each(|k| served.entry((k.b, k.n.0)).or_default().push(k.proto));
         Some(Novelty { baseline, site: setup.site.clone(), class, worth, served })
     }
 
@@ -65,6 +66,18 @@ impl Novelty {
         port.is_some_and(|p| !t.to.addr.is_multicast() && server != INTERNET && !self.served.contains_key(&(server, p)))
     }
 
+    /// Whether a conversation that was not read is one of a known pair, on the port of the protocol that it speaks there: it broke before its
+    /// first message.
+    pub(crate) fn is_broken_off(&self, t: &Thing) -> bool {
+        let (a, b) = t.pair();
+        let protos = self.served.get(&(b, t.n.0)).filter(|_| matches!(t.proto, "tcp" | "udp"));
+        let is_known = |proto: &u16| {
+            let key = Key { class: Class::Conversation, a, b, proto: *proto, word: 0, n: (0, 0) };
+            self.baseline.seen(&key).is_some()
+        };
+        protos.is_some_and(|all| all.iter().any(is_known))
+    }
+
     /// Severity after what the baseline is worth: young speaks as low, and so does an alarm where new things of the kind are usual.
     pub(crate) fn weigh(&self, severity: Severity, device: &End) -> Severity {
         let hours = self.baseline.activity.get(&who(device)).map_or(u32::MAX, |a| a.hours);
@@ -86,6 +99,13 @@ impl Novelty {
             e.more.insert("young".into(), "fewer than six hours of packets were learned".into());
         }
         e
+    }
+
+    /// What is to be said of a device that was left out of learning: what it did then is not known.
+    pub(crate) fn left_out(&self, end: &End) -> String {
+        let is = |item: &str| item.split_once(':').is_some_and(|(_, source)| end.is_called(source));
+        let out = self.baseline.suspicions().iter().any(|(item, _)| is(item));
+        if out { format!(" {} was left out of learning as suspicious.", self.site.name(end)) } else { String::new() }
     }
 
     /// How long was learned, for "never in …": the time that was watched.

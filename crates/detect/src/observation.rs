@@ -174,6 +174,11 @@ impl Observation {
         }
     }
 
+    /// When the capture began, by the first tick.
+    pub(crate) fn began(&self) -> Option<Ts> {
+        self.first
+    }
+
     /// Whether the feed fell silent in a stretch of time, or shortly before it, or lost frames in it; or packet time has not come to its end,
     /// since the first frames after a long pause come before the tick that tells of it.
     pub(crate) fn was_silent(&self, from: Ts, to: Ts) -> bool {

@@ -1,16 +1,25 @@
 //! Conduct: how known sources use what they may do, learned beside what there is.
 
-use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Limits, Op, OpClass, Sample, Table};
+use gwcore::time::MINUTE;
+use gwcore::{Addr, Body, Fact, FlowConst, Limit, LimitHits, Limits, Op, OpClass, PointId, Sample, Table};
 use serde::{Deserialize, Serialize};
 
+use super::bound::{Bound, binding_key, bound};
 use super::effect::{Effect, EffectWatch};
 use super::motion::{Motion, MotionWatch, Poll};
-use super::pace::{Pace, PointWatch, Source, SourceWatch};
+use super::pace::{Pace, PointWatch, Source, SourceWatch, moves};
+use super::rate::{Rate, RateWatch};
 use super::select::{SelectWatch, Selects};
 use super::session::{SessionWatch, Sessions};
+use super::stroke::StrokeWatch;
 use super::{Class, Key, Words, who};
+use crate::Setup;
 use crate::fold::ends;
 use crate::observation::Observation;
+use crate::window::Windows;
+
+/// Different points of a device kept of a minute.
+const POINTS_KEPT: usize = 64;
 
 /// What two learned halves know together.
 pub(crate) trait Merge {
@@ -32,6 +41,10 @@ pub(crate) struct Conduct {
     pub(crate) motions: Table<Key, Motion>,
     /// `Conversation`.
     pub(crate) sessions: Table<Key, Sessions>,
+    /// `Function`: how often a client asks for a function that changes something.
+    pub(crate) rates: Table<Key, Rate>,
+    /// `Device`, by the IP address: the MAC addresses that spoke for it.
+    pub(crate) bindings: Table<Key, Bound>,
 }
 
 impl Conduct {
@@ -46,6 +59,8 @@ impl Conduct {
         }
         merge(&mut self.motions, &o.motions, moved);
         merge(&mut self.sessions, &o.sessions, moved);
+        merge(&mut self.rates, &o.rates, moved);
+        merge(&mut self.bindings, &o.bindings, moved);
     }
 }
 
@@ -73,6 +88,9 @@ pub(super) struct Watch {
     effects: EffectWatch,
     motions: MotionWatch,
     sessions: SessionWatch,
+    strokes: StrokeWatch,
+    rates: RateWatch,
+    points_of: Windows<(Addr, Addr, &'static str), PointId>,
     limit: usize,
     hits: LimitHits,
 }
@@ -86,6 +104,9 @@ impl Watch {
             effects: EffectWatch::new(limits),
             motions: MotionWatch::new(limits),
             sessions: SessionWatch::new(limits),
+            strokes: StrokeWatch::new(limits),
+            rates: RateWatch::new(limits),
+            points_of: Windows::new(&Setup::new(limits), MINUTE, POINTS_KEPT),
             limit: limits.get(Limit::BaselineKeys),
             hits: LimitHits::default(),
         }
@@ -106,6 +127,9 @@ impl Watch {
             Body::FlowEnd { .. } => self.sessions.end(flow),
             _ => {}
         }
+        if let Some((addr, mac)) = bound(fact, flow) {
+            self.know(&mut conduct.bindings, binding_key(addr), |b| b.note(mac));
+        }
         let Some(beside) = self.sessions.note(fact, flow, false) else { return };
         let (a, b, proto) = beside.pair;
         let key = Key { class: Class::Conversation, a, b, proto: words.intern(proto), word: 0, n: (0, 0) };
@@ -116,13 +140,27 @@ impl Watch {
         if let Some(minute) = self.sources.note(op, fact, flow) {
             self.know(&mut conduct.sources, source_key(minute.source), |s| s.note(fact.ts, minute.devices));
         }
+        if let Some((place, rate)) = self.rates.note(op, fact, flow) {
+            let (proto, word) = (words.intern(op.proto), words.intern(op.name));
+            let (a, b, _, function) = place;
+            let key = Key { class: Class::Function, a, b, proto, word, n: (u32::from(function), 0) };
+            self.know(&mut conduct.rates, key, |r| r.most = r.most.max(rate.count));
+        }
         let Some(p) = op.point else { return };
         let (sender, receiver) = ends(fact, flow);
+        if moves(op) && op.class == OpClass::Control {
+            let w = self.points_of.count((who(&sender), who(&receiver), op.proto), fact.ts, p);
+            let points = w.map_or(0, |w| w.kinds.len() as u32);
+            self.know(&mut conduct.sources, source_key(who(&sender)), |s| s.points = s.points.max(points));
+        }
         let (a, b) = if op.is_answer { (who(&receiver), who(&sender)) } else { (who(&sender), who(&receiver)) };
         let (proto, word) = (words.intern(op.proto), words.intern(p.table));
         let key = Key { class: Class::Control, a, b, proto, word, n: (p.unit, p.address) };
         if let Some(hour) = self.points.note(op, fact, flow) {
             self.know(&mut conduct.paces, key, |pace| pace.note(&hour));
+        }
+        if let Some(strokes) = self.strokes.note(op, fact, flow) {
+            self.know(&mut conduct.paces, key, |pace| pace.stroke(&strokes));
         }
         if let Some(after) = self.selects.note(op, fact, flow) {
             let key = Key { class: Class::Command, n: (0, 0), ..key };
@@ -179,7 +217,9 @@ impl Watch {
     pub(super) fn hits(&self) -> LimitHits {
         let mut hits = self.hits.clone();
         let of = [&self.sources.hits, &self.points.hits, &self.selects.hits, &self.effects.hits];
-        of.into_iter().chain([&self.motions.hits, &self.sessions.hits]).for_each(|h| hits.add(h));
+        let more =
+            [&self.motions.hits, &self.sessions.hits, &self.strokes.hits, &self.rates.hits, &self.points_of.hits];
+        of.into_iter().chain(more).for_each(|h| hits.add(h));
         hits
     }
 }
@@ -194,4 +234,6 @@ pub(super) struct File<K> {
     pub(super) effects: Vec<(K, Effect)>,
     pub(super) motions: Vec<(K, Motion)>,
     pub(super) sessions: Vec<(K, Sessions)>,
+    pub(super) rates: Vec<(K, Rate)>,
+    pub(super) bindings: Vec<(K, Bound)>,
 }

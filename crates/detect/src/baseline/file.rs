@@ -114,6 +114,8 @@ impl Baseline {
                 effects: sorted(&self.conduct.effects),
                 motions: sorted(&self.conduct.motions),
                 sessions: sorted(&self.conduct.sessions),
+                rates: sorted(&self.conduct.rates),
+                bindings: sorted(&self.conduct.bindings),
             },
         };
         let mut zstd = zstd::Encoder::new(out, 3)?;
@@ -180,6 +182,8 @@ impl File {
             effects: table(self.conduct.effects, limit)?,
             motions: table(self.conduct.motions, limit)?,
             sessions: table(self.conduct.sessions, limit)?,
+            rates: table(self.conduct.rates, limit)?,
+            bindings: table(self.conduct.bindings, limit)?,
         };
         for (addr, minutes, longest, hours) in self.activity.into_iter().take(limit) {
             b.activity.insert(address(&addr)?, Activity { minutes, longest, hours });

@@ -3,6 +3,7 @@
 //! Learned from facts alone, mergeable (day by day, file by file), written as a versioned file. A key is anything that can be new: a device,
 //! a conversation, a point. For each there is when it was first and last seen, how often, and in how many hours and days.
 
+mod bound;
 mod conduct;
 mod effect;
 mod file;
@@ -12,14 +13,17 @@ mod live;
 mod motion;
 mod observe;
 mod pace;
+mod rate;
 mod rhythm;
 mod select;
 mod session;
+mod stroke;
 mod value;
 
 use gwcore::time::HOUR;
 use gwcore::{Addr, Limit, Limits, PointId, Table, Ts};
 
+pub(crate) use bound::{binding_key, bound};
 pub(crate) use conduct::{Conduct, Merge, poll_place, source_key};
 pub(crate) use effect::{At, Follower};
 pub use file::{Error, FORMAT_VERSION};
@@ -27,11 +31,13 @@ pub use known::{Known, KnownClass, KnownDevice, KnownPoint, Pair, Period};
 pub use learn::Learner;
 pub(crate) use learn::{is_register, poll_number, speaker};
 pub(crate) use motion::{Answer, Motion, MotionWatch, SERIES};
-pub(crate) use observe::{DYNAMIC, INTERNET, Thing, UTILITY, has_masters, is_command, things, who};
+pub(crate) use observe::{DYNAMIC, INTERNET, MASTERED, Thing, UTILITY, has_masters, is_command, things, who};
 pub(crate) use pace::{Hour, Pace, PointWatch, SourceWatch, hour_of_day, moves};
+pub(crate) use rate::RateWatch;
 pub(crate) use rhythm::{Rhythm, differs};
 pub(crate) use select::SelectWatch;
 pub(crate) use session::SessionWatch;
+pub(crate) use stroke::{StrokeWatch, Strokes};
 pub(crate) use value::{Kind, Series, Value, float};
 
 /// Hours of packets under which a baseline is young: what rests on it speaks as low (design §6).
@@ -395,6 +401,12 @@ impl Baseline {
         self.suspicions.extend(other.suspicions.iter().cloned());
         self.suspicions.sort();
         self.suspicions.dedup();
+    }
+
+    /// Clock hours in which an IP or MAC address, as it is written, was heard as that of a device.
+    pub fn hours_heard(&self, name: &str) -> u32 {
+        let is = |k: &Key| k.class == Class::Device && crate::novelty::end_of(k.a).name().eq_ignore_ascii_case(name);
+        self.keys.iter().find(|(k, _)| is(k)).map_or(0, |(_, s)| s.hours)
     }
 
     /// Forgets that something was left out, once it was accepted and learned.

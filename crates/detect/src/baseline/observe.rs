@@ -7,6 +7,8 @@ use crate::fold::{End, ends};
 
 /// Protocols that reach primary equipment.
 pub(crate) const UTILITY: &[&str] = &["modbus", "dnp3", "iec104", "goose", "s7comm"];
+/// Protocols that give the side that asks the role of a master.
+pub(crate) const MASTERED: [&str; 2] = ["dnp3", "iec104"];
 /// Stands for every address of the internet, where who exactly says little.
 pub(crate) const INTERNET: Addr = Addr([0xfe; 16]);
 /// Server ports from here on are given out at random (IANA, RFC 6335 §6).
@@ -112,7 +114,7 @@ pub(crate) fn things(fact: &Fact, flow: &FlowConst, give: &mut dyn FnMut(Thing))
 
 /// Whether a protocol gives the side that asks the role of a master.
 pub(crate) fn has_masters(proto: &str) -> bool {
-    matches!(proto, "dnp3" | "iec104")
+    MASTERED.contains(&proto)
 }
 
 /// An end as a device: its MAC address, then its IP address where that is one of the site.

@@ -6,7 +6,7 @@ use gwcore::time::{HOUR, MINUTE};
 use gwcore::{Addr, AgedTable, Fact, FlowConst, Limit, LimitHits, Limits, Op, OpClass, PointId, Ts};
 use serde::{Deserialize, Serialize};
 
-use super::{Merge, who};
+use super::{Merge, Strokes, who};
 use crate::fold::ends;
 
 /// Commands kept of a source, and of a point.
@@ -19,6 +19,9 @@ pub(crate) struct Source {
     pub(crate) commands: u64,
     /// Most devices commanded within a minute.
     pub(crate) devices: u32,
+    /// Most different points of one device commanded within a minute; 0 in files of older versions.
+    #[serde(default)]
+    pub(crate) points: u32,
     /// Days with commands.
     pub(crate) days: u32,
     /// Days on which it commanded in each hour of the day, UTC.
@@ -47,6 +50,7 @@ impl Merge for Source {
     fn merge(&mut self, o: &Source) {
         self.commands = self.commands.saturating_add(o.commands);
         self.devices = self.devices.max(o.devices);
+        self.points = self.points.max(o.points);
         self.days = self.days.saturating_add(o.days);
         self.hours.iter_mut().zip(o.hours).for_each(|(a, b)| *a = a.saturating_add(b));
         let (Some(a), Some(b)) = (self.span, o.span) else {
@@ -79,9 +83,19 @@ pub(crate) struct Pace {
     pub(crate) run: u32,
     /// Farthest that a set point was moved in one direction within an hour.
     pub(crate) travel: f64,
+    /// Most changes back, and most commands, within a minute; 0 in files of older versions.
+    #[serde(default)]
+    pub(crate) reversals: u32,
+    #[serde(default)]
+    pub(crate) writes: u32,
 }
 
 impl Pace {
+    pub(crate) fn stroke(&mut self, strokes: &Strokes) {
+        self.reversals = self.reversals.max(strokes.reversals);
+        self.writes = self.writes.max(strokes.writes);
+    }
+
     pub(crate) fn note(&mut self, hour: &Hour) {
         self.commands = self.commands.saturating_add(1);
         self.most = self.most.max(hour.count);
@@ -96,6 +110,8 @@ impl Merge for Pace {
         self.most = self.most.max(o.most);
         self.run = self.run.max(o.run);
         self.travel = self.travel.max(o.travel);
+        self.reversals = self.reversals.max(o.reversals);
+        self.writes = self.writes.max(o.writes);
     }
 }
 

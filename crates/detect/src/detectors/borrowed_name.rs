@@ -1,7 +1,5 @@
 //! A device that introduces itself by the host name of another device of its network.
 
-use std::collections::BTreeSet;
-
 use gwcore::time::HOUR;
 use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity, Ts};
 
@@ -9,6 +7,7 @@ use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::baseline::UTILITY;
 use crate::fold::{End, Sighting, ends, evidence};
+use crate::room::Room;
 
 pub(super) static META: Meta = Meta {
     id: "borrowed-name",
@@ -31,8 +30,8 @@ const HELD: i64 = 24 * HOUR;
 /// Who bears which name, and which addresses serve a utility protocol.
 pub(super) struct BorrowedName {
     bearers: AgedTable<(Box<str>, u16), Vec<(End, Ts)>>,
-    utility: BTreeSet<Addr>,
-    limit: usize,
+    /// Those that answered on it make room last.
+    utility: Room<Addr, ()>,
     hits: LimitHits,
 }
 
@@ -40,7 +39,7 @@ impl BorrowedName {
     pub(super) fn new(setup: &Setup) -> Self {
         let limit = setup.limits.get(Limit::DetectorSources);
         let bearers = AgedTable::new(Limit::DetectorSources, limit);
-        BorrowedName { bearers, utility: BTreeSet::new(), limit, hits: LimitHits::default() }
+        BorrowedName { bearers, utility: Room::new(Limit::DetectorSources, limit), hits: LimitHits::default() }
     }
 
     /// Another device of the same network that bears the name; the bearer is remembered.
@@ -61,14 +60,6 @@ impl BorrowedName {
         }
         other
     }
-
-    fn serves(&mut self, addr: Addr) {
-        if self.utility.len() < self.limit {
-            self.utility.insert(addr);
-        } else if !self.utility.contains(&addr) {
-            self.hits.hit(Limit::DetectorSources);
-        }
-    }
 }
 
 /// Whether two IPv4 addresses may be of one network: a computer with a card in each of two has them in different ones.
@@ -80,17 +71,18 @@ impl Detector for BorrowedName {
     super::keeps!(bearers, utility);
 
     fn wants(&self) -> FactKinds {
-        FactKinds::SERVICE | FactKinds::NAME
+        FactKinds::SERVICE | FactKinds::NAME | FactKinds::ANSWER
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (name, proto) = match &fact.body {
             Body::Service { proto, server_is_responder } => {
                 if UTILITY.contains(proto) && matches!(flow.ip_proto, 6 | 17) {
-                    self.serves(if *server_is_responder { flow.dst } else { flow.src });
+                    self.utility.entry(&if *server_is_responder { flow.dst } else { flow.src }, || ());
                 }
                 return;
             }
+            Body::Op(_) => return self.utility.prove(&ends(fact, flow).0.addr),
             Body::Name { addr, name, source, .. } if matches!(*source, "mdns" | "llmnr") => {
                 // Of its own address only: others are those of its further network cards.
                 if *addr != ends(fact, flow).0.addr {
@@ -105,7 +97,7 @@ impl Detector for BorrowedName {
             return;
         }
         let Some(other) = self.other(name, flow.vlans[0], src, fact.ts) else { return };
-        let serves = [src, other].into_iter().find(|e| self.utility.contains(&e.addr));
+        let serves = [src, other].into_iter().find(|e| self.utility.get(&e.addr).is_some());
         // Telephones and the like change their MAC address and keep their name.
         if serves.is_none() && [src, other].iter().any(|e| e.mac.is_locally_administered()) {
             return;
@@ -129,6 +121,8 @@ impl Detector for BorrowedName {
     }
 
     fn hits(&self) -> LimitHits {
-        self.hits.clone()
+        let mut hits = self.hits.clone();
+        hits.add(self.utility.hits());
+        hits
     }
 }

@@ -118,9 +118,9 @@ mod tests {
     fn both_sides_of_each_bound() {
         let hour = |count, run, travel| Hour { count, run, travel, since: gwcore::Ts(0) };
         let told = |h: Hour, p: &Pace| beyond(&h, p, OpClass::SetPoint).is_some();
-        let p = Pace { commands: 6, most: 2, run: 1, travel: 4.0 };
+        let p = Pace { commands: 6, most: 2, run: 1, travel: 4.0, ..Pace::default() };
         assert!(told(hour(5, 0, 0.0), &p) && !told(hour(4, 3, 99.0), &p) && told(hour(4, 4, 0.0), &p));
-        let often = Pace { commands: 100, most: 10, run: 5, travel: 4.0 };
+        let often = Pace { commands: 100, most: 10, run: 5, travel: 4.0, ..Pace::default() };
         assert!(!told(hour(20, 10, 6.0), &often) && told(hour(21, 0, 0.0), &often));
         assert!(told(hour(5, 4, 6.1), &often) && !told(hour(5, 3, 6.1), &often), "too few steps");
     }

@@ -34,6 +34,8 @@ pub(super) struct ControlFromUnusualSource {
     masters: Table<(Addr, u16), u32>,
     /// Devices that each source commands.
     by_source: Table<(Addr, u16), u32>,
+    /// Clients of each device.
+    clients: Table<(Addr, u16), u32>,
     site: std::sync::Arc<Site>,
     /// What was told of a source, a device and a protocol.
     told: AgedTable<(Addr, Addr, &'static str), Vec<Box<str>>>,
@@ -43,10 +45,11 @@ pub(super) struct ControlFromUnusualSource {
 impl ControlFromUnusualSource {
     pub(super) fn new(setup: &Setup) -> Self {
         let mut by_source: Table<(Addr, u16), u32> = Table::default();
-        let (mut by_device, mut masters) = (Table::default(), Table::default());
+        let (mut by_device, mut masters, mut clients) = (Table::default(), Table::default(), Table::default());
         if let Some(b) = setup.baseline.as_deref() {
             by_device = sources_by_server(b, Class::Command);
             masters = sources_by_server(b, Class::Master);
+            clients = sources_by_server(b, Class::Conversation);
             for k in b.keys.keys().filter(|k| k.class == Class::Command) {
                 *by_source.entry((k.a, k.proto)).or_default() += 1;
             }
@@ -54,7 +57,7 @@ impl ControlFromUnusualSource {
         let novelty = Novelty::new(setup, Class::Command);
         let told = AgedTable::new(Limit::DetectorSources, setup.limits.get(Limit::DetectorSources));
         let (site, hits) = (setup.site.clone(), LimitHits::default());
-        ControlFromUnusualSource { novelty, by_device, masters, by_source, site, told, hits }
+        ControlFromUnusualSource { novelty, by_device, masters, by_source, clients, site, told, hits }
     }
 
     /// What of a request is one thing: its point and action, selected and operated; `further` where too many were told already. Of the
@@ -98,10 +101,11 @@ impl ControlFromUnusualSource {
         if new_master {
             return None;
         }
-        // The device's own client, which commands others and has no rival here, does what its role is: it is its first command there.
+        // The device's own client, which commands others or is the only one here, does what its role is: it is its first command there.
+        let is_sole = self.clients.get(&(b, word)) == Some(&1);
         let its_role = !novelty.is_new_as(Class::Conversation, (a, b), t)
             && !self.by_device.contains_key(&(b, word))
-            && self.by_source.contains_key(&(a, word));
+            && (is_sole || self.by_source.contains_key(&(a, word)));
         let severity = if its_role { Severity::Low } else { novelty.weigh(high, &t.to) };
         Some((severity, Basis::Learned))
     }
@@ -167,9 +171,10 @@ impl ControlFromUnusualSource {
             return (title, why, evidence(what, masters.as_deref(), None).naming(value));
         };
         let known = novelty.known_sources(&t.to, t.proto);
+        let left_out = novelty.left_out(&t.from);
         let why = match &known {
-            Some(k) => format!("{from} sent {what} to {to}; in {} only {k} did.", novelty.learned()),
-            None => format!("{from} sent {what} to {to}; in {} nobody did.", novelty.learned()),
+            Some(k) => format!("{from} sent {what} to {to}; in {} only {k} did.{left_out}", novelty.learned()),
+            None => format!("{from} sent {what} to {to}; in {} nobody did.{left_out}", novelty.learned()),
         };
         // Where nobody commanded the device, the function is what its clients never asked for.
         let value =

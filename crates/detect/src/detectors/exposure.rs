@@ -1,13 +1,12 @@
 //! Utility devices that talk to the internet, to remote-access tools or by office protocols: facts of the network's borders.
 
-use std::collections::BTreeSet;
-
 use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Severity};
 
 use super::unexpected_port::usual_on;
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
+use crate::room::Room;
 
 pub(super) static META: Meta = Meta {
     id: "exposure",
@@ -46,17 +45,15 @@ fn speaks_utility(service: &str, port: u16) -> bool {
     is_utility(service) && !(service == "cotp" && remote(port).is_some())
 }
 
-/// Addresses that spoke a utility protocol.
+/// Addresses that spoke a utility protocol; those of answered requests make room last.
 pub(super) struct Exposure {
-    utility: BTreeSet<Addr>,
-    limit: usize,
-    hits: LimitHits,
+    utility: Room<Addr, ()>,
 }
 
 impl Exposure {
     pub(super) fn new(setup: &Setup) -> Self {
         let limit = setup.limits.get(Limit::DetectorSources);
-        Exposure { utility: BTreeSet::new(), limit, hits: LimitHits::default() }
+        Exposure { utility: Room::new(Limit::DetectorSources, limit) }
     }
 }
 
@@ -90,27 +87,24 @@ impl Detector for Exposure {
     super::keeps!(utility);
 
     fn wants(&self) -> FactKinds {
-        FactKinds::SERVICE | FactKinds::FLOW_END
+        FactKinds::SERVICE | FactKinds::FLOW_END | FactKinds::ANSWER
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
-        if let Body::Service { proto, .. } = fact.body {
-            for addr in [flow.src, flow.dst] {
-                if speaks_utility(proto, flow.dst_port) && !addr.is_none() && !self.utility.contains(&addr) {
-                    if self.utility.len() >= self.limit {
-                        return self.hits.hit(Limit::DetectorSources);
-                    }
-                    self.utility.insert(addr);
-                }
+        let ends_of_flow = [flow.src, flow.dst];
+        match fact.body {
+            Body::Service { proto, .. } if speaks_utility(proto, flow.dst_port) => {
+                ends_of_flow.iter().filter(|a| !a.is_none()).for_each(|a| _ = self.utility.entry(a, || ()));
             }
-            return;
+            Body::Op(_) => ends_of_flow.iter().for_each(|a| self.utility.prove(a)),
+            _ => {}
         }
         let Body::FlowEnd { state, packets, bytes, service, .. } = fact.body else { return };
         let utility = speaks_utility(service, flow.dst_port);
         if let Some(usual) = answers_the_internet(state, bytes, flow).filter(|_| !utility) {
             return see_open_port(usual, fact, flow, look);
         }
-        let known = |a: &Addr| self.utility.contains(a);
+        let known = |a: &Addr| self.utility.get(a).is_some();
         // Whoever was refused has not reached anything.
         let established = matches!(state, "S1" | "SF" | "S2" | "S3" | "RSTO" | "RSTR") || !bytes.contains(&0);
         if packets.contains(&0)
@@ -157,6 +151,6 @@ impl Detector for Exposure {
         });
     }
     fn hits(&self) -> LimitHits {
-        self.hits.clone()
+        self.utility.hits().clone()
     }
 }

@@ -1,12 +1,11 @@
 //! GOOSE publishers whose messages contradict each other: two senders under one name, changed values without a new state, silence.
 
-use std::collections::BTreeMap;
-
-use gwcore::time::SECOND;
+use gwcore::time::{MILLI, MINUTE, SECOND};
 use gwcore::{Body, Evidence, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, Mac, Published, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::fold::{Sighting, ends, evidence};
+use crate::room::Room;
 use crate::{Setup, Site};
 
 pub(super) static META: Meta = Meta {
@@ -22,10 +21,17 @@ pub(super) static META: Meta = Meta {
 
 /// Shortest silence of a publisher that is told: ten heartbeats of the usual second, so that lost frames alone do not make one.
 const SILENCE: i64 = 10 * SECOND;
+/// The same of a publisher whose pauses are known: in times to live, of which each says that the next message comes within it (IEC 61850-8-1
+/// §18.1.2.5.1); in pauses as long as the longest so far; and at least this long, since the time after a change of state is milliseconds.
+const KNOWN_TTLS: i64 = 3;
+const KNOWN_PAUSES: i64 = 2;
+const KNOWN_SILENCE: i64 = 3 * SECOND;
 /// Silence in times to live: the heartbeat is about half of one, so this too is ten messages in a row.
 const SILENCE_TTLS: i64 = 5;
 /// How late a message may come that another one overtook: the difference of two paths (PRP, HSR), with room for a busy switch.
 const OVERTAKEN: i64 = SECOND / 10;
+/// A publisher heard for this long is one, and not a name that somebody made up.
+const LASTS: i64 = MINUTE;
 /// Two changes of state within this time may carry the same time: the coarsest publisher's clock moves once a second.
 const CLOCK_STEP: i64 = 2 * SECOND;
 /// File and frame.
@@ -65,6 +71,11 @@ struct Block {
     /// A repetition carried another time of change: it does not keep the rules that its values, states and times are judged by.
     loose: bool,
     silent: bool,
+    born: Ts,
+    /// Longest pause while the feed went on, in nanoseconds.
+    longest: i64,
+    /// It was heard for a while.
+    lasts: bool,
     /// Its repetitions are numbered: some publishers leave the number as it is.
     counts: bool,
     last: (Fact, FlowConst),
@@ -100,17 +111,15 @@ impl Break {
     }
 }
 
-/// Publishers by the reference of their control block.
+/// Publishers by the reference of their control block; those heard for a while make room last.
 pub(super) struct GooseState {
-    blocks: BTreeMap<Box<str>, Block>,
-    limit: usize,
-    hits: LimitHits,
+    blocks: Room<Box<str>, Block>,
 }
 
 impl GooseState {
     pub(super) fn new(setup: &Setup) -> Self {
         let limit = setup.limits.get(Limit::Publishers);
-        GooseState { blocks: BTreeMap::new(), limit, hits: LimitHits::default() }
+        GooseState { blocks: Room::new(Limit::Publishers, limit) }
     }
 }
 
@@ -187,6 +196,9 @@ impl Block {
             moves: false,
             loose: false,
             silent: false,
+            born: fact.ts,
+            longest: 0,
+            lasts: false,
             counts: false,
             last: (fact.clone(), *flow),
             at: (flow.file, fact.frame),
@@ -321,6 +333,15 @@ impl Block {
         Some(found)
     }
 
+    /// The silence from which on it is missed.
+    fn missed_after(&self) -> i64 {
+        if !self.lasts {
+            return long(self.ttl);
+        }
+        let by_own_word = self.ttl.saturating_mul(KNOWN_TTLS).max(self.longest.saturating_mul(KNOWN_PAUSES));
+        by_own_word.max(KNOWN_SILENCE)
+    }
+
     /// Forgets lines that fell silent, but the last.
     fn expire(&mut self, now: Ts) {
         let within = long(self.ttl);
@@ -339,37 +360,44 @@ impl Detector for GooseState {
         let Body::Published(m) = &fact.body else { return };
         let mac = if fact.flow.reversed() { flow.dst_mac } else { flow.src_mac };
         let Some(block) = self.blocks.get_mut(&m.stream) else {
-            if self.blocks.len() >= self.limit {
-                return self.hits.hit(Limit::Publishers);
-            }
-            self.blocks.insert(m.stream.clone(), Block::new(m, mac, fact, flow));
+            self.blocks.entry(&m.stream, || Block::new(m, mac, fact, flow));
             return;
         };
         block.at = (flow.file, fact.frame);
         for found in block.take(m, mac, fact.ts) {
             tell(&m.stream, &found, (fact, flow), &["T1692.002"], look);
         }
+        if !look.seen.was_silent(block.last.0.ts, fact.ts) {
+            block.longest = block.longest.max(fact.ts.since(block.last.0.ts));
+        }
         block.last = (fact.clone(), *flow);
+        if !block.lasts && fact.ts.since(block.born) > LASTS {
+            block.lasts = true;
+            self.blocks.prove(&m.stream);
+        }
     }
 
     fn tick(&mut self, look: &mut Look<'_>) {
-        for (stream, block) in &mut self.blocks {
-            let since = block.last.0.ts;
-            let silence = look.now.since(since);
-            if block.silent || silence <= long(block.ttl) || look.seen.was_silent(since, look.now) {
-                continue;
-            }
+        let is_overdue = |b: &Block| {
+            let since = b.last.0.ts;
+            !b.silent && look.now.since(since) > b.missed_after() && !look.seen.was_silent(since, look.now)
+        };
+        let mut overdue: Vec<_> = self.blocks.iter().filter(|(_, b)| is_overdue(b)).map(|(s, _)| s.clone()).collect();
+        overdue.sort_unstable();
+        for stream in &overdue {
+            let Some(block) = self.blocks.get_mut(stream) else { continue };
+            let silence = look.now.since(block.last.0.ts);
             block.silent = true;
             let said = "fell silent while the segment went on";
             let observed = format!("no message for {} s", silence / SECOND);
-            let expected = format!("a message within {} ms", block.ttl / 1_000_000);
+            let expected = format!("a message within {} ms", block.ttl / MILLI);
             let found = Break::new("silence", Severity::Medium, said, observed, expected);
             tell(stream, &found, (&block.last.0, &block.last.1), &["T1691.002"], look);
         }
     }
 
     fn hits(&self) -> LimitHits {
-        self.hits.clone()
+        self.blocks.hits().clone()
     }
 }
 

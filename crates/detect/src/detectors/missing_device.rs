@@ -41,7 +41,6 @@ pub(super) struct MissingDevice {
     novelty: Option<Novelty>,
     expected: Table<Addr, Activity>,
     last: Table<Addr, Last>,
-    limit: usize,
     hits: LimitHits,
 }
 
@@ -53,10 +52,12 @@ impl MissingDevice {
             let hours = n.baseline.hours();
             // Heard in nearly every hour learned, never silent for long.
             let regular = |a: &Activity| a.hours >= HOURS && a.hours * 5 >= hours * 4 && a.longest <= REGULAR;
-            expected.extend(n.baseline.activity.iter().filter(|(_, a)| regular(a)).map(|(addr, a)| (*addr, *a)));
+            let all = n.baseline.activity.iter().filter(|(_, a)| regular(a)).map(|(addr, a)| (*addr, *a));
+            expected.extend(all);
         }
-        let limit = setup.limits.get(Limit::DetectorSources);
-        MissingDevice { novelty, expected, last: Table::default(), limit, hits: LimitHits::default() }
+        let mut hits = LimitHits::default();
+        hits.hit_by(Limit::DetectorSources, keep_steadiest(&mut expected, setup.limits.get(Limit::DetectorSources)));
+        MissingDevice { novelty, expected, last: Table::default(), hits }
     }
 
     /// The devices silent for too long, in the order of their addresses.
@@ -75,6 +76,16 @@ impl MissingDevice {
     }
 }
 
+/// Leaves those of the learned devices that were heard in most hours and were silent for the shortest time: who is missed is settled by what
+/// was learned, and no traffic can change it. How many had to go.
+fn keep_steadiest(expected: &mut Table<Addr, Activity>, limit: usize) -> u64 {
+    let mut order: Vec<_> = expected.iter().map(|(addr, a)| (std::cmp::Reverse(a.hours), a.longest, *addr)).collect();
+    order.sort_unstable();
+    let beyond = order.get(limit..).unwrap_or_default();
+    beyond.iter().for_each(|(_, _, addr)| _ = expected.remove(addr));
+    beyond.len() as u64
+}
+
 impl Detector for MissingDevice {
     super::keeps!(last);
 
@@ -85,6 +96,8 @@ impl Detector for MissingDevice {
     fn learned(&mut self, setup: &Setup) {
         let fresh = Self::new(setup);
         (self.novelty, self.expected) = (fresh.novelty, fresh.expected);
+        self.hits.add(&fresh.hits);
+        self.last.retain(|addr, _| self.expected.contains_key(addr));
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, _look: &mut Look<'_>) {
@@ -94,10 +107,8 @@ impl Detector for MissingDevice {
             if fact.ts > last.fact.ts {
                 *last = Last { fact: fact.clone(), flow: *flow, told: false };
             }
-        } else if self.last.len() < self.limit {
-            self.last.insert(addr, Last { fact: fact.clone(), flow: *flow, told: false });
         } else {
-            self.hits.hit(Limit::DetectorSources);
+            self.last.insert(addr, Last { fact: fact.clone(), flow: *flow, told: false });
         }
     }
     fn minute(&mut self, look: &mut Look<'_>) {
@@ -131,5 +142,21 @@ impl Detector for MissingDevice {
     }
     fn hits(&self) -> LimitHits {
         self.hits.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_learned_devices_the_steadiest_are_missed() {
+        let device = |n: u8, hours, longest| (Addr::v4([10, 0, 0, n]), Activity { minutes: 1, longest, hours });
+        let mut expected: Table<Addr, Activity> =
+            [device(1, 5, 2), device(2, 9, 9), device(3, 9, 1), device(4, 5, 3)].into_iter().collect();
+        assert_eq!(keep_steadiest(&mut expected, 3), 1);
+        assert!(!expected.contains_key(&device(4, 0, 0).0));
+        assert_eq!(keep_steadiest(&mut expected, 1), 2);
+        assert!(expected.contains_key(&device(3, 0, 0).0) && keep_steadiest(&mut expected, 1) == 0);
     }
 }

@@ -15,7 +15,7 @@ pub(super) static META: Meta = Meta {
     finds: "Two devices talked in a protocol in which they never talked while the baseline was learned.",
     innocent: "A new function of a system, a front end that polls one more device, maintenance access, a fail-over to a backup.",
     call: "the owner of the client, then the automation engineer",
-    attack: &["T0886", "T0861", "T0869"],
+    attack: &["T0886", "T0861", "T0869", "T0848"],
     needs: "a baseline",
     severity: Severity::Low,
 };
@@ -120,7 +120,11 @@ fn is_trivial(t: &Thing, novelty: &Novelty) -> bool {
         return false;
     }
     let nameless = matches!(t.proto, "tcp" | "udp") && t.n.0 == 0;
-    nameless || novelty.is_stranger(&t.from) || novelty.is_stranger(&t.to) || novelty.is_new_service(t)
+    nameless
+        || novelty.is_broken_off(t)
+        || novelty.is_stranger(&t.from)
+        || novelty.is_stranger(&t.to)
+        || novelty.is_new_service(t)
 }
 
 /// Megabytes that left for the internet in a conversation of a kind that the device never had.
@@ -184,14 +188,20 @@ fn see(novelty: &Novelty, t: &Thing, fact: &Fact, flow: &FlowConst, look: &mut L
         // A front end that takes over is a new master first of all, and polls what has no masters too.
         told_by: utility.then(|| (new_master::META.id, t.from.name())),
         basis: Basis::Learned,
-        attack: if utility { &["T0861", "T0886"] } else { &["T0886"] },
+        // Who asks an outstation that had no master makes itself one.
+        attack: match (utility, has_masters(t.proto)) {
+            (_, true) => &["T0848", "T0861", "T0886"],
+            (true, false) => &["T0861", "T0886"],
+            (false, false) => &["T0886"],
+        },
         proto: t.proto,
         src: t.from,
         dst: t.to,
         words: &|site| {
             let (from, to) = (site.name(&t.from), site.name(&t.to));
             let title = format!("New conversation: {from} talks {what} to {to}");
-            let why = format!("{from} talked {what} to {to}, which it never did in {}.", novelty.learned());
+            let left_out = novelty.left_out(&t.from);
+            let why = format!("{from} talked {what} to {to}, which it never did in {}.{left_out}", novelty.learned());
             let expected = if utility { novelty.known_sources(&t.to, t.proto) } else { None };
             let e = novelty.evidence(format!("{from} to {to}"), expected);
             (title, why, e.naming(novelty.source_in_packet(t)))

@@ -95,9 +95,10 @@ impl Detector for NewMaster {
                         Some(novelty) => {
                             let known = novelty.known_sources(&t.to, t.proto);
                             let why = format!(
-                                "{from} sent {name} to {to} as a master; in {} it took commands from {}.",
+                                "{from} sent {name} to {to} as a master; in {} it took commands from {}.{}",
                                 novelty.learned(),
-                                known.as_deref().map_or("others".to_owned(), |k| format!("{k} only"))
+                                known.as_deref().map_or("others".to_owned(), |k| format!("{k} only")),
+                                novelty.left_out(&t.from)
                             );
                             (title, why, novelty.evidence(from, known).naming(novelty.source_in_packet(&t)))
                         }

@@ -24,17 +24,26 @@ pub(super) struct NewService {
     novelty: Option<Novelty>,
     /// Networks (IPv4 /24) in which utility protocols are served, and the words of what else is served there.
     networks: Table<[u8; 3], Vec<(u16, u32)>>,
+    /// Devices that serve a utility protocol.
+    outstations: Table<Addr, ()>,
 }
 
 impl NewService {
     pub(super) fn new(setup: &Setup) -> Self {
         let networks = setup.baseline.as_deref().map(networks).unwrap_or_default();
-        NewService { novelty: Novelty::new(setup, Class::Service), networks }
+        let outstations = setup.baseline.as_deref().map(outstations).unwrap_or_default();
+        NewService { novelty: Novelty::new(setup, Class::Service), networks, outstations }
     }
 }
 
 fn network(addr: Addr) -> Option<[u8; 3]> {
     addr.as_v4().map(|[a, b, c, _]| [a, b, c])
+}
+
+fn outstations(b: &Baseline) -> Table<Addr, ()> {
+    let utility: Vec<u16> = UTILITY.iter().filter_map(|u| b.words.find(u)).collect();
+    let services = b.keys.keys().filter(|k| k.class == Class::Service && utility.contains(&k.proto));
+    services.map(|k| (k.b, ())).collect()
 }
 
 fn networks(b: &Baseline) -> Table<[u8; 3], Vec<(u16, u32)>> {
@@ -79,14 +88,27 @@ impl Detector for NewService {
             let known = network(t.to.addr).and_then(|n| self.networks.get(&n));
             let word = novelty.baseline.words.find(t.proto);
             let new_in_network = known.is_some_and(|k| word.is_none_or(|w| k.binary_search(&(w, t.n.0)).is_err()));
-            see(novelty, &t, new_in_network, fact, flow, look);
+            // Outstations answer their masters: what one serves another and no device there ever served is nobody's maintenance.
+            let among = [&t.from, &t.to].iter().all(|e| self.outstations.contains_key(&e.addr));
+            let severity = if among && new_in_network { novelty.weigh(Severity::Medium, &t.to) } else { Severity::Low };
+            see(novelty, &t, (severity, new_in_network), fact, flow, look);
         });
     }
 }
 
-fn see(novelty: &Novelty, t: &Thing, new_in_network: bool, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+fn see(
+    novelty: &Novelty,
+    t: &Thing,
+    (severity, new_in_network): (Severity, bool),
+    fact: &Fact,
+    flow: &FlowConst,
+    look: &mut Look<'_>,
+) {
+    // What is not read is told apart by its port.
+    let port = if matches!(t.proto, "tcp" | "udp") { format!(":{}", t.n.0) } else { String::new() };
     look.see(&Sighting {
-        dedup_key: format!("{}:{}", t.to.name(), t.proto),
+        dedup_key: format!("{}:{}{port}", t.to.name(), t.proto),
+        severity,
         basis: Basis::Learned,
         attack: &["T0886", "T0885"],
         proto: t.proto,
@@ -95,7 +117,13 @@ fn see(novelty: &Novelty, t: &Thing, new_in_network: bool, fact: &Fact, flow: &F
         words: &|site| {
             let (to, port) = (site.name(&t.to), t.n.0);
             let title = format!("{to} serves {} on port {port}", t.proto);
-            let also = if new_in_network { ", and no device of its network with utility protocols did" } else { "" };
+            let also = if severity > Severity::Low {
+                ", and no device of its network did; both are outstations"
+            } else if new_in_network {
+                ", and no device of its network with utility protocols did"
+            } else {
+                ""
+            };
             let why = format!(
                 "{to} served {} on port {port} to {}, which it never did in {}{also}.",
                 t.proto,

@@ -1,15 +1,14 @@
 //! Reports switched off and not on again while the conversation goes on: the control room no longer hears of events.
 
-use std::collections::BTreeMap;
-
 use gwcore::time::MINUTE;
 use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits, OpClass, Severity, Ts};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
-use crate::baseline::has_masters;
+use crate::baseline::{MASTERED, has_masters};
 use crate::fold::{Sighting, ends, evidence};
 use crate::novelty::function_in_packet;
+use crate::room::Room;
 
 pub(super) static META: Meta = Meta {
     id: "reports-stay-off",
@@ -33,20 +32,20 @@ type Pair = (Addr, Addr, &'static str);
 #[serde(bound(deserialize = "'de: 'static"))]
 struct State {
     first: Option<Ts>,
+    /// It went on after its start-up.
+    lasts: bool,
     off: Option<(Fact, FlowConst)>,
 }
 
-/// Conversations of master and outstation.
+/// Conversations of master and outstation; those that go on after their start-up make room last.
 pub(super) struct ReportsStayOff {
-    pairs: BTreeMap<Pair, State>,
-    limit: usize,
-    hits: LimitHits,
+    pairs: Room<Pair, State>,
 }
 
 impl ReportsStayOff {
     pub(super) fn new(setup: &Setup) -> Self {
         let limit = setup.limits.get(Limit::DetectorSources);
-        ReportsStayOff { pairs: BTreeMap::new(), limit, hits: LimitHits::default() }
+        ReportsStayOff { pairs: Room::new(Limit::DetectorSources, limit) }
     }
 }
 
@@ -68,10 +67,12 @@ impl Detector for ReportsStayOff {
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         if let Body::FlowEnd { .. } = fact.body {
             // A standby connection is put to rest and closed.
-            for (master, device) in [(flow.src, flow.dst), (flow.dst, flow.src)] {
-                let of =
-                    self.pairs.range_mut((master, device, "")..).take_while(|(p, _)| (p.0, p.1) == (master, device));
-                of.for_each(|(_, state)| state.off = None);
+            for proto in MASTERED {
+                for (master, device) in [(flow.src, flow.dst), (flow.dst, flow.src)] {
+                    if let Some(state) = self.pairs.get_mut(&(master, device, proto)) {
+                        state.off = None;
+                    }
+                }
             }
             return;
         }
@@ -81,11 +82,13 @@ impl Detector for ReportsStayOff {
         }
         let (src, dst) = ends(fact, flow);
         let pair = (src.addr, dst.addr, op.proto);
-        if !self.pairs.contains_key(&pair) && self.pairs.len() >= self.limit {
-            return self.hits.hit(Limit::DetectorSources);
-        }
-        let state = self.pairs.entry(pair).or_default();
+        let Some(state) = self.pairs.entry(&pair, State::default) else { return };
         let first = *state.first.get_or_insert(fact.ts);
+        if !state.lasts && fact.ts.since(first) > START_UP {
+            state.lasts = true;
+            self.pairs.prove(&pair);
+        }
+        let Some(state) = self.pairs.get_mut(&pair) else { return };
         match op.class {
             OpClass::ReportsOn => state.off = None,
             OpClass::ReportsOff if fact.ts.since(first) > START_UP => {
@@ -114,6 +117,6 @@ impl Detector for ReportsStayOff {
         state.off = None;
     }
     fn hits(&self) -> LimitHits {
-        self.hits.clone()
+        self.pairs.hits().clone()
     }
 }

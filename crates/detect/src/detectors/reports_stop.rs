@@ -1,14 +1,13 @@
 //! Reports and polls that came regularly and stop while their connection stays alive: the control room believes that nothing happens.
 
-use std::collections::BTreeMap;
-
 use gwcore::time::{MINUTE, SECOND};
-use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, OpClass, Severity, Ts, Uid};
+use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, OpClass, Severity, Ts, Uid};
 
 use super::{Detector, Look, Meta};
 use crate::Setup;
 use crate::baseline::poll_number;
 use crate::fold::{Sighting, ends, evidence};
+use crate::room::Room;
 
 pub(super) static META: Meta = Meta {
     id: "reports-stop",
@@ -55,10 +54,9 @@ struct Connection {
 
 /// Follows what comes regularly.
 pub(super) struct ReportsStop {
-    series: BTreeMap<Key, Series>,
-    connections: AgedTable<Uid, Connection>,
-    limit: usize,
-    hits: LimitHits,
+    /// Those whose rhythm is known make room last.
+    series: Room<Key, Series>,
+    connections: Room<Uid, Connection>,
 }
 
 impl Series {
@@ -77,35 +75,40 @@ impl Series {
         (self.last, self.told) = ((fact.clone(), *flow), false);
     }
 
+    fn is_known(&self) -> bool {
+        self.count > KNOWN && self.last.0.ts.since(self.since) >= KNOWN_FOR
+    }
+
     /// The silence from which on it is told; none while no rhythm is known.
     fn allowed(&self) -> Option<i64> {
-        let known = self.count > KNOWN && self.last.0.ts.since(self.since) >= KNOWN_FOR;
-        (known && self.longest <= REGULAR).then(|| SHORTEST.max(self.longest.saturating_mul(TIMES)))
+        (self.is_known() && self.longest <= REGULAR).then(|| SHORTEST.max(self.longest.saturating_mul(TIMES)))
     }
 }
 
 impl ReportsStop {
     pub(super) fn new(setup: &Setup) -> Self {
         let limit = setup.limits.get(Limit::DetectorSources);
-        let connections = AgedTable::new(Limit::DetectorSources, limit);
-        ReportsStop { series: BTreeMap::new(), connections, limit, hits: LimitHits::default() }
+        ReportsStop {
+            series: Room::new(Limit::DetectorSources, limit),
+            connections: Room::new(Limit::DetectorSources, limit),
+        }
     }
 
     fn connection(&mut self, uid: Uid) -> Option<&mut Connection> {
-        if self.connections.get(&uid).is_none() && self.connections.insert(uid, Connection::default()).is_some() {
-            self.hits.hit(Limit::DetectorSources);
-        }
-        self.connections.get_mut(&uid)
+        self.connections.entry(&uid, Connection::default)
     }
 
     fn series(&mut self, key: Key, fact: &Fact, flow: &FlowConst, look: &Look<'_>) {
-        if let Some(s) = self.series.get_mut(&key) {
-            let quality = look.seen.quality(flow.src, flow.dst, s.last.0.ts, fact.ts);
-            s.again(fact, flow, !quality.gaps && !quality.feed_silent);
-        } else if self.series.len() < self.limit {
-            self.series.insert(key, Series::new(fact, flow));
-        } else {
-            self.hits.hit(Limit::DetectorSources);
+        let Some(s) = self.series.get_mut(&key) else {
+            self.series.entry(&key, || Series::new(fact, flow));
+            return;
+        };
+        let quality = look.seen.quality(flow.src, flow.dst, s.last.0.ts, fact.ts);
+        let was_known = s.is_known();
+        s.again(fact, flow, !quality.gaps && !quality.feed_silent);
+        if s.is_known() && !was_known {
+            self.series.prove(&key);
+            self.connections.prove(&flow.uid);
         }
     }
 
@@ -212,14 +215,17 @@ impl Detector for ReportsStop {
     }
 
     fn minute(&mut self, look: &mut Look<'_>) {
-        let stopped: Vec<_> =
+        let mut stopped: Vec<_> =
             self.series.iter().filter_map(|(k, s)| self.stopped(k, s, look).map(|alive| (*k, alive))).collect();
+        stopped.sort_unstable_by_key(|(key, _)| *key);
         for (key, alive) in stopped {
             self.tell(&key, alive, look);
         }
     }
 
     fn hits(&self) -> LimitHits {
-        self.hits.clone()
+        let mut hits = self.series.hits().clone();
+        hits.add(self.connections.hits());
+        hits
     }
 }

@@ -1,12 +1,15 @@
 //! Control sent by an outstation, data sent by a master: in one conversation, or by a device that answers to its master and commands another.
 
-use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Op, OpClass, Severity, Uid};
+use std::sync::Arc;
+
+use gwcore::time::MINUTE;
+use gwcore::{Addr, AgedTable, Body, Fact, FactKinds, FlowConst, Limit, LimitHits, Op, OpClass, Severity, Ts, Uid};
 
 use super::{Detector, Look, Meta};
-use crate::Setup;
-use crate::baseline::moves;
+use crate::baseline::{Class, moves};
 use crate::fold::{Sighting, ends, evidence};
 use crate::say::{request_with_value, thing};
+use crate::{Baseline, Setup};
 
 pub(super) static META: Meta = Meta {
     id: "role-contradiction",
@@ -24,13 +27,25 @@ pub(super) struct RoleContradiction {
     roles: AgedTable<Uid, [u8; 2]>,
     /// The masters of devices that acted as outstations.
     outstations: AgedTable<Addr, Addr>,
-    /// How often a device polled another: a data concentrator does so before it commands.
-    polls: AgedTable<(Addr, Addr), u32>,
+    /// What a device asked of another, or the other told it unasked: a data concentrator polls, or is told, before it commands.
+    pairs: AgedTable<(Addr, Addr), Asked>,
+    /// First commands of devices that did not act as outstations yet, to devices that they do not poll.
+    early: AgedTable<(Addr, Addr), (Fact, FlowConst)>,
+    baseline: Option<Arc<Baseline>>,
     hits: LimitHits,
+}
+
+/// When a device first asked another for anything, and how often it polled it or was told by it.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Asked {
+    first: Ts,
+    polls: u32,
 }
 
 /// Polls after which a device is the master of another.
 const POLLS: u32 = 3;
+/// Time that a device has for those polls where the command came before it was known to be an outstation.
+const WAIT: i64 = 10 * MINUTE;
 
 impl RoleContradiction {
     pub(super) fn new(setup: &Setup) -> Self {
@@ -38,7 +53,9 @@ impl RoleContradiction {
         RoleContradiction {
             roles: AgedTable::new(Limit::DetectorSources, limit),
             outstations: AgedTable::new(Limit::DetectorSources, limit),
-            polls: AgedTable::new(Limit::DetectorSources, limit),
+            pairs: AgedTable::new(Limit::DetectorSources, limit),
+            early: AgedTable::new(Limit::DetectorSources, limit),
+            baseline: setup.baseline.clone(),
             hits: LimitHits::default(),
         }
     }
@@ -51,6 +68,24 @@ impl RoleContradiction {
         }
     }
 
+    /// What `a` asks of `b`, one poll more where it is one.
+    fn asked(&mut self, pair: (Addr, Addr), ts: Ts, is_poll: bool) {
+        if self.pairs.get(&pair).is_none() && self.pairs.insert(pair, Asked { first: ts, polls: 0 }).is_some() {
+            self.hits.hit(Limit::DetectorSources);
+        }
+        if let Some(asked) = self.pairs.get_mut(&pair) {
+            asked.polls = asked.polls.saturating_add(u32::from(is_poll));
+        }
+    }
+
+    /// Whether a device is the master of another by its polls, by what it is told, or by what was learned.
+    fn is_master(&self, (a, b): (Addr, Addr), proto: &str) -> bool {
+        let learned =
+            self.baseline.as_deref().and_then(|l| Some((l, l.key(Class::Command, (a, b), proto, "", (0, 0))?)));
+        self.pairs.get(&(a, b)).is_some_and(|p| p.polls >= POLLS)
+            || learned.is_some_and(|(l, key)| l.seen(&key).is_some())
+    }
+
     /// A request: a poll is counted, a command of an outstation to a device that it does not poll is told.
     fn asks(&mut self, op: &Op, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (src, dst) = ends(fact, flow);
@@ -58,22 +93,43 @@ impl RoleContradiction {
             return;
         }
         let pair = (src.addr, dst.addr);
-        if op.class == OpClass::Read {
-            if let Some(n) = self.polls.get_mut(&pair) {
-                *n = n.saturating_add(1);
-            } else if self.polls.insert(pair, 1).is_some() {
-                self.hits.hit(Limit::DetectorSources);
+        self.asked(pair, fact.ts, op.class == OpClass::Read);
+        if !moves(op) || self.is_master(pair, op.proto) {
+            return;
+        }
+        match self.outstations.get(&src.addr).copied().filter(|m| *m != dst.addr) {
+            Some(master) => self.tell(master, op, fact, flow, look),
+            None if self.early.get(&pair).is_some() => {}
+            None => {
+                let gone = self.early.insert(pair, (fact.clone(), *flow));
+                self.hits.hit_by(Limit::DetectorSources, u64::from(gone.is_some()));
             }
-            return;
         }
-        let Some(master) = self.outstations.get(&src.addr).copied().filter(|m| *m != dst.addr) else { return };
-        if !moves(op) || self.polls.get(&pair).is_some_and(|n| *n >= POLLS) {
-            return;
+    }
+
+    /// Judges commands that came before their source answered as an outstation; it had time for its polls since.
+    fn late(&mut self, look: &mut Look<'_>, all: bool) {
+        while self.early.oldest().is_some_and(|(_, (f, _))| all || look.now.since(f.ts) >= WAIT) {
+            let Some((pair, (fact, flow))) = self.early.pop_oldest() else { return };
+            let (Body::Op(op), Some(master)) = (&fact.body, self.outstations.get(&pair.0).copied()) else { continue };
+            let is_short = look.now.since(fact.ts) < if all { MINUTE } else { WAIT };
+            if master != pair.1 && !is_short && !self.is_master(pair, op.proto) {
+                self.tell(master, op, &fact, &flow, look);
+            }
         }
+    }
+
+    fn tell(&self, master: Addr, op: &Op, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
+        let (src, dst) = ends(fact, flow);
+        // What went on since the capture began may be a gateway's work; what began within it is none that was there.
+        let first = self.pairs.get(&(src.addr, dst.addr)).map(|p| p.first);
+        let from_begin = look.seen.began().zip(first).is_some_and(|(b, first)| first.since(b) <= MINUTE);
+        let severity = if from_begin { Severity::Medium } else { Severity::High };
         let master = crate::fold::End { addr: master, ..src };
         look.see(&Sighting {
             dedup_key: format!("{}>{}:{}:{}:commands", src.name(), dst.name(), op.name, thing(op)),
             asks: true,
+            severity,
             attack: &["T1692.001"],
             proto: op.proto,
             words: &|site| {
@@ -103,10 +159,22 @@ impl RoleContradiction {
 }
 
 impl Detector for RoleContradiction {
-    super::keeps!(roles, outstations, polls);
+    super::keeps!(roles, outstations, pairs, early);
 
     fn wants(&self) -> FactKinds {
-        FactKinds::ROLE | FactKinds::ANOMALY | FactKinds::ASKS
+        FactKinds::ROLE | FactKinds::ANOMALY | FactKinds::ASKS | FactKinds::REPORTED | FactKinds::TICK
+    }
+
+    fn learned(&mut self, setup: &Setup) {
+        self.baseline = setup.baseline.clone();
+    }
+
+    fn minute(&mut self, look: &mut Look<'_>) {
+        self.late(look, false);
+    }
+
+    fn finish(&mut self, look: &mut Look<'_>) {
+        self.late(look, true);
     }
 
     fn fact(&mut self, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
@@ -117,6 +185,10 @@ impl Detector for RoleContradiction {
                 ("", "acts as outstation after it acted as master", self.both(fact, flow, 2))
             }
             Body::Op(ref op) => return self.asks(op, fact, flow, look),
+            Body::Reported { .. } => {
+                let (device, master) = ends(fact, flow);
+                return self.asked((master.addr, device.addr), fact.ts, true);
+            }
             Body::Anomaly { proto: "dnp3", reason: "direction_contradicts_function" } => {
                 ("dnp3", "sends what only the other side may send", true)
             }

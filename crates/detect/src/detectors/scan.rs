@@ -12,7 +12,7 @@ use crate::fold::{Sighting, ends, evidence};
 pub(super) static META: Meta = Meta {
     id: "scan",
     number: 4,
-    finds: "One source tried many ports of a host, many hosts, or many addresses of its segment, within five minutes, mostly without an answer.",
+    finds: "One source tried many ports or IP protocols of a host, many hosts, or many addresses of its segment, within five minutes, mostly without an answer.",
     innocent: "An inventory or vulnerability scanner, a management system that looks for devices, a client whose server is down.",
     call: "the owner of the source address",
     attack: &["T0846.001", "T0846"],
@@ -128,6 +128,11 @@ fn is_echo(flow: &FlowConst) -> bool {
     matches!((flow.ip_proto, flow.src_port), (1, 8) | (58, 128))
 }
 
+/// Whether a flow is of an IP protocol that a scan of protocols tries: not ICMP, IGMP, TCP, UDP, nor what routers send each other.
+fn is_protocol_probe(flow: &FlowConst) -> bool {
+    !flow.src.is_none() && !matches!(flow.ip_proto, 0 | 1 | 2 | 6 | 17 | 47 | 50 | 51 | 58 | 88 | 89 | 103 | 112)
+}
+
 /// Whether all that was seen is one side ending or keeping up a session, as idle ones do that are older than the capture. A probe that
 /// looks so goes to one host: whoever leaves a browser ends sessions with many.
 fn may_be_old(state: &str, packets: [u64; 2]) -> bool {
@@ -177,13 +182,14 @@ impl Detector for Scan {
         }
         let Body::FlowEnd { state, start, packets, bytes, .. } = &fact.body else { return };
         let is_echo = is_echo(flow);
-        let is_attempt = matches!(flow.ip_proto, 6 | 17) || is_echo;
+        let is_protocol = is_protocol_probe(flow);
+        let is_attempt = matches!(flow.ip_proto, 6 | 17) || is_echo || is_protocol;
         if flow.src.is_none() || flow.dst.is_multicast() || !is_attempt || packets[0] == 0 {
             return;
         }
         let is_deaf = *state == "OTH" && flow.ip_proto == 6 && bytes[0] > 0 && packets[1] == 0;
         let stale = self.sources.get(&flow.src).is_none_or(|w| w.is_over(*start));
-        let unanswered = if is_echo { packets[1] == 0 } else { unanswered(state, *packets, *bytes) };
+        let unanswered = if is_echo || is_protocol { packets[1] == 0 } else { unanswered(state, *packets, *bytes) };
         if !unanswered {
             if let (Some(w), false) = (self.sources.get_mut(&flow.src), stale) {
                 if is_deaf {
@@ -203,13 +209,14 @@ impl Detector for Scan {
             }
         }
         let Some(w) = self.sources.get_mut(&flow.src) else { return };
-        if !is_echo && may_be_old(state, *packets) && w.hosts.iter().any(|h| *h != flow.dst) {
+        if !is_echo && !is_protocol && may_be_old(state, *packets) && w.hosts.iter().any(|h| *h != flow.dst) {
             return;
         }
         w.last = w.last.max(*start);
-        if w.tried.len() < KEPT && w.tried.insert((flow.dst, flow.dst_port)) {
+        let port = if is_protocol { u16::from(flow.ip_proto) } else { flow.dst_port };
+        if w.tried.len() < KEPT && w.tried.insert((flow.dst, port)) {
             w.hosts.insert(flow.dst);
-            w.ports.insert(flow.dst_port);
+            w.ports.insert(port);
             if w.recent.len() >= TARGETS {
                 w.recent.pop_front();
             }
@@ -228,21 +235,30 @@ impl Detector for Scan {
         let (since, answered, tried, last) = (w.since, w.answered, w.tried.len(), w.last);
         let (src, dst) = ends(fact, flow);
         let vertical = ports.len() > hosts.len();
+        let of = match (vertical, is_protocol) {
+            (true, true) => "IP protocols",
+            (true, false) => "ports",
+            (false, _) => "hosts",
+        };
         look.see(&Sighting {
-            dedup_key: format!("{}:{}", src.name(), if vertical { "ports" } else { "hosts" }),
+            dedup_key: format!("{}:{of}", src.name()),
             severity: Severity::Medium,
             attack: if vertical { &["T0846.001"] } else { &["T0846.001", "T0846"] },
             proto: match flow.ip_proto {
                 6 => "tcp",
                 17 => "udp",
+                _ if is_protocol => "ip",
                 _ => "icmp",
             },
             src,
             dst,
             words: &|site| {
-                let of = if vertical { "ports" } else { "hosts" };
                 let title = format!("{} tries many {of}", site.name(&src));
-                let what = if is_echo { "echo requests".to_owned() } else { counted(ports.len(), "port") };
+                let what = if is_echo {
+                    "echo requests".to_owned()
+                } else {
+                    counted(ports.len(), if is_protocol { "IP protocol" } else { "port" })
+                };
                 let least = if tried < KEPT { "" } else { "at least " };
                 let time = within(last.since(since));
                 let why = format!(
@@ -255,7 +271,7 @@ impl Detector for Scan {
                     None,
                     Some(TARGETS as f64),
                 );
-                if !is_echo {
+                if !is_echo && !is_protocol {
                     let listed: Vec<String> = ports.iter().take(20).map(u16::to_string).collect();
                     e.more.insert("ports".into(), listed.join(" ").into());
                 }

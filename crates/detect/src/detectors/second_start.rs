@@ -8,6 +8,7 @@ use gwcore::{Addr, Body, Fact, FactKinds, FlowConst, InPacket, Limit, LimitHits,
 use super::{Detector, Look, Meta, new_master};
 use crate::Setup;
 use crate::fold::{Sighting, ends, evidence};
+use crate::room::Room;
 
 pub(super) static META: Meta = Meta {
     id: "second-start",
@@ -32,11 +33,9 @@ struct Device {
     second: Option<(Addr, Fact, FlowConst)>,
 }
 
-/// Masters by device.
+/// Masters by device; devices that send data make room last.
 pub(super) struct SecondStart {
-    devices: BTreeMap<Addr, Device>,
-    limit: usize,
-    hits: LimitHits,
+    devices: Room<Addr, Device>,
 }
 
 /// Masters kept of a device.
@@ -45,7 +44,7 @@ const MASTERS: usize = 16;
 impl SecondStart {
     pub(super) fn new(setup: &Setup) -> Self {
         let limit = setup.limits.get(Limit::DetectorSources);
-        SecondStart { devices: BTreeMap::new(), limit, hits: LimitHits::default() }
+        SecondStart { devices: Room::new(Limit::DetectorSources, limit) }
     }
 }
 
@@ -67,10 +66,10 @@ impl Detector for SecondStart {
         };
         let (from, to) = ends(fact, flow);
         let (master, device) = if heard { (from.addr, to.addr) } else { (to.addr, from.addr) };
-        if !self.devices.contains_key(&device) && self.devices.len() >= self.limit {
-            return self.hits.hit(Limit::DetectorSources);
+        if !heard {
+            self.devices.prove(&device);
         }
-        let d = self.devices.entry(device).or_default();
+        let Some(d) = self.devices.entry(&device, Device::default) else { return };
         let at_work = |(a, t): (&Addr, &Ts)| *a != master && fact.ts.since(*t) <= AT_WORK;
         if starts && !d.masters.contains_key(&master) && d.masters.iter().any(at_work) {
             d.second = Some((master, fact.clone(), *flow));
@@ -103,6 +102,6 @@ impl Detector for SecondStart {
         d.second = None;
     }
     fn hits(&self) -> LimitHits {
-        self.hits.clone()
+        self.devices.hits().clone()
     }
 }

@@ -6,6 +6,7 @@ mod changes;
 mod conduct;
 mod decoded;
 mod folding;
+mod full_tables;
 mod in_packet;
 mod inventory;
 mod silence;
@@ -235,6 +236,20 @@ fn sessions_older_than_the_capture_are_no_scan() {
     // FIN probes of one host's ports, and resets that answer lone ACKs of many.
     assert_eq!((scans(false, "SH", [1, 0], [0, 0]), scans(true, "RSTRH", [1, 1], [0, 0])), (1, 1));
     assert_eq!((scans(true, "S0", [3, 0], [0, 0]), scans(true, "REJ", [3, 3], [0, 0])), (1, 1));
+}
+
+#[test]
+fn many_ip_protocols_of_one_host_are_a_scan() {
+    let probes = |protocols: std::ops::Range<u8>, answered: u64| {
+        let mut s = Story::default();
+        for n in protocols {
+            let end = Body::FlowEnd { state: "OTH", packets: [1, answered], bytes: [0, 0], start: START, service: "" };
+            s.tell_over(n, 0, (1, 2), 0, end);
+        }
+        s.findings().iter().filter(|f| f.detector == "scan").map(|f| f.title.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(probes(120..140, 0), ["10.0.0.1 tries many IP protocols"]);
+    assert!(probes(120..139, 0).is_empty() && probes(120..140, 1).is_empty());
 }
 
 #[test]

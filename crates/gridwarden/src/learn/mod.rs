@@ -27,6 +27,10 @@ use target::Target;
 
 /// Time around a suspicious stretch that is left out with it.
 const AROUND: i64 = MINUTE;
+/// What a detector finds for so large a part of the time is how the plant works; and a source heard for less of it is a visitor. Halves.
+const MOST: u64 = 2;
+/// Addresses of one device from which its MAC address may be a router's, behind which others are.
+const ROUTER: usize = 4;
 /// The word that accepts every item.
 const ALL: &str = "all";
 
@@ -49,6 +53,11 @@ pub fn run(args: &Learn) -> anyhow::Result<u8> {
         (look.learned, look.hits) = job.learn(&parts, windows.collect())?;
     }
     let mut notes = job.notes(&look, &span);
+    notes.extend(
+        look.usual
+            .drain(..)
+            .map(|s| format!("{s} This went on for most of the time: it was learned as how the plant works")),
+    );
     if parts.iter().all(|(from, to)| to.since(*from) < parts::DAY) {
         notes.push(
             "halves of less than a day judge each other: what is done once a day, or at one time of day, counts as new, so the figure of the \
@@ -111,6 +120,8 @@ struct Suspicion {
 /// What the first decoding pass gave.
 struct Look {
     suspicions: Vec<Suspicion>,
+    /// Sentences of findings that go on for most of the time.
+    usual: Vec<String>,
     learned: Vec<Baseline>,
     hits: LimitHits,
     inventory: Inventory,
@@ -177,11 +188,25 @@ impl Job<'_> {
         hits.add(&devices.hits);
         let of = |f: fn(&mut dyn Iterator<Item = u64>) -> u64| f(&mut counts.files.iter().map(|c| c.frames));
         let frames = (of(|all| all.sum()), of(|all| all.max().unwrap_or(0)));
-        Ok(Look { suspicions: self.suspicions(&findings), learned, hits, inventory, frames, lost })
+        let (suspicions, usual) = self.suspicions(&findings, &learned, &inventory);
+        Ok(Look { suspicions, usual, learned, hits, inventory, frames, lost })
     }
 
-    fn suspicions(&self, findings: &[Finding]) -> Vec<Suspicion> {
-        let mut items: Vec<Suspicion> = Vec::new();
+    /// What looks like an attack, and sentences of what looks so for most of the time.
+    fn suspicions(
+        &self,
+        findings: &[Finding],
+        learned: &[Baseline],
+        inventory: &Inventory,
+    ) -> (Vec<Suspicion>, Vec<String>) {
+        let (mut items, mut usual): (Vec<Suspicion>, Vec<String>) = Default::default();
+        let measured = learned.iter().fold(0u64, |sum, b| sum.saturating_add(b.measured().max(0).unsigned_abs()));
+        let hours = learned.iter().fold(0u64, |sum, b| sum + u64::from(b.hours()));
+        let is_visitor = |name: &String| {
+            let heard = learned.iter().fold(0u64, |sum, b| sum + u64::from(b.hours_heard(name)));
+            heard.saturating_mul(MOST) < hours
+        };
+        let always = (Ts(i64::MIN), Ts(i64::MAX));
         for f in findings.iter().filter(|f| f.severity >= Severity::Medium) {
             // Of a crowd of sources only the first ones are named: what the device they turn to had to do then is left out instead.
             let party = if f.dedup_key.starts_with(detect::CROWD_KEY) { &f.dst } else { &f.src };
@@ -189,20 +214,36 @@ impl Job<'_> {
             if self.is_excluded(f, &source) {
                 continue;
             }
+            let lasted = f.episodes.iter().fold(0i64, |sum, e| sum.saturating_add(e.ts_end.since(e.ts).max(0)));
+            if lasted.max(0).unsigned_abs().saturating_mul(MOST) > measured {
+                usual.push(f.why.clone());
+                continue;
+            }
             let item = format!("{}:{source}", f.detector);
-            let mut windows = Vec::new();
-            for e in &f.episodes {
-                let (start, end) = (e.ts.plus(-AROUND), e.ts_end.plus(AROUND));
-                // By both addresses: what it says without IP gives it away as a device too.
-                let named = party.ip.iter().chain(&party.mac);
-                windows.extend(named.map(|n| Window { start, end, asset: Some(n.clone()), reason: item.clone() }));
+            let window =
+                |(start, end), name: &String| Window { start, end, asset: Some(name.clone()), reason: item.clone() };
+            let mut windows: Vec<Window> = Vec::new();
+            if is_visitor(&source) {
+                // Nothing that it did is known to be of the plant, under whatever address.
+                windows.extend(names(party, inventory).iter().map(|n| window(always, n)));
+            } else {
+                // Who visits under an address of the plant is known by its MAC address.
+                windows.extend(
+                    party.mac.iter().filter(|m| party.ip.is_some() && is_visitor(m)).map(|m| window(always, m)),
+                );
+                for e in &f.episodes {
+                    let around = (e.ts.plus(-AROUND), e.ts_end.plus(AROUND));
+                    // By both addresses: what it says without IP gives it away as a device too.
+                    windows.extend(party.ip.iter().chain(&party.mac).map(|n| window(around, n)));
+                }
             }
             match items.iter_mut().find(|s| s.item == item) {
                 Some(s) => s.windows.append(&mut windows),
                 None => items.push(Suspicion { item, sentence: format!("{} (first {})", f.why, f.ts), windows }),
             }
         }
-        items
+        usual.dedup();
+        (items, usual)
     }
 
     /// Whether a finding lies in what is excluded anyway.
@@ -292,6 +333,23 @@ impl Job<'_> {
         }
         notes
     }
+}
+
+/// All names of a party: its addresses, and of its device those that no other one claims too, since who takes an address over is not its owner.
+/// The MAC address of a router, or of whoever speaks for many, names more than the party.
+fn names(party: &gwcore::Party, inventory: &Inventory) -> Vec<String> {
+    let mut names: Vec<String> = party.ip.iter().cloned().collect();
+    match party.asset.as_deref().and_then(|id| inventory.device(id)) {
+        Some(d) if d.ips.len() < ROUTER => {
+            names.extend(d.ips.iter().filter(|ip| !d.contested.contains(ip)).cloned());
+            names.extend(d.macs.iter().cloned());
+        }
+        Some(_) => {}
+        None => names.extend(party.mac.clone()),
+    }
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// A learner for each part.

@@ -95,6 +95,12 @@ fn replayed(l: &Learned<'_>, lines: &mut Vec<String>) {
         l.days,
         per_day(low)
     ));
+    if !l.baseline.is_young() {
+        let most = l.most_a_day();
+        lines.push(format!(
+            "            judged so is a baseline of one part less than this one; of 20 further days like these 19 have 0 to {most} alarm episodes"
+        ));
+    }
     if l.baseline.is_young() {
         lines.push("            this promises nothing yet: a short baseline raises no alarm".to_owned());
     }

@@ -68,12 +68,33 @@ impl Learned<'_> {
         by
     }
 
+    /// Alarm episodes that 19 of 20 further days of the same kind have at most, by what the replayed days had.
+    pub fn most_a_day(&self) -> u64 {
+        most_a_day(self.episodes().0, self.days)
+    }
+
     /// The alarms of the replay in the order of time.
     pub fn alarms(&self) -> Vec<&Finding> {
         let mut alarms: Vec<&Finding> = self.findings.iter().filter(|f| f.severity >= Severity::Medium).collect();
         alarms.sort_by_key(|f| (f.ts, &f.id));
         alarms
     }
+}
+
+/// Episodes that a further day has at most in 19 of 20 cases, where `days` days had `seen` together: the predictive distribution of a Poisson
+/// count whose rate is known from these days alone (Jeffreys prior), a negative binomial.
+fn most_a_day(seen: u64, days: u32) -> u64 {
+    /// No site has more; the sum is over long before.
+    const END: u64 = 1 << 20;
+    let (r, days) = (seen as f64 + 0.5, f64::from(days.max(1)));
+    let mut chance = (r * (days / (days + 1.0)).ln()).exp();
+    let (mut sum, mut k) = (chance, 0u64);
+    while sum < 0.95 && k < END {
+        k += 1;
+        chance *= (r + k as f64 - 1.0) / k as f64 / (days + 1.0);
+        sum += chance;
+    }
+    k
 }
 
 /// The page.
@@ -98,7 +119,7 @@ pub fn learned(l: &Learned<'_>) -> String {
     sources(&mut page, l);
     let _ = write!(
         page,
-        "<footer>Gridwarden {}. Made by <code>{}</code>. Times are UTC. Figures are counted, none is estimated.</footer></main></body></html>",
+        "<footer>Gridwarden {}. Made by <code>{}</code>. Times are UTC. Figures are counted; estimated is only what a further day may have.</footer></main></body></html>",
         e(l.version),
         e(l.command)
     );
@@ -271,6 +292,15 @@ mod tests {
         let page = page(bad, bad, bad);
         assert!(!page.contains("<script") && !page.contains("\"onload") && !page.contains('\u{1b}'), "{page}");
         assert!(page.contains("default-src 'none'") && page.matches("&lt;script&gt;").count() >= 3);
+    }
+
+    #[test]
+    fn few_days_without_an_alarm_promise_no_day_without_one() {
+        let most = |seen, days| most_a_day(seen, days);
+        assert_eq!([most(0, 1), most(0, 2), most(0, 3), most(0, 30)], [2, 1, 1, 0]);
+        // A Poisson count of mean 1 is at most 3 in 19 of 20 cases; two days leave room for more.
+        assert_eq!([most(1_000, 1_000), most(2, 2), most(0, 0)], [3, 4, 2]);
+        assert!((0..50).all(|n| most(n, 2) <= most(n + 1, 2) && most(n, 3) <= most(n, 2)));
     }
 
     #[test]
