@@ -29,73 +29,72 @@ pub enum Command {
     },
     /// Try each attack by each actor on a copy of the site's own traffic, and report what would be found.
     Prove(Prove),
-    /// Runs the platform: watches interfaces, keeps what it saw, says what does not belong.
+    /// Run the platform: watch interfaces, keep what was seen, report what does not belong.
     Run(crate::run::Run),
-    /// Writes packets of a finding, a conversation or a filter out of the ring.
+    /// Write the packets of a finding, a conversation or a filter to a capture file.
     Pcap(crate::pcap::Pcap),
-    /// Serves Wireshark out of the ring of packets.
+    /// Serve stored packets to Wireshark (extcap).
     Extcap(Box<crate::extcap::Extcap>),
-    /// The process that reads, decodes and judges; `run` starts it.
+    /// Read, decode and judge; started by `run`.
     #[command(hide = true)]
     Sensor(Box<crate::sensor::Sensor>),
-    /// Copies what cannot be recorded again: state, ledger, models.
+    /// Back up what cannot be recorded again: state, ledger, models.
     Backup(crate::backup::Backup),
-    /// Puts a backup into an empty data folder.
+    /// Restore a backup into an empty data folder.
     Restore(crate::backup::Restore),
-    /// Serves the web console without a sensor: kept findings, searches, imports.
+    /// Serve the web console without a sensor: stored findings, searches, imports.
     Console(crate::console::Console),
-    /// Asks a running platform: what it sees and loses, a reload, a new segment of packets.
+    /// Control a running platform: statistics, reload, rotate the packet store.
     Ctl(crate::ctl::Ctl),
-    /// Checks rights, cards, the mirror, clock, disk, memory and stored data, and says what mends what is wrong.
+    /// Check rights, network cards, mirror port, clock, disk, memory and stored data, and suggest what fixes each problem.
     Doctor(crate::doctor::Doctor),
-    /// Checks configuration, site file, point lists, rules, indicators and playbooks: all problems with line and column.
+    /// Check configuration, site files, point lists, rules, indicators and playbooks; list all problems with line and column.
     Check(crate::check::CheckArgs),
-    /// Searches with SQL in what was recorded.
+    /// Search the records with SQL.
     Hunt(crate::hunt::Hunt),
-    /// Shows the ledger of what was done, and verifies it.
+    /// Show or verify the audit ledger, and write evidence packages.
     Audit(crate::audit::Audit),
-    /// Exchanges models with other tools, and says which is active.
+    /// Import, export, list, promote and roll back models.
     Models(crate::models::Models),
-    /// Runs a foreign model in a process of its own; `models import` starts it.
+    /// Run a foreign model in a separate process; started by `models import`.
     #[command(hide = true)]
     ModelWorker,
-    /// Makes a table of features for learning from captures.
+    /// Extract features for machine learning from captures.
     Features(crate::features::Features),
-    /// Findings become cases: built, listed, given to people, joined, split, decided; their evidence taken along.
+    /// Manage cases: build from findings, list, assign, merge, split, decide, export evidence.
     Case(crate::case::CaseArgs),
-    /// What the running platform proposes as normal, and its approval.
+    /// Review and approve what a running platform proposes as normal.
     Baseline(crate::approval::BaselineArgs),
-    /// Other people's systems: tried, sent to, and what was refused there.
+    /// Check, test and feed other systems (SIEM, SOAR, ticketing), and resend what they refused.
     Connect(crate::connect::ConnectArgs),
-    /// Playbooks in CACAO 2.0: listed, checked, and shown what one would do for a case.
+    /// List, check, dry-run and run CACAO 2.0 playbooks.
     Playbook(crate::playbook::PlaybookArgs),
-    /// Reports for people: a case, the shift, the week, the network.
+    /// Write reports: a case, the shift, the week, the network.
     Report(crate::reports::ReportArgs),
-    /// Records, findings, devices and cases as CSV, JSON lines or Parquet.
+    /// Export records, findings, devices and cases as CSV, JSON Lines or Parquet.
     Export(crate::export::Export),
-    /// Cleans rows of CSV or Parquet files, with a counted reason for every change.
+    /// Clean rows of CSV or Parquet files, with a counted reason for every change.
     Clean(crate::clean::Clean),
-    /// Ranks columns by what they say of the label, and tells shortcuts.
+    /// Rank columns by how much they say about the label, and report shortcuts.
     Select(crate::clean::Select),
-    /// Trains a model on rows of CSV or Parquet files.
+    /// Train a model on rows of CSV or Parquet files.
     Train(crate::train::Train),
-    /// Scores rows of CSV or Parquet files with a model.
+    /// Score rows of CSV or Parquet files with a model.
     Score(crate::score::Score),
-    /// Says why a model scores rows as it does.
+    /// Explain why a model scores rows as it does.
     Explain(crate::explain::Explain),
-    /// Judges a model, or a way of training one, on data it has not seen.
+    /// Validate a model, or a way of training one, on unseen data.
     Validate(crate::validate::Validate),
-    /// Reads flow exports and logs and analyses what they tell.
+    /// Read flow exports and logs, and analyse them.
     Ingest(crate::ingest::Command),
-    /// Looks into lists of known-bad values.
+    /// Check and list threat intelligence.
     Intel(crate::intel::Command),
-    /// Looks into rules of Sigma.
+    /// Check and list Sigma rules.
     Rules(crate::rules::Command),
-    /// Puts a signed bundle of indicators, rules or other knowledge in force, or goes back to the one before.
+    /// Install a signed bundle of indicators, rules or other knowledge, or revert to the previous one.
     Update(crate::update::Command),
-    /// Writes man pages and shell completions.
+    /// Write man pages and shell completions.
     Reference(crate::reference::Reference),
-    /// Lists the detectors: what they find, what they need, how grave it is.
     /// List the detectors: what they find, what they need, their severity.
     Detectors {
         /// Print JSON.
