@@ -65,6 +65,8 @@ pub fn run(args: &Export) -> anyhow::Result<u8> {
     let wanted = |kind: &str| args.kind.is_empty() || args.kind.iter().any(|k| k == kind);
     fs::create_dir_all(&args.output).with_context(|| format!("cannot make `{}`", args.output.display()))?;
     let mut found = HashSet::new();
+    // Upkeep of a running platform leaves files where they are meanwhile.
+    let _reading = lake::reading(&args.dir.join("lake"))?;
     for (kind, files) in records(&args.dir)? {
         if wanted(&kind) {
             one_kind(args, &kind, &files, &select)?;

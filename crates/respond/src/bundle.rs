@@ -228,6 +228,8 @@ fn records(
     rows: &mut Vec<(String, u64)>,
 ) -> Result<(), Error> {
     let uids: HashSet<String> = findings.iter().flat_map(|f| f.uids.iter().cloned()).collect();
+    // Upkeep of a running platform leaves files where they are meanwhile.
+    let _reading = lake::reading(&source.dir.join("lake")).map_err(Error::file(source.dir))?;
     let kinds = record_files(source.dir, findings).map_err(Error::file(source.dir))?;
     if kinds.is_empty() {
         out.gaps.push("no records are kept here (an analysis keeps them with `--logs parquet`)".to_owned());
