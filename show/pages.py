@@ -35,14 +35,25 @@ BEFORE = {
     "docs/models.md": [DAY.format("train", 11, 150), QUIET.format("clean", 12, 150), DAY.format("later", 13, 150),
         "for n in clean later; do gridwarden features $n.pcap --labels $n.csv -o $n.parquet > /dev/null; done"],
     "docs/respond.md": [
-        DAY.format("day", 7, 30), "gridwarden analyze day.pcap -o other --quiet || true; gridwarden case build other > /dev/null; echo case-5f1c0e9a7b21 $(jq -r .id other/cases.ndjson | head -1) >> names",
+        QUIET.format("quiet", 5, 480), "gridwarden learn quiet.pcap --baseline site.baseline --quiet > /dev/null", DAY.format("day", 7, 30), "gridwarden analyze day.pcap -o other --quiet || true; gridwarden case build other > /dev/null; echo case-5f1c0e9a7b21 $(jq -r .id other/cases.ndjson | head -1) >> names",
         "cp $root/crates/respond/playbooks/scan.json my-playbook.json; cp -r other last-week", MOCK,
         "printf '0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0' > splunk.token; chmod 600 splunk.token",
-        "awk '/^```toml/{p=1;next} /^```/{p=0} p' $root/docs/respond.md | sed 's#https://splunk.example.com:8088#http://127.0.0.1:8088#; s#/etc/gridwarden/splunk.token#'$PWD'/splunk.token#; /^tls/d' > connect.toml"],
+        "awk '/^```toml/{p=1;next} /^```/{p=0} p' $root/docs/respond.md | sed 's#https://splunk.example.com:8088#http://127.0.0.1:8088#; s#/etc/gridwarden/splunk.token#'$PWD'/splunk.token#; /^tls/d' > gridwarden.toml; cp gridwarden.toml connect.toml"],
     "docs/train.md": [# The corpus keeps the official test set back: the last rows of training stand in for it.
         "zcat $shared/corpus/labelled/nsl-kdd/KDDTrain+.txt.gz > all; head -6000 all | gzip > KDDTrain+.txt.gz; tail -600 all > KDDTest+.txt",
         "{ seq -f f%g 0 40; printf 'attack\\nlevel\\n'; } > names.txt"],
     "docs/learn.md": [], "docs/prove.md": [],
+}
+# What has to happen between two commands of a page: shell, by page and the beginning of the command before which it does.
+PEOPLE = """python3 -c 'import sqlite3; db = sqlite3.connect("/var/lib/gridwarden/state.sqlite"); db.executemany("INSERT OR IGNORE INTO user (name, role, password, created, created_by) VALUES (?, ?, ?, 0, ?)", [("ada", "analyst", "!", "show"), ("bob", "approver", "!", "show")]); db.commit()'"""
+AMID = {
+    "docs/live.md": {
+        "gridwarden baseline show": QUIET.format("week", 6, 600) + "; rm -rf /var/lib/gridwarden/*; timeout -s INT 60 gridwarden run --replay week.pcap --speed 0 --once --learn-hours 6 "
+            "--listen 127.0.0.1:0 -q --data /var/lib/gridwarden > learned 2>&1; " + PEOPLE,
+        "gridwarden ctl stats": "gridwarden run --replay today.pcap --speed 1 --no-console -q --data /var/lib/gridwarden > running 2>&1 & running=$!; "
+            "for _ in $(seq 100); do [ -S /var/lib/gridwarden/ctl.sock ] && break; sleep 0.1; done",
+        "gridwarden pcap --alert": "kill $running; wait $running; rm -rf /var/lib/gridwarden/*; gridwarden run --replay today.pcap --speed 0 --once --no-console -q --data /var/lib/gridwarden",
+    },
 }
 # Commands that go on until they are ended: the seconds after which that happens.
 LASTS = {r"\bgridwarden run -i": 5, r"\bgridwarden run --replay today.pcap --speed 10": 5, r"\bgridwarden demo$": 30, r"--for 3600": 5}
@@ -93,7 +104,10 @@ def main():
         folder = os.path.join(work, "page-" + page.replace("/", "-"))
         os.makedirs(folder)
         script = PREAMBLE.format(bin=os.path.join(work, "bin"), shared=shared, root=root) + "\n".join(BEFORE[page]) + "\nset +e\n: > codes\n"
+        amid = dict(AMID.get(page, {}))
         for n, line in enumerate(lines):
+            for begin in [b for b in amid if line.startswith(b)]:
+                script += amid.pop(begin) + "\n"
             lasts = next((s for pattern, s in LASTS.items() if re.search(pattern, line)), None)
             script += ONE.format(line=line, n=n, how=f"timeout --preserve-status -k 10 -s INT {lasts}" if lasts else "timeout 120")
         path = os.path.join(folder, "script")
