@@ -23,6 +23,8 @@ use crate::say::say;
 const FLOW_PORTS: [u16; 6] = [2_055, 4_739, 6_343, 9_995, 9_996, 9_555];
 /// Messages that may wait between a socket and the pipeline; further ones are lost and counted.
 const WAITING: usize = 65_536;
+/// Bytes that the kernel holds for a socket, as far as it allows.
+const BUFFER: usize = 8 << 20;
 
 /// Reads flow exports and logs and analyses what they tell.
 #[derive(Args, Clone)]
@@ -192,6 +194,8 @@ impl Feed {
             args.listen_flow.iter().map(|a| (a, true)).chain(args.listen_syslog.iter().map(|a| (a, false)))
         {
             let socket = UdpSocket::bind(addr).with_context(|| format!("cannot listen on {addr}"))?;
+            // The kernel gives less where it allows less; what is lost then is seen in the exporters' sequence numbers.
+            let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, BUFFER);
             let number = names.len() as u32;
             names.push(format!("udp {addr}"));
             listen(socket, is_flow, number, tx.clone(), std::sync::Arc::clone(&lost));
