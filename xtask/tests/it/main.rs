@@ -34,14 +34,34 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("clap", &["gridwarden"]),
 ];
 
+fn cargo(arguments: &[&str]) -> String {
+    let out = std::process::Command::new(env!("CARGO")).args(arguments).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
 fn packages() -> Vec<(String, Vec<String>)> {
-    let meta = cargo_metadata::MetadataCommand::new().no_deps().exec().unwrap();
-    let short = |n: &str| n.strip_prefix("gridwarden-").unwrap_or(n).to_owned();
-    let normal = |d: &&cargo_metadata::Dependency| d.kind == cargo_metadata::DependencyKind::Normal;
-    meta.packages
+    let meta: serde_json::Value =
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1"])).unwrap();
+    let short = |n: &serde_json::Value| n["name"].as_str().unwrap().replace("gridwarden-", "");
+    let all = |v: &serde_json::Value, key: &str| v[key].as_array().unwrap().clone();
+    all(&meta, "packages")
         .iter()
-        .map(|p| (short(&p.name), p.dependencies.iter().filter(normal).map(|d| short(&d.name)).collect()))
+        .map(|p| (short(p), all(p, "dependencies").iter().filter(|d| d["kind"].is_null()).map(short).collect()))
         .collect()
+}
+
+#[test]
+fn the_program_and_its_tests_share_one_build_of_every_library() {
+    // A test's dependency that turns on one more feature of a library would have DataFusion compiled a second time.
+    let features = |edges: &str| -> Vec<String> {
+        let tree = cargo(&["tree", "--workspace", "--locked", "-e", edges, "--prefix", "none", "-f", "{p} {f}"]);
+        let lines = tree.lines().map(|l| l.trim_end_matches(" (*)").to_owned());
+        lines.filter(|l| !l.contains(" (/")).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    };
+    let tests = features("normal,build,dev");
+    let apart: Vec<String> = features("normal,build").into_iter().filter(|l| !tests.contains(l)).collect();
+    assert!(apart.is_empty(), "built once more for the tests: {apart:?}");
 }
 
 #[test]
