@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory, Subcommand, ValueEnum};
 
 use crate::cli::Cli;
 
-/// Writes man pages or completions.
+/// Write man pages or shell completions.
 #[derive(Args, Clone)]
 pub struct Reference {
     #[command(subcommand)]

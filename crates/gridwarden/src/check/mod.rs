@@ -19,16 +19,16 @@ const FILES: usize = 10_000;
 /// Levels of folders.
 const DEPTH: usize = 16;
 
-/// Checks files before anything uses them: configuration, site file, point lists, windows of work, rules of Sigma, lists of known-bad values,
-/// playbooks. All problems at once, with line and column.
+/// Check files before they are used: configuration, site files, point lists, maintenance windows, Sigma rules, threat intelligence, playbooks. List
+/// all problems at once, with line and column.
 #[derive(Args, Clone)]
 pub struct CheckArgs {
-    /// Files or folders; without any the configuration in /etc/gridwarden.
+    /// Files or folders; default: /etc/gridwarden.
     pub paths: Vec<PathBuf>,
-    /// What the files are; without it their names and contents say.
+    /// Type of the files; default: detected by name and content.
     #[arg(long = "as", value_enum, value_name = "WHAT")]
     pub what: Option<What>,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -38,17 +38,17 @@ pub struct CheckArgs {
 pub enum What {
     /// Configuration (TOML).
     Config,
-    /// What is declared of the site (TOML).
+    /// Site model (TOML).
     Site,
     /// A point list (CSV).
     Points,
-    /// Windows of declared work (CSV).
+    /// Maintenance windows (CSV).
     Maintenance,
-    /// Rules of Sigma (YAML).
+    /// Sigma rules (YAML).
     Rules,
-    /// Known-bad values: STIX, MISP, Zeek intel, CSV, lists.
+    /// Threat intelligence: STIX, MISP, Zeek intel, CSV, lists.
     Intel,
-    /// A playbook in CACAO 2.0 (JSON).
+    /// CACAO 2.0 playbook (JSON).
     Playbook,
 }
 
@@ -58,9 +58,9 @@ impl What {
             What::Config => "configuration",
             What::Site => "site",
             What::Points => "point list",
-            What::Maintenance => "windows of work",
+            What::Maintenance => "maintenance windows",
             What::Rules => "Sigma rules",
-            What::Intel => "known-bad values",
+            What::Intel => "threat intelligence",
             What::Playbook => "playbook",
         }
     }
@@ -84,7 +84,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
                 say!("{shown}:{}", report::plain(&p.to_string()));
             }
             if found.is_empty() {
-                say!("{shown}: right ({})", what.name());
+                say!("{shown}: ok ({})", what.name());
             }
         }
         all.push(json!({ "file": path.display().to_string(), "what": what.name(), "problems": found }));
@@ -94,7 +94,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     } else if problems > 0 {
         say!("{problems} problems in {} files", all.len());
     }
-    anyhow::ensure!(!all.is_empty(), "there is nothing to check: name a file");
+    anyhow::ensure!(!all.is_empty(), "nothing to check: name a file");
     Ok(u8::from(problems > 0))
 }
 
@@ -128,7 +128,7 @@ fn file(path: &Path, asked: Option<What>, named: bool) -> anyhow::Result<Option<
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let Some(what) = asked.or_else(|| guess(path, text)) else {
-        anyhow::ensure!(!named, "`{}`: what it is cannot be told: say --as WHAT", path.display());
+        anyhow::ensure!(!named, "`{}`: unknown type of file: use --as WHAT", path.display());
         return Ok(None);
     };
     let problems = match what {

@@ -24,15 +24,15 @@ const SOCKET: &str = "ctl.sock";
 /// A reload takes no longer than this.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks a running platform.
+/// Control a running platform.
 #[derive(Args, Clone)]
 pub struct Ctl {
     #[command(subcommand)]
     pub what: What,
-    /// Folder that `run` keeps everything in.
+    /// Data folder of `run`.
     #[arg(long, value_name = "DIR", default_value = crate::audit::DATA, global = true)]
     pub data: PathBuf,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -40,11 +40,11 @@ pub struct Ctl {
 /// What is asked.
 #[derive(Subcommand, Clone)]
 pub enum What {
-    /// What comes in, what is lost, what is kept.
+    /// Show traffic, losses and what is stored.
     Stats,
-    /// Reads site file, point lists, windows of work and baseline anew; where anything is wrong, nothing changes.
+    /// Reload site model, point lists, maintenance windows and baseline; if anything is wrong, nothing changes.
     Reload,
-    /// Ends the current segment of the ring of packets, so that other tools can read it whole.
+    /// Close the current file of the packet store, so that other tools can read it completely.
     Rotate,
 }
 
@@ -75,9 +75,9 @@ fn ask(path: &std::path::Path, word: &str) -> anyhow::Result<Value> {
     let mut stream = match UnixStream::connect(path) {
         Ok(stream) => stream,
         Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-            bail!("`{}` is for the user of the platform: sudo -u gridwarden gridwarden ctl …", path.display())
+            bail!("`{}` may only be opened by the service user: sudo -u gridwarden gridwarden ctl …", path.display())
         }
-        Err(_) => bail!("no platform runs over `{}`: name its folder with --data", path.display()),
+        Err(_) => bail!("no platform is running on `{}`: name its data folder with --data", path.display()),
     };
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(format!("{}\n", json!({ "do": word })).as_bytes())?;
@@ -90,14 +90,9 @@ fn stats(s: &Value) {
     let n = |v: &Value| v.as_u64().map_or("-".to_owned(), |n| n.to_string());
     let text = |v: &Value| report::plain(v.as_str().unwrap_or("-"));
     let mb = |v: &Value| v.as_u64().map_or("-".to_owned(), |b| format!("{:.1} MB", b as f64 / 1e6));
-    say!(
-        "version {}, up {} s, sensor started {} times",
-        text(&s["version"]),
-        n(&s["up_seconds"]),
-        n(&s["sensor_starts"])
-    );
+    say!("version {}, up {} s, {} sensor starts", text(&s["version"]), n(&s["up_seconds"]), n(&s["sensor_starts"]));
     let state = &s["sensor"];
-    say!("packet time {}, {} s since the sensor spoke", text(&state["ts"]), n(&s["silent_seconds"]));
+    say!("packet time {}, last message {} s ago", text(&state["ts"]), n(&s["silent_seconds"]));
     for i in state["interfaces"].as_array().into_iter().flatten() {
         say!(
             "  {}: {} packets and {} bytes in the last second, {} dropped{}",
@@ -110,7 +105,7 @@ fn stats(s: &Value) {
     }
     let f = &state["frames"];
     say!(
-        "packets: received {}, read {}, dropped by the kernel {}, own {}, left out by the filter {}",
+        "packets: {} received, {} read, {} dropped by the kernel, {} own, {} filtered",
         n(&f["received"]),
         n(&f["given"]),
         n(&f["dropped"]),
@@ -119,32 +114,28 @@ fn stats(s: &Value) {
     );
     let stored = &state["stored"];
     say!(
-        "ring: stored {}, not stored {}, segments deleted {}",
+        "packet store: {} stored, {} not stored, {} files deleted",
         n(&stored["frames"]),
         n(&stored["not_stored"]),
         n(&stored["deleted"])
     );
     let keep = &s["upkeep"];
     say!(
-        "records: {} of {} in {} files, from {}",
+        "records: {} of {} in {} files, since {}",
         mb(&keep["lake"]["bytes"]),
         mb(&keep["lake"]["room"]),
         n(&keep["lake"]["files"]),
         text(&keep["lake"]["oldest"])
     );
     say!(
-        "disk: {} free of {}, {} stay free",
+        "disk: {} of {} free, {} reserved",
         mb(&keep["disk"]["free"]),
         mb(&keep["disk"]["total"]),
         mb(&keep["disk"]["reserve"])
     );
-    say!(
-        "findings: {} told since the start; open ones hold records of {}",
-        n(&s["findings"]),
-        n(&keep["held_findings"])
-    );
-    say!("problems told: {}; messages lost: {}", n(&s["problems"]), n(&state["messages_lost"]));
+    say!("findings: {} since start; records are held for {}", n(&s["findings"]), n(&keep["held_findings"]));
+    say!("problems: {}; messages lost: {}", n(&s["problems"]), n(&state["messages_lost"]));
     if let Some(last) = s["last_problem"].as_str() {
-        say!("  the last: {}", report::plain(last));
+        say!("  last: {}", report::plain(last));
     }
 }

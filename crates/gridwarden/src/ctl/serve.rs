@@ -142,7 +142,7 @@ fn answer(
         }
         Some("rotate") => {
             let sent = control.commands.send(&json!({ "type": "rotate" }));
-            let said = if sent { "the segment is ended with the next second" } else { "no sensor runs" };
+            let said = if sent { "the current file will be closed within a second" } else { "no sensor is running" };
             json!({ "ok": sent, "said": [said] })
         }
         Some("reload") => {
@@ -150,7 +150,7 @@ fn answer(
             let (ok, said) = reload(control, known, *number);
             json!({ "ok": ok, "said": said })
         }
-        _ => json!({ "ok": false, "said": ["there is stats, reload and rotate"] }),
+        _ => json!({ "ok": false, "said": ["unknown command: use stats, reload or rotate"] }),
     };
     (&stream).write_all(format!("{answer}\n").as_bytes()).context("the answer could not be given")
 }
@@ -161,20 +161,20 @@ fn reload(control: &Control, known: &mut BTreeMap<PathBuf, String>, number: u64)
     let all: std::collections::BTreeSet<&PathBuf> = known.keys().chain(now.keys()).collect();
     let changed: Vec<PathBuf> = all.into_iter().filter(|p| known.get(*p) != now.get(*p)).cloned().collect();
     if changed.is_empty() {
-        return (true, vec!["nothing changed".to_owned()]);
+        return (true, vec!["no file has changed".to_owned()]);
     }
-    let refused = |why: String| (false, vec![format!("nothing is changed: {why}")]);
+    let refused = |why: String| (false, vec![format!("nothing was changed: {why}")]);
     if let Err(e) = hand_over(control) {
         return refused(format!("{e:#}"));
     }
     if !control.commands.send(&json!({ "type": "reload", "number": number })) {
-        return refused("no sensor runs".to_owned());
+        return refused("no sensor is running".to_owned());
     }
     match control.board.reloaded(number, TAKES_OVER) {
-        None => refused("the sensor did not take it over in time".to_owned()),
+        None => refused("the sensor did not respond in time".to_owned()),
         Some(told) if told["ok"] != json!(true) => refused(told["what"].as_str().unwrap_or_default().to_owned()),
         Some(_) => {
-            let said: Vec<String> = changed.iter().map(|p| format!("{} is read anew", p.display())).collect();
+            let said: Vec<String> = changed.iter().map(|p| format!("{} was reloaded", p.display())).collect();
             let hashes: Vec<Value> =
                 changed.iter().map(|p| json!({ "file": p.display().to_string(), "hash": now.get(p) })).collect();
             let hash = hashes.first().map(|h| h["hash"].clone()).unwrap_or_default();

@@ -30,14 +30,14 @@ pub fn rights() -> Check {
     let effective = status.lines().find_map(|l| l.strip_prefix("CapEff:")).map(str::trim);
     match effective.and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
         // CAP_NET_RAW is bit 13 (linux/capability.h).
-        Some(set) if set >> 13 & 1 == 1 => Check::good("rights", "may capture (CAP_NET_RAW)"),
-        Some(_) => Check::bad(
+        Some(set) if set >> 13 & 1 == 1 => Check::good("rights", "packet capture is allowed (CAP_NET_RAW)"),
+        Some(_) => Check::error(
             "rights",
-            "may not capture: CAP_NET_RAW is missing",
-            "`gridwarden run -i` cannot open interfaces; captures can be analysed all the same",
-            "run it as the service (`systemctl start gridwarden`), as root, or: sudo setcap cap_net_raw+ep \"$(command -v gridwarden)\"",
+            "packet capture is not allowed: CAP_NET_RAW is missing",
+            "`gridwarden run -i` cannot open interfaces; capture files can still be analysed",
+            "use the service (`systemctl start gridwarden`), run as root, or: sudo setcap cap_net_raw+ep \"$(command -v gridwarden)\"",
         ),
-        None => Check::not("rights", "/proc/self/status does not say"),
+        None => Check::not("rights", "/proc/self/status does not report it"),
     }
 }
 
@@ -54,10 +54,10 @@ pub fn interfaces() -> Check {
     }
     up.sort();
     match up.len() {
-        0 => Check::bad(
+        0 => Check::error(
             "interfaces",
-            "there is none but the loopback",
-            "no network can be watched live",
+            "none except the loopback",
+            "no network can be monitored live",
             "add a network card, or replay captures: gridwarden run --replay FILE",
         ),
         _ => Check::good("interfaces", up.join(", ")),
@@ -73,11 +73,11 @@ pub fn interface(name: &str, ring_mb: usize, seconds: u64) -> Vec<Check> {
     let mut all = Vec::new();
     let of = |what: &str| format!("{what} of {name}");
     let Some(state) = read(name, "operstate") else {
-        all.push(Check::bad(
+        all.push(Check::error(
             format!("interface {name}"),
-            "is not there",
-            "nothing can be watched on it",
-            "see the names with: ip link",
+            "does not exist",
+            "nothing can be monitored there",
+            "list the interfaces with: ip link",
         ));
         return all;
     };
@@ -85,10 +85,10 @@ pub fn interface(name: &str, ring_mb: usize, seconds: u64) -> Vec<Check> {
     all.push(if has_link {
         Check::good(format!("interface {name}"), format!("is up ({state})"))
     } else {
-        Check::bad(
+        Check::error(
             format!("interface {name}"),
             format!("has no link ({state})"),
-            "nothing arrives on it",
+            "no traffic arrives",
             format!("sudo ip link set {name} up; check the cable"),
         )
     });
@@ -96,12 +96,12 @@ pub fn interface(name: &str, ring_mb: usize, seconds: u64) -> Vec<Check> {
     let on: Vec<&str> =
         [("gro", card.gro), ("lro", card.lro)].into_iter().filter(|(_, v)| *v == Some(true)).map(|(n, _)| n).collect();
     all.push(match (on.is_empty(), card.gro.or(card.lro)) {
-        (_, None) => Check::not(of("merging"), "the driver does not say"),
-        (true, _) => Check::good(of("merging"), "off (GRO, LRO)"),
-        (false, _) => Check::notice(
-            of("merging"),
+        (_, None) => Check::not(of("receive offload"), "the driver does not report it"),
+        (true, _) => Check::good(of("receive offload"), "off (GRO, LRO)"),
+        (false, _) => Check::warning(
+            of("receive offload"),
             format!("on: {}", on.join(", ")),
-            "segments of a conversation arrive as one long packet: order and times of single packets are lost",
+            "segments arrive merged into large packets: order and timing of single packets are lost",
             format!("sudo ethtool -K {name} gro off lro off"),
         ),
     });
@@ -109,19 +109,19 @@ pub fn interface(name: &str, ring_mb: usize, seconds: u64) -> Vec<Check> {
         [("tso", card.tso), ("gso", card.gso)].into_iter().filter(|(_, v)| *v == Some(true)).map(|(n, _)| n).collect();
     if !cut.is_empty() {
         all.push(Check::good(
-            of("cutting"),
-            format!("{} on: matters only for what this machine sends itself", cut.join(", ")),
+            of("send offload"),
+            format!("{} on; affects only traffic that this machine sends", cut.join(", ")),
         ));
     }
     all.push(match card.ring {
-        Some((now, most)) if now < most => Check::notice(
+        Some((now, most)) if now < most => Check::warning(
             of("receive ring"),
-            format!("{now} of {most} places"),
-            "short bursts may be lost in the card before the kernel sees them",
+            format!("{now} of {most} entries"),
+            "short bursts may be lost in the network card before the kernel sees them",
             format!("sudo ethtool -G {name} rx {most}"),
         ),
-        Some((now, _)) => Check::good(of("receive ring"), format!("{now} places, the most the card has")),
-        None => Check::not(of("receive ring"), "the driver does not say"),
+        Some((now, _)) => Check::good(of("receive ring"), format!("{now} entries, the maximum")),
+        None => Check::not(of("receive ring"), "the driver does not report it"),
     });
     let mtu = read(name, "mtu").and_then(|t| t.parse().ok());
     let sent = || read(name, "statistics/tx_packets").and_then(|t| t.parse::<u64>().ok());
@@ -130,44 +130,44 @@ pub fn interface(name: &str, ring_mb: usize, seconds: u64) -> Vec<Check> {
     match watch(name, ring_mb, seconds, mtu) {
         Ok((seen, totals, promiscuous)) => {
             all.push(if promiscuous {
-                Check::good(of("promiscuous mode"), "on while it is watched")
+                Check::good(of("promiscuous mode"), "on during capture")
             } else {
-                Check::bad(
+                Check::error(
                     of("promiscuous mode"),
-                    "the kernel did not switch it on",
-                    "only packets to this machine arrive",
-                    format!("sudo ip link set {name} promisc on; on a virtual machine allow it in the hypervisor's port group"),
+                    "could not be turned on",
+                    "only packets addressed to this machine arrive",
+                    format!("sudo ip link set {name} promisc on; on a virtual machine, allow it in the hypervisor's port group"),
                 )
             });
             all.extend(seen.checks(name));
             let lost = totals.dropped + missed().saturating_sub(missed_before);
             all.push(if lost > 0 {
-                Check::bad(
-                    of("losses"),
-                    format!("{lost} packets of {} in {seconds} s", totals.received),
-                    "what was lost was not judged",
-                    "give the kernel's buffer more room (--ring MB), the platform more threads (-j), or mirror less (--filter)",
+                Check::error(
+                    of("packet loss"),
+                    format!("{lost} of {} packets in {seconds} s", totals.received),
+                    "lost packets were not analysed",
+                    "increase the kernel buffer (--ring MB) or the number of threads (-j), or mirror less (--filter)",
                 )
             } else {
-                Check::good(of("losses"), format!("none of {} packets in {seconds} s", totals.received))
+                Check::good(of("packet loss"), format!("none of {} packets in {seconds} s", totals.received))
             });
             let sent = sent().zip(sent_before).map(|(now, before)| now.saturating_sub(before));
             all.push(match sent {
-                Some(0) => Check::good(of("own traffic"), "this machine sends nothing there"),
-                Some(n) => Check::notice(
+                Some(0) => Check::good(of("own traffic"), "none: this machine sends nothing there"),
+                Some(n) => Check::warning(
                     of("own traffic"),
-                    format!("this machine sent {n} packets on it in {seconds} s"),
-                    "a capture port should stay silent: the network under watch must not see the sensor",
-                    format!("take addresses and services off it: sudo ip addr flush dev {name}; sudo sysctl -w net.ipv6.conf.{name}.disable_ipv6=1"),
+                    format!("this machine sent {n} packets in {seconds} s"),
+                    "a capture port should be silent: the sensor must not be visible to the monitored network",
+                    format!("remove its addresses: sudo ip addr flush dev {name}; sudo sysctl -w net.ipv6.conf.{name}.disable_ipv6=1"),
                 ),
-                None => Check::not(of("own traffic"), "the driver does not count"),
+                None => Check::not(of("own traffic"), "the driver does not count sent packets"),
             });
         }
-        Err(e) => all.push(Check::bad(
+        Err(e) => all.push(Check::error(
             of("capture"),
-            format!("cannot be opened: {e:#}"),
-            "nothing can be watched on it",
-            "see `rights`; the kernel's buffer needs memory for --ring MB",
+            format!("failed: {e:#}"),
+            "nothing can be monitored there",
+            "see `rights`; the kernel buffer needs --ring MB of memory",
         )),
     }
     all
@@ -201,22 +201,22 @@ fn watch(
 pub fn clock() -> Check {
     match machine::sync() {
         Ok(s) if s.kept && s.most_wrong_us <= WRONG_US => {
-            Check::good("clock", format!("kept, wrong by {:.0} ms at most", s.most_wrong_us as f64 / 1e3))
+            Check::good("clock", format!("synchronised, maximum error {:.0} ms", s.most_wrong_us as f64 / 1e3))
         }
         Ok(s) => {
             let found = if s.kept {
-                format!("kept, but wrong by up to {:.0} ms", s.most_wrong_us as f64 / 1e3)
+                format!("synchronised, but the error may be {:.0} ms", s.most_wrong_us as f64 / 1e3)
             } else {
-                "kept by nothing (NTP, PTP or GNSS)".to_owned()
+                "not synchronised (no NTP, PTP or GNSS)".to_owned()
             };
-            Check::notice(
+            Check::warning(
                 "clock",
                 found,
-                "times of findings cannot be set beside those of relays, RTUs and other sensors",
-                "sudo timedatectl set-ntp true, with a time server of the plant in /etc/systemd/timesyncd.conf or chrony.conf",
+                "timestamps of findings cannot be compared with those of relays, RTUs and other sensors",
+                "sudo timedatectl set-ntp true, with the site's time server in /etc/systemd/timesyncd.conf or chrony.conf",
             )
         }
-        Err(e) => Check::not("clock", format!("the kernel does not say: {e}")),
+        Err(e) => Check::not("clock", format!("the kernel does not report it: {e}")),
     }
 }
 
@@ -231,42 +231,42 @@ pub fn disk(data: &Path, rate: Option<f64>) -> Vec<Check> {
     let (free, total) = (disk.free as f64 / 1e9, disk.total as f64 / 1e9);
     let room = format!("{free:.1} of {total:.1} GB free below `{}`", place.display());
     all.push(if disk.free < disk.total / 20 || disk.free < 1 << 30 {
-        Check::bad(
-            "disk room",
+        Check::error(
+            "disk space",
             room,
-            "packets and records are deleted early to keep the disk from filling",
-            "name a larger disk with --data, or keep less: --packets MB, --keep-days DAYS",
+            "packets and records are deleted early to keep the disk from filling up",
+            "use a larger disk (--data), or keep less: --packets MB, --keep-days DAYS",
         )
     } else {
-        Check::good("disk room", room)
+        Check::good("disk space", room)
     });
     if let Some(rate) = rate.filter(|r| *r > 0.0) {
         let ring = crate::upkeep::ring_bytes(None, &place) as f64;
         let days = ring / rate / 86_400.0;
         let found = format!("{days:.1} days of packets at {:.0} kB/s", rate / 1e3);
         all.push(if days < 1.0 {
-            Check::notice(
-                "disk days",
+            Check::warning(
+                "packet retention",
                 found,
-                "the packets of a finding may be gone before somebody looks; records and findings stay longer",
-                "a larger disk, or a filter: --filter 'not port 445'",
+                "the packets of a finding may be gone before anybody looks; records and findings are kept longer",
+                "use a larger disk, or a filter such as --filter 'not port 445'",
             )
         } else {
-            Check::good("disk days", found)
+            Check::good("packet retention", found)
         });
     }
     all.push(match write_speed(&place) {
-        Ok(speed) if speed < SLOW => Check::notice(
+        Ok(speed) if speed < SLOW => Check::warning(
             "disk speed",
             format!("{:.0} MB/s", speed / 1e6),
-            "under load packets may not be stored",
-            "a faster disk for --data; an SD card is too slow",
+            "packets may not be stored under load",
+            "use a faster disk for --data; an SD card is too slow",
         ),
-        Ok(speed) => Check::good("disk speed", format!("{:.0} MB/s written and synced", speed / 1e6)),
-        Err(e) => Check::bad(
+        Ok(speed) => Check::good("disk speed", format!("{:.0} MB/s, written and synced", speed / 1e6)),
+        Err(e) => Check::error(
             "disk speed",
             format!("cannot write below `{}`: {e}", place.display()),
-            "nothing can be kept",
+            "nothing can be stored",
             format!("sudo chown -R gridwarden: {}", data.display()),
         ),
     });
@@ -305,16 +305,16 @@ pub fn memory() -> Check {
     };
     let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|t| t.trim().parse::<u64>().ok());
     match (kb("MemAvailable:"), limit) {
-        (None, _) => Check::not("memory", "/proc/meminfo does not say"),
+        (None, _) => Check::not("memory", "/proc/meminfo does not report it"),
         (Some(free), limit) => {
             let most = limit.map_or(free, |l| l.min(free));
-            let found = format!("{:.1} GB can be used", most as f64 / 1e9);
+            let found = format!("{:.1} GB available", most as f64 / 1e9);
             if most < NEEDED {
-                Check::notice(
+                Check::warning(
                     "memory",
                     found,
-                    "under full load sensor, centre and searches may need 1 GB together; the kernel would end them",
-                    "more memory, or smaller searches (--memory MB) and a smaller kernel buffer (--ring MB)",
+                    "under full load the platform may need 1 GB; the kernel would kill it",
+                    "add memory, or limit searches (--memory MB) and the kernel buffer (--ring MB)",
                 )
             } else {
                 Check::good("memory", found)
@@ -330,11 +330,11 @@ pub fn port(address: SocketAddr) -> Check {
         Err(e) if e.kind() == std::io::ErrorKind::AddrInUse && is_ours(address) => {
             Check::good("console port", format!("the console answers at {address}"))
         }
-        Err(e) => Check::bad(
+        Err(e) => Check::error(
             "console port",
             format!("{address}: {e}"),
             "the console cannot start",
-            format!("name another with --listen, or see who has it: ss -ltnp 'sport = :{}'", address.port()),
+            format!("choose another with --listen, or find out who uses it: ss -ltnp 'sport = :{}'", address.port()),
         ),
     }
 }
@@ -354,7 +354,7 @@ fn is_ours(address: SocketAddr) -> bool {
 /// Whether state, ledger and lake are whole.
 pub fn stored(data: &Path) -> Vec<Check> {
     if !data.is_dir() {
-        return vec![Check::not("stored data", format!("there is no `{}` yet", data.display()))];
+        return vec![Check::not("stored data", format!("`{}` does not exist yet", data.display()))];
     }
     let mut all = Vec::new();
     let state = data.join("state.sqlite");
@@ -364,18 +364,18 @@ pub fn stored(data: &Path) -> Vec<Check> {
             db.read(|c| Ok(c.query_row("PRAGMA quick_check", [], |r| r.get::<_, String>(0))?)).context("quick_check")
         };
         all.push(match looked() {
-            Ok(said) if said == "ok" => Check::good("state", "whole (findings, devices, users)"),
-            Ok(said) => Check::bad(
+            Ok(said) if said == "ok" => Check::good("state", "intact (findings, devices, users)"),
+            Ok(said) => Check::error(
                 "state",
                 said,
                 "findings or decisions may be lost",
-                "stop the service and put back the last backup: gridwarden restore FILE",
+                "stop the service and restore the last backup: gridwarden restore FILE",
             ),
-            Err(e) => Check::bad(
+            Err(e) => Check::error(
                 "state",
                 format!("{e:#}"),
-                "the platform cannot start over it",
-                "use the version that wrote it, or put back a backup: gridwarden restore FILE",
+                "the platform cannot start",
+                "use the version that wrote it, or restore a backup: gridwarden restore FILE",
             ),
         });
     }
@@ -383,28 +383,30 @@ pub fn stored(data: &Path) -> Vec<Check> {
         all.push(match ledger::verify(&data.join("ledger")) {
             Ok(report) => match report.broken {
                 None => Check::good("ledger", format!("no alteration in {} entries", report.entries)),
-                Some(b) => Check::bad(
+                Some(b) => Check::error(
                     "ledger",
                     format!("the chain breaks at {}, line {}: {}", b.file, b.line, b.what),
-                    "what was done since then cannot be proved",
-                    "keep the folder as it is, and begin a new one: mv ledger ledger.broken",
+                    "actions since then cannot be proved",
+                    "keep the folder as evidence and start a new ledger: mv ledger ledger.broken",
                 ),
             },
-            Err(e) => Check::bad("ledger", e.to_string(), "it cannot be read", "check the rights of the folder"),
+            Err(e) => Check::error("ledger", e.to_string(), "it cannot be read", "check the permissions of the folder"),
         });
     }
     if data.join("lake").is_dir() {
         all.push(match lake::unreadable(&data.join("lake"), LOOKED_AT) {
             Ok((looked, bad)) if bad.is_empty() => {
-                Check::good("records", format!("the newest {looked} files are whole"))
+                Check::good("records", format!("the newest {looked} files are intact"))
             }
-            Ok((looked, bad)) => Check::bad(
+            Ok((looked, bad)) => Check::error(
                 "records",
-                format!("{} of the newest {looked} files cannot be read, the first is lake/{}", bad.len(), bad[0]),
-                "their rows are missing from searches and reports",
-                "move them away to search the others, and check the disk: smartctl -a",
+                format!("{} of the newest {looked} files cannot be read; first: lake/{}", bad.len(), bad[0]),
+                "their records are missing from searches and reports",
+                "move them elsewhere so that the others can be searched, and check the disk: smartctl -a",
             ),
-            Err(e) => Check::bad("records", e.to_string(), "they cannot be read", "check the rights of the folder"),
+            Err(e) => {
+                Check::error("records", e.to_string(), "they cannot be read", "check the permissions of the folder")
+            }
         });
     }
     all

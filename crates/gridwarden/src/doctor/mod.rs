@@ -1,4 +1,4 @@
-//! `gridwarden doctor`: is this machine, its card, its mirror and its data fit to watch a network, and if not, what mends it.
+//! `gridwarden doctor`: is this machine, its network card, its mirror port and its data fit to watch a network, and if not, what fixes it.
 
 mod machine;
 mod observe;
@@ -18,68 +18,69 @@ use observe::Observed;
 /// Where the configuration lies without `--config`.
 const CONFIG: &str = "/etc/gridwarden/gridwarden.toml";
 
-/// Checks rights, cards, the mirror, clock, disk, memory, port, configuration and stored data, and says what mends what is wrong.
+/// Check rights, network cards, the mirror port, clock, disk, memory, configuration and stored data, and suggest what fixes each problem.
 #[derive(Args, Clone)]
 pub struct Doctor {
-    /// Captures to look at, as if their mirror were asked.
+    /// Captures to examine: what they tell about the mirror port they came from.
     pub paths: Vec<PathBuf>,
-    /// Interfaces to look at; each is watched for a while.
+    /// Interfaces to examine; each is watched for some seconds.
     #[arg(short = 'i', long = "interface", value_name = "IFACE", num_args = 1..)]
     pub interface: Vec<String>,
-    /// Seconds that an interface is watched.
+    /// Seconds to watch each interface.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub seconds: u64,
-    /// Megabytes of an interface's buffer in the kernel, as for `run`.
+    /// Kernel buffer of each interface in MB, as for `run`.
     #[arg(long, value_name = "MB", default_value_t = 32)]
     pub ring: usize,
-    /// Folder that `run` keeps everything in.
+    /// Data folder of `run`.
     #[arg(long, value_name = "DIR", default_value = crate::audit::DATA)]
     pub data: PathBuf,
-    /// The configuration; without it /etc/gridwarden/gridwarden.toml where that is there.
+    /// Configuration file; default: /etc/gridwarden/gridwarden.toml, if it exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where the console listens.
+    /// Address of the console.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = crate::console::LISTEN)]
     pub listen: SocketAddr,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
-/// How a check came out.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// As it should be.
+    #[serde(rename = "ok")]
     Good,
-    /// It works, worse than it could.
-    Notice,
-    /// It does not work, or what it gives is not to be relied on.
-    Bad,
-    /// Could not be looked at.
+    /// It works, but not as well as it could.
+    Warning,
+    /// It does not work, or its results cannot be relied on.
+    Error,
+    /// Could not be checked.
     NotChecked,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What.
     pub name: String,
-    /// How it came out.
+    /// Its result.
     pub verdict: Verdict,
     /// What was found.
     pub found: String,
-    /// What that means for watching.
+    /// What that means for monitoring.
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub means: String,
-    /// What mends it.
+    pub meaning: String,
+    /// How to fix it.
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub mend: String,
+    pub fix: String,
 }
 
 impl Check {
     fn new(name: impl Into<String>, verdict: Verdict, found: impl Into<String>) -> Check {
-        Check { name: name.into(), verdict, found: found.into(), means: String::new(), mend: String::new() }
+        Check { name: name.into(), verdict, found: found.into(), meaning: String::new(), fix: String::new() }
     }
 
     fn good(name: impl Into<String>, found: impl Into<String>) -> Check {
@@ -90,16 +91,16 @@ impl Check {
         Check::new(name, Verdict::NotChecked, found)
     }
 
-    fn notice(name: impl Into<String>, found: impl Into<String>, means: &str, mend: impl Into<String>) -> Check {
-        Check { means: means.to_owned(), mend: mend.into(), ..Check::new(name, Verdict::Notice, found) }
+    fn warning(name: impl Into<String>, found: impl Into<String>, meaning: &str, fix: impl Into<String>) -> Check {
+        Check { meaning: meaning.to_owned(), fix: fix.into(), ..Check::new(name, Verdict::Warning, found) }
     }
 
-    fn bad(name: impl Into<String>, found: impl Into<String>, means: &str, mend: impl Into<String>) -> Check {
-        Check { means: means.to_owned(), mend: mend.into(), ..Check::new(name, Verdict::Bad, found) }
+    fn error(name: impl Into<String>, found: impl Into<String>, meaning: &str, fix: impl Into<String>) -> Check {
+        Check { meaning: meaning.to_owned(), fix: fix.into(), ..Check::new(name, Verdict::Error, found) }
     }
 }
 
-/// Looks at everything: 0 where all is good, 1 where something is not.
+/// Runs all checks: 0 if everything is fine, 1 if there is a warning or an error.
 pub fn run(args: &Doctor) -> anyhow::Result<u8> {
     let mut all = Vec::new();
     let mut rate = None;
@@ -131,28 +132,28 @@ pub fn run(args: &Doctor) -> anyhow::Result<u8> {
         }
         let count = |v: Verdict| all.iter().filter(|c| c.verdict == v).count();
         say!(
-            "{} good, {} to look at, {} bad, {} not checked",
+            "{} ok, {} warnings, {} errors, {} not checked",
             count(Verdict::Good),
-            count(Verdict::Notice),
-            count(Verdict::Bad),
+            count(Verdict::Warning),
+            count(Verdict::Error),
             count(Verdict::NotChecked)
         );
     }
-    Ok(u8::from(all.iter().any(|c| matches!(c.verdict, Verdict::Notice | Verdict::Bad))))
+    Ok(u8::from(all.iter().any(|c| matches!(c.verdict, Verdict::Warning | Verdict::Error))))
 }
 
 fn tell(check: &Check) {
     let word = match check.verdict {
-        Verdict::Good => "good",
-        Verdict::Notice => "LOOK",
-        Verdict::Bad => "BAD",
+        Verdict::Good => "ok",
+        Verdict::Warning => "WARN",
+        Verdict::Error => "FAIL",
         Verdict::NotChecked => "-",
     };
     let (name, found) = (report::plain(&check.name), report::plain(&check.found));
     say!("{word:5} {name}: {found}");
-    if !check.means.is_empty() {
-        say!("        means: {}", report::plain(&check.means));
-        say!("        mend:  {}", report::plain(&check.mend));
+    if !check.meaning.is_empty() {
+        say!("        meaning: {}", report::plain(&check.meaning));
+        say!("        fix:     {}", report::plain(&check.fix));
     }
 }
 
@@ -176,24 +177,24 @@ fn capture(path: &PathBuf) -> anyhow::Result<Observed> {
 fn configuration(args: &Doctor) -> Check {
     let path = args.config.clone().unwrap_or_else(|| PathBuf::from(CONFIG));
     if args.config.is_none() && !path.exists() {
-        return Check::not("configuration", format!("there is no `{CONFIG}`: defaults and flags hold"));
+        return Check::not("configuration", format!("there is no `{CONFIG}`; defaults and flags apply"));
     }
     let problems = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read `{}`", path.display()))
         .map(|text| crate::check::config(&text));
     match problems {
-        Ok(list) if list.is_empty() => Check::good("configuration", format!("`{}` is right", path.display())),
-        Ok(list) => Check::bad(
+        Ok(list) if list.is_empty() => Check::good("configuration", format!("`{}` is valid", path.display())),
+        Ok(list) => Check::error(
             "configuration",
-            format!("{} problems, the first: {}", list.len(), list[0]),
-            "the platform does not start with it",
+            format!("{} problems; first: {}", list.len(), list[0]),
+            "the platform does not start with this configuration",
             format!("gridwarden check {}", path.display()),
         ),
-        Err(e) => Check::bad(
+        Err(e) => Check::error(
             "configuration",
             format!("{e:#}"),
-            "the platform does not start with it",
-            "check the rights of the file",
+            "the platform does not start with this configuration",
+            "check the permissions of the file",
         ),
     }
 }

@@ -88,11 +88,11 @@ impl Observed {
     pub fn checks(&self, place: &str) -> Vec<Check> {
         let name = |what: &str| format!("{what} of {place}");
         if self.frames == 0 {
-            return vec![Check::bad(
+            return vec![Check::error(
                 name("traffic"),
-                "no packet came",
-                "the feed is silent: nothing is watched here",
-                "check cable, mirror session (its source ports and its destination) and that the interface is up: ip link set IFACE up",
+                "no packets",
+                "the feed is silent: nothing is monitored here",
+                "check the cable, the mirror session (source ports and destination) and that the interface is up: ip link set IFACE up",
             )];
         }
         let mut all = vec![Check::good(name("traffic"), format!("{} packets, {} bytes", self.frames, self.bytes))];
@@ -104,34 +104,34 @@ impl Observed {
         }
         let share = |n: u64, of: u64| n as f64 * 100.0 / of.max(1) as f64;
         all.push(match looked {
-            0 => Check::not(name("directions"), "no TCP conversation was long enough to tell"),
-            _ if share(one_way, looked) >= 50.0 => Check::bad(
+            0 => Check::not(name("directions"), "no TCP conversation is long enough to tell"),
+            _ if share(one_way, looked) >= 50.0 => Check::error(
                 name("directions"),
-                format!("of {looked} TCP conversations {one_way} show one direction only"),
-                "the mirror gives one direction: answers, refusals and replies cannot be judged",
-                "mirror both directions of the source ports (rx and tx), or both sides of the tap",
+                format!("{one_way} of {looked} TCP conversations show one direction only"),
+                "the mirror port delivers one direction: responses and refusals cannot be judged",
+                "mirror both directions of the source ports (rx and tx), or connect both sides of the tap",
             ),
             _ if one_way > 0 => {
-                Check::good(name("directions"), format!("both, of {looked} TCP conversations {one_way} show one only"))
+                Check::good(name("directions"), format!("both, except in {one_way} of {looked} TCP conversations"))
             }
-            _ => Check::good(name("directions"), format!("both, in all of {looked} TCP conversations")),
+            _ => Check::good(name("directions"), format!("both, in all {looked} TCP conversations")),
         });
         all.push(if self.to_one == 0 {
-            Check::bad(
-                name("audience"),
-                "only broadcast and multicast came",
-                "the port is not mirrored to, it only hears what every port of the switch hears",
-                "make this port the destination of a mirror session",
+            Check::error(
+                name("addressees"),
+                "only broadcast and multicast traffic",
+                "this is not a mirror port: it only receives what every port of the switch receives",
+                "configure this port as the destination of a mirror session",
             )
         } else {
-            Check::good(name("audience"), format!("{:.0} % to single devices", share(self.to_one, self.frames)))
+            Check::good(name("addressees"), format!("{:.0} % unicast", share(self.to_one, self.frames)))
         });
         all.push(if share(self.twins, self.frames) >= 1.0 {
-            Check::notice(
+            Check::warning(
                 name("duplicates"),
-                format!("{:.0} % of the packets came twice", share(self.twins, self.frames)),
-                "the mirror copies a packet at its way in and at its way out; copies are left out, but they cost capture room",
-                "mirror each packet once: source ports in one direction each, or one VLAN as source",
+                format!("{:.0} % of the packets arrive twice", share(self.twins, self.frames)),
+                "the mirror copies packets both on ingress and on egress; duplicates are dropped, but they cost capture capacity",
+                "mirror each packet once: one direction per source port, or a VLAN as the source",
             )
         } else {
             Check::good(name("duplicates"), format!("{} of {} packets", self.twins, self.frames))
@@ -139,38 +139,35 @@ impl Observed {
         all.push(if self.tagged > 0 {
             Check::good(
                 name("VLAN tags"),
-                format!("kept: {:.0} % of the packets have one", share(self.tagged, self.frames)),
+                format!("kept: {:.0} % of the packets are tagged", share(self.tagged, self.frames)),
             )
         } else {
-            Check::good(
-                name("VLAN tags"),
-                "no packet has one: right on an untagged network, on a trunk the mirror takes them off",
-            )
+            Check::good(name("VLAN tags"), "none: fine on an untagged network; on a trunk the mirror strips them")
         });
         all.push(if self.merged > 0 {
-            Check::notice(
+            Check::warning(
                 name("packet sizes"),
-                format!("{} TCP packets are longer than the network carries", self.merged),
-                "the card or the kernel merged segments: order and times of single packets are lost",
-                "switch merging off on the machine that captures: ethtool -K IFACE gro off lro off",
+                format!("{} TCP packets are larger than the MTU", self.merged),
+                "the network card or the kernel merged segments: order and timing of single packets are lost",
+                "turn off receive offload on the capturing machine: ethtool -K IFACE gro off lro off",
             )
         } else {
             Check::good(name("packet sizes"), "as on the wire")
         });
         if self.cut > 0 {
-            all.push(Check::bad(
+            all.push(Check::error(
                 name("snap length"),
-                format!("{} of {} packets are cut", self.cut, self.frames),
-                "what is cut off was not judged",
+                format!("{} of {} packets are truncated", self.cut, self.frames),
+                "the missing bytes were not analysed",
                 "capture whole packets: tcpdump -s 0, or no --snaplen",
             ));
         }
         if self.undecoded * 2 > self.frames {
-            all.push(Check::notice(
+            all.push(Check::warning(
                 name("decoding"),
                 format!("{} of {} packets could not be decoded", self.undecoded, self.frames),
-                "the mirror may wrap packets in a way that is not known, or cut them",
-                "see `gridwarden analyze` on a capture of it: it names the reasons",
+                "the mirror may encapsulate packets in an unknown way, or truncate them",
+                "run `gridwarden analyze` on a capture: it lists the reasons",
             ));
         }
         all
@@ -213,20 +210,20 @@ mod tests {
     #[test]
     fn one_direction_is_told_and_both_are_good() {
         let one: Vec<_> = (0..6).map(|n| tcp(false, n, 10)).collect();
-        is(&verdicts(&one), "directions", Verdict::Bad);
+        is(&verdicts(&one), "directions", Verdict::Error);
         let both: Vec<_> = (0..6).map(|n| tcp(n % 2 == 1, n, 10)).collect();
         let told = verdicts(&both);
         is(&told, "directions", Verdict::Good);
         is(&told, "packet sizes", Verdict::Good);
-        is(&told, "audience", Verdict::Good);
+        is(&told, "addressees", Verdict::Good);
     }
 
     #[test]
     fn silence_merging_and_broadcast_are_told() {
-        is(&verdicts(&[]), "traffic", Verdict::Bad);
-        is(&verdicts(&[tcp(false, 1, 4_000)]), "packet sizes", Verdict::Notice);
+        is(&verdicts(&[]), "traffic", Verdict::Error);
+        is(&verdicts(&[tcp(false, 1, 4_000)]), "packet sizes", Verdict::Warning);
         let mut to_all = tcp(false, 1, 10);
         to_all[..6].fill(0xff);
-        is(&verdicts(&[to_all]), "audience", Verdict::Bad);
+        is(&verdicts(&[to_all]), "addressees", Verdict::Error);
     }
 }

@@ -103,7 +103,7 @@ pub struct Watch {
     /// Listens for syslog by UDP; may be repeated.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub syslog: Vec<SocketAddr>,
-    /// Megabytes of packets kept on disk; 0 keeps none [default: 10240, and at most 40 % of what is free or theirs on the disk].
+    /// Packet store in MB; 0: none [default: 10240, at most 40 % of the disk space that is free or already used by it].
     #[arg(long, value_name = "MB")]
     pub packets: Option<u64>,
     /// Megabytes of each interface's buffer in the kernel.

@@ -155,7 +155,7 @@ impl Keeper {
         if is_low && !self.is_low {
             let (free, reserve) = (disk.free >> 20, reserve >> 20);
             complaint(format_args!(
-                "the disk of `{}` is nearly full: {free} MB are free, {reserve} MB are to stay so; packets go first, then detail, then records",
+                "the disk of `{}` is nearly full: {free} MB are free, less than the reserve of {reserve} MB; packets are deleted first, then detail, then records",
                 self.data.display()
             ));
         }
@@ -285,11 +285,11 @@ enum Why {
 impl Why {
     fn name(self) -> &'static str {
         match self {
-            Why::Age => "older than its time",
-            Why::KindRoom => "the kind takes more than its room",
-            Why::Room => "records take more than their room",
-            Why::HeldRoom => "held records take more than their share",
-            Why::DiskFull => "the disk is full",
+            Why::Age => "retention period exceeded",
+            Why::KindRoom => "limit of the kind exceeded",
+            Why::Room => "limit of all records exceeded",
+            Why::HeldRoom => "share of held records exceeded",
+            Why::DiskFull => "disk nearly full",
         }
     }
 }

@@ -25,22 +25,22 @@ pub const NEVER_BY_SIZE: [&str; 2] = ["feed_minute", "gap"];
 /// How long records are kept, and within which room.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Retain {
-    /// Days that records are kept; 0 keeps them as long as there is room [default: 90].
+    /// Keep records for this many days; 0: as long as there is space [default: 90].
     #[arg(long, value_name = "DAYS")]
     pub keep_days: Option<u32>,
-    /// Days that records of one kind are kept, as in modbus=30; may be repeated.
+    /// Keep records of one kind for this many days, as in modbus=30; may be repeated.
     #[arg(long, value_name = "KIND=DAYS", value_parser = pair)]
     pub keep_kind: Vec<(String, u64)>,
-    /// Megabytes of all records [default: 40 % of what is free or theirs on the disk].
+    /// Space for all records in MB [default: 40 % of the disk space that is free or already used by them].
     #[arg(long, value_name = "MB")]
     pub lake: Option<u64>,
-    /// Megabytes of the records of one kind, as in modbus=2048; may be repeated.
+    /// Space for records of one kind in MB, as in modbus=2048; may be repeated.
     #[arg(long, value_name = "KIND=MB", value_parser = pair)]
     pub lake_kind: Vec<(String, u64)>,
-    /// Percent of the room for records that findings may hold until they are closed [default: 25].
+    /// Percentage of that space for records that open findings hold [default: 25].
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub held: Option<u8>,
-    /// Megabytes of the disk that stay free [default: 5 % of the disk, 2048 at most].
+    /// Disk space to leave free in MB [default: 5 % of the disk, at most 2048].
     #[arg(long, value_name = "MB")]
     pub reserve: Option<u64>,
     /// Seconds between two rounds of upkeep.
