@@ -187,7 +187,7 @@ fn proof(page: &mut String, f: &Finding) {
         let _ = write!(page, "<dt>Packets</dt><dd><code class=\"copy\">{}</code> in {}</dd>", e(&filter), e(&file));
     }
     if f.count > f.packets.len() as u64 {
-        row(page, "Of them", &format!("the first ones; {} in all", number(f.count)));
+        row(page, "Of them", &format!("that of the sentence and the first ones; {} in all", number(f.count)));
     }
     if let Some(filter) = packets::around(f) {
         let _ = write!(page, "<dt>All between the two</dt><dd><code class=\"copy\">{}</code></dd>", e(&filter));

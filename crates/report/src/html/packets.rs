@@ -18,7 +18,12 @@ pub(super) fn frames(f: &Finding) -> Vec<(String, String)> {
         [frame] => format!("frame.number == {frame}"),
         all => format!("frame.number in {{{}}}", all.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
     };
-    files.into_iter().map(|(file, frames)| (file.to_owned(), one(frames))).collect()
+    // The packet of the sentence is named first, wherever it lies.
+    let sorted = |mut frames: Vec<u64>| {
+        frames.sort_unstable();
+        one(frames)
+    };
+    files.into_iter().map(|(file, frames)| (file.to_owned(), sorted(frames))).collect()
 }
 
 /// Everything between its two ends; none where no address is known.
