@@ -29,7 +29,7 @@ pub(super) struct RoleContradiction {
     outstations: AgedTable<Addr, Addr>,
     /// What a device asked of another, or the other told it unasked: a data concentrator polls, or is told, before it commands.
     pairs: AgedTable<(Addr, Addr), Asked>,
-    /// First commands of devices that did not act as outstations yet, to devices that they do not poll.
+    /// First commands, to devices that were not polled, of devices that did not act as outstations yet or that gave them right at the beginning.
     early: AgedTable<(Addr, Addr), (Fact, FlowConst)>,
     baseline: Option<Arc<Baseline>>,
     hits: LimitHits,
@@ -97,23 +97,28 @@ impl RoleContradiction {
         if !moves(op) || self.is_master(pair, op.proto) {
             return;
         }
+        // What went on before the capture began may be a gateway's work, whose polls are yet to come.
+        let first = self.pairs.get(&pair).map(|p| p.first);
+        let from_begin = look.seen.began().zip(first).is_some_and(|(b, first)| first.since(b) <= MINUTE);
         match self.outstations.get(&src.addr).copied().filter(|m| *m != dst.addr) {
-            Some(master) => self.tell(master, op, fact, flow, look),
-            None if self.early.get(&pair).is_some() => {}
-            None => {
+            Some(master) if !from_begin => self.tell(master, op, fact, flow, look),
+            _ if self.early.get(&pair).is_some() => {}
+            _ => {
                 let gone = self.early.insert(pair, (fact.clone(), *flow));
                 self.hits.hit_by(Limit::DetectorSources, u64::from(gone.is_some()));
             }
         }
     }
 
-    /// Judges commands that came before their source answered as an outstation; it had time for its polls since.
+    /// Judges commands that came before their source answered as an outstation, or right at the beginning; it had time for its polls since. At the
+    /// end of a short capture one poll is enough.
     fn late(&mut self, look: &mut Look<'_>, all: bool) {
         while self.early.oldest().is_some_and(|(_, (f, _))| all || look.now.since(f.ts) >= WAIT) {
             let Some((pair, (fact, flow))) = self.early.pop_oldest() else { return };
             let (Body::Op(op), Some(master)) = (&fact.body, self.outstations.get(&pair.0).copied()) else { continue };
-            let is_short = look.now.since(fact.ts) < if all { MINUTE } else { WAIT };
-            if master != pair.1 && !is_short && !self.is_master(pair, op.proto) {
+            let is_polled = self.pairs.get(&pair).is_some_and(|p| p.polls > 0);
+            let waited = look.now.since(fact.ts) >= WAIT;
+            if master != pair.1 && (waited || !is_polled) && !self.is_master(pair, op.proto) {
                 self.tell(master, op, &fact, &flow, look);
             }
         }
@@ -121,15 +126,10 @@ impl RoleContradiction {
 
     fn tell(&self, master: Addr, op: &Op, fact: &Fact, flow: &FlowConst, look: &mut Look<'_>) {
         let (src, dst) = ends(fact, flow);
-        // What went on since the capture began may be a gateway's work; what began within it is none that was there.
-        let first = self.pairs.get(&(src.addr, dst.addr)).map(|p| p.first);
-        let from_begin = look.seen.began().zip(first).is_some_and(|(b, first)| first.since(b) <= MINUTE);
-        let severity = if from_begin { Severity::Medium } else { Severity::High };
         let master = crate::fold::End { addr: master, ..src };
         look.see(&Sighting {
             dedup_key: format!("{}>{}:{}:{}:commands", src.name(), dst.name(), op.name, thing(op)),
             asks: true,
-            severity,
             attack: &["T1692.001"],
             proto: op.proto,
             words: &|site| {

@@ -215,8 +215,8 @@ fn a_command_from_a_known_reader_is_high_and_from_the_commander_low_or_nothing()
     assert_eq!(from(HMI, PLC, "modbus", 40), [("control-from-unusual-source", Severity::High)]);
     assert_eq!(from(MASTER, PLC, "modbus", 40), []);
     assert_eq!(from(MASTER, PLC, "modbus", 41), [("new-point", Severity::Low)], "first command on a point");
-    // The master commands others in Modbus, but never anyone in DNP3.
-    assert_eq!(from(MASTER, RTU, "dnp3", 1), [("control-from-unusual-source", Severity::High)]);
+    // Its sole master never commanded anyone in DNP3: a first command, whatever the protocol.
+    assert_eq!(from(MASTER, RTU, "dnp3", 1), [("control-from-unusual-source", Severity::Low)]);
 }
 
 #[test]
