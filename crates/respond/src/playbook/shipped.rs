@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::case::Case;
+use crate::case::{Case, Member};
 use crate::playbook::Values;
 
 /// Name and document of each.
@@ -22,11 +22,23 @@ pub fn document(name: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
-/// The playbook that fits the gravest finding of a case, by its detector and technique; none where only people can know.
+/// The playbook that fits the gravest findings of a case, by detector and technique of the first of them that one fits; none where only people
+/// can know.
 pub fn proposed_for(case: &Case) -> Option<&'static str> {
-    let gravest = case.findings.iter().max_by(|a, b| a.severity.cmp(&b.severity).then(b.ts.cmp(&a.ts)))?;
-    let technique = gravest.attack.first().map_or("", String::as_str);
-    Some(match (gravest.detector.as_str(), technique) {
+    gravest(case).into_iter().find_map(fits)
+}
+
+/// The gravest findings, the earliest first.
+fn gravest(case: &Case) -> Vec<&Member> {
+    let most = case.findings.iter().map(|m| m.severity).max();
+    let mut all: Vec<&Member> = case.findings.iter().filter(|m| Some(m.severity) == most).collect();
+    all.sort_by(|a, b| (a.ts, &a.id).cmp(&(b.ts, &b.id)));
+    all
+}
+
+fn fits(finding: &Member) -> Option<&'static str> {
+    let technique = finding.attack.first().map_or("", String::as_str);
+    Some(match (finding.detector.as_str(), technique) {
         ("scan" | "sweep" | "function-enumeration", _) => "scan",
         ("beacon", _) => "malware-beacon",
         ("missing-device" | "frozen", _) => "loss-of-view",
@@ -41,9 +53,10 @@ pub fn proposed_for(case: &Case) -> Option<&'static str> {
     })
 }
 
-/// Values for the variables of a shipped playbook, from the gravest finding of a case.
+/// Values for the variables of a shipped playbook, from the finding of a case that it was proposed for, else its gravest.
 pub fn values_for(case: &Case) -> Values {
-    let gravest = case.findings.iter().max_by(|a, b| a.severity.cmp(&b.severity).then(b.ts.cmp(&a.ts)));
+    let all = gravest(case);
+    let gravest = all.iter().find(|m| fits(m).is_some()).or(all.first());
     let address = gravest.and_then(|m| m.src.ip.clone()).unwrap_or_default();
     let pair = |k: &str, v: String| (format!("__{k}__"), v);
     Values::from([
