@@ -7,6 +7,14 @@ fn said(problems: Vec<Problem>) -> Vec<String> {
 }
 
 #[test]
+fn what_the_desk_takes_is_known_here() {
+    let text = "[respond]\npropose = \"live\"\nmirror_seconds = 30\nvalues = { minutes = \"30\" }\n";
+    assert!(said(config(text)).is_empty(), "{:?}", said(config(text)));
+    let wrong = said(config("[respond]\npropose = \"always\"\n"));
+    assert!(wrong[0].contains("always"), "{wrong:?}");
+}
+
+#[test]
 fn a_configuration_tells_all_its_problems() {
     let text = "[retention]\nday = 30\nlake_mb = \"much\"\n[retention.kinds.modbus]\ndays = -1\n[respnd]\n\
         [[destination]]\nname = \"siem\"\nkind = \"splunk-hec\"\nurll = \"https://x\"\n";
