@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::WriterProperties;
 
 use crate::coded::zstd_level;
+use crate::schema::{floats, no_statistics};
 
 /// Rows decoded at a time.
 const BATCH: usize = 8_192;
@@ -61,8 +62,8 @@ pub fn cut<W: Write + Send>(from: &Path, select: &Select, format: Format, out: W
     let reader = builder.with_batch_size(BATCH).build().map_err(io::Error::other)?;
     let mut sink = match format {
         Format::Parquet => {
-            let properties =
-                WriterProperties::builder().set_compression(zstd_level()).set_key_value_metadata(metadata).build();
+            let properties = WriterProperties::builder().set_compression(zstd_level()).set_key_value_metadata(metadata);
+            let properties = no_statistics(properties, floats(&schema)).build();
             Sink::Parquet(Box::new(
                 ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(io::Error::other)?,
             ))

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType as Arrow, Field as ArrowField, Fields, Schema, S
 use gwcore::{COMMON, DataType, Field, Kind};
 use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use crate::coded::zstd_level;
@@ -111,5 +111,21 @@ pub(crate) fn properties(kind: &Kind, small: bool) -> WriterProperties {
     for field in words {
         props = props.set_column_statistics_enabled(ColumnPath::from(field.name), EnabledStatistics::None);
     }
-    props.build()
+    let floats = COMMON.iter().chain(kind.fields).filter(|f| arrow_type_of(f).is_floating()).map(|f| f.name);
+    no_statistics(props, floats).build()
+}
+
+/// Columns of floating-point numbers have no least and greatest value: NaN does not count for these, and readers then leave out rows that hold one
+/// or take it for its neighbour (DataFusion 55, DuckDB 2; `findings/datafusion-nan-becomes-a-neighbour.sh`).
+pub(crate) fn no_statistics<'a>(
+    props: WriterPropertiesBuilder,
+    floats: impl Iterator<Item = &'a str>,
+) -> WriterPropertiesBuilder {
+    floats
+        .fold(props, |props, name| props.set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::None))
+}
+
+/// The columns of floating-point numbers of a file that is written anew.
+pub(crate) fn floats(schema: &Schema) -> impl Iterator<Item = &str> {
+    schema.fields().iter().filter(|f| f.data_type().is_floating()).map(|f| f.name().as_str())
 }

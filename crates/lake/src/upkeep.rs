@@ -20,6 +20,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::coded::zstd_level;
 use crate::hours::{COMPACT, HELD, Hour, footer};
+use crate::schema::{floats, no_statistics};
 use crate::swap::Exchange;
 
 /// Bytes before compression of the files that one compacted file is made of: what compaction holds in memory is a small multiple of it.
@@ -351,7 +352,7 @@ fn properties(schema: &SchemaRef, metadata: Option<Vec<KeyValue>>) -> WriterProp
     }
     // Times rise: their differences are small where a dictionary would only be filled in vain.
     let ts = ColumnPath::from("ts");
-    properties
+    no_statistics(properties, floats(schema))
         .set_column_dictionary_enabled(ts.clone(), false)
         .set_column_encoding(ts, Encoding::DELTA_BINARY_PACKED)
         .build()

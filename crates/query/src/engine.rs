@@ -49,6 +49,8 @@ pub struct Engine {
     assets: functions::Assets,
     /// Lakes among the places.
     lakes: Vec<PathBuf>,
+    /// Some file of others has floating-point columns: the figures in its footer do not count NaN and are not believed.
+    doubts_footers: bool,
 }
 
 /// Rows of a search as they come; dropping it ends the search.
@@ -79,12 +81,14 @@ impl Engine {
     /// file. Tables of one name from several places are one table. Nothing found is an error only where nothing is found at all.
     pub async fn open(places: &[PathBuf], options: Options) -> Result<Engine> {
         let lakes = places.iter().map(|p| p.join("lake")).filter(|p| p.is_dir()).collect();
-        let mut engine = Engine { options, tables: BTreeMap::new(), assets: functions::Assets::default(), lakes };
+        let (tables, assets) = (BTreeMap::new(), functions::Assets::default());
+        let mut engine = Engine { options, tables, assets, lakes, doubts_footers: false };
         let _reading = engine.reading()?;
         let found = tables::find(places)?;
         let context = engine.context()?;
         for (name, sources) in found.parquet {
-            let table = listing(&context, &name, &sources).await?;
+            let (table, is_doubtful) = listing(&context, &name, &sources).await?;
+            engine.doubts_footers |= is_doubtful;
             engine.tables.insert(name, table);
         }
         engine.add_documents("device", &found.devices)?;
@@ -143,6 +147,8 @@ impl Engine {
         let execution = &mut config.options_mut().execution;
         execution.parquet.pushdown_filters = true;
         execution.parquet.reorder_filters = true;
+        execution.parquet.pruning = !self.doubts_footers;
+        execution.collect_statistics = !self.doubts_footers;
         let context = SessionContext::new_with_config_rt(config, runtime.build_arc().map_err(fail)?);
         for function in functions::all(&self.assets) {
             context.register_udf(function);
@@ -156,12 +162,13 @@ impl Engine {
     }
 }
 
-/// One table over files and folders of one kind.
+/// One table over files and folders of one kind, and whether what its footers say of its columns may be untrue (NaN is left out there; the lake's own
+/// files say nothing of such columns).
 async fn listing(
     context: &SessionContext,
     name: &str,
     sources: &[tables::Source],
-) -> Result<Arc<dyn datafusion::catalog::TableProvider>> {
+) -> Result<(Arc<dyn datafusion::catalog::TableProvider>, bool)> {
     let bad = |path: &Path, e: DataFusionError| {
         Error::Data(format!("cannot read `{}` as table `{name}`: {e}", path.display()))
     };
@@ -172,18 +179,25 @@ async fn listing(
         let text = if source.path.is_dir() { format!("{text}/") } else { text.to_owned() };
         urls.push(ListingTableUrl::parse(text).map_err(|e| bad(&source.path, e))?);
     }
-    let format = ParquetFormat::default().with_skip_metadata(true);
-    let mut options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
-    if sources.iter().all(|s| s.is_lake) {
+    let is_lake = sources.iter().all(|s| s.is_lake);
+    let options = |prunes: bool| {
+        let format = ParquetFormat::default().with_skip_metadata(true).with_enable_pruning(prunes);
+        let options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
         let text = |n: &str| (n.to_owned(), DataType::Utf8);
-        options = options.with_table_partition_cols(vec![text("day"), text("hour")]);
-    }
+        if is_lake { options.with_table_partition_cols(vec![text("day"), text("hour")]) } else { options }
+    };
     let first = sources.first().map(|s| s.path.as_path()).unwrap_or(Path::new(""));
     let state = context.state();
-    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options);
-    let config = config.infer_schema(&state).await.map_err(|e| bad(first, e))?;
+    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options(true));
+    let mut config = config.infer_schema(&state).await.map_err(|e| bad(first, e))?;
+    let has_floats = |s: &SchemaRef| s.fields().iter().any(|f| f.data_type().is_floating());
+    let is_doubtful = !is_lake && config.file_schema.as_ref().is_some_and(has_floats);
+    if is_doubtful {
+        config = config.with_listing_options(options(false));
+    }
     let table = ListingTable::try_new(config).map_err(|e| bad(first, e))?;
-    Ok(Arc::new(table.with_cache(state.runtime_env().cache_manager.get_file_statistic_cache())))
+    let table = table.with_cache(state.runtime_env().cache_manager.get_file_statistic_cache());
+    Ok((Arc::new(table), is_doubtful))
 }
 
 fn columns(schema: &SchemaRef) -> Vec<(String, String)> {

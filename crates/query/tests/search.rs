@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, DictionaryArray, Int64Array, StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array,
+    ArrayRef, DictionaryArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt8Array,
+    UInt16Array,
 };
 use arrow::datatypes::Int32Type;
 use arrow::record_batch::RecordBatch;
@@ -69,6 +70,29 @@ fn functions_answer_over_a_folder_of_analyze() {
     check("SELECT round(entropy('aabb'), 3) AS a", "1.0");
     check("SELECT sum(bytes) AS a FROM conn WHERE ts >= '2023-11-15T00:00:00Z'", "74129");
     check("SELECT names AS a FROM device", "relay-7");
+}
+
+/// A file with the column `v`, as any other program would write it.
+fn numbers(path: &Path, values: &[f64]) {
+    let column: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
+    let batch = RecordBatch::try_from_iter([("v", column)]).unwrap();
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn what_is_no_number_is_found_and_stays_what_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    numbers(&dir.path().join("one.parquet"), &[1.0, f64::NAN, 1.0]);
+    numbers(&dir.path().join("two.parquet"), &[1.0, 2.0, f64::NAN]);
+    let places = [dir.path().to_owned()];
+    let check = |sql: &str, expect: &str| assert_eq!(text(&places, sql), format!("a\r\n{expect}\r\n"), "{sql}");
+    check("SELECT count(*) AS a FROM one WHERE CAST(v AS TEXT) = 'NaN'", "1");
+    // SQL orders NaN behind every number.
+    check("SELECT count(*) AS a FROM two WHERE v > 100", "1");
+    check("SELECT count(*) AS a FROM two", "3");
 }
 
 #[test]
