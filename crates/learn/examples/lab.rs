@@ -69,7 +69,7 @@ fn grid(train_path: &str, test_path: &str, label: &str) -> learn::Result<()> {
     let test = Data::new(Table::load(&[PathBuf::from(test_path)], None)?, &setup)?;
     let class = &data.labels.class;
     let risk: Vec<f32> = class.iter().map(|c| *c as f32).collect();
-    let roles = learn::encode::Roles { barred: data.barred.clone(), time: None, group: &[] };
+    let roles = learn::encode::Roles { barred: data.barred.clone(), time: None, group: &[], keeps_constant: false };
     let (encoder, _) = learn::encode::Encoder::fit(&data.table, &data.labels.rows, &risk, &roles)?;
     let x = encoder.encode(&data.table)?.matrix.take(&data.labels.rows);
     let y = encoder.encode(&test.table)?.matrix.take(&test.labels.rows);
@@ -107,7 +107,7 @@ fn speed(path: &str, label: &str, drop: &str, columns: Option<&String>) -> learn
     let rows = data.labels.rows.clone();
     let class = &data.labels.class;
     let risk: Vec<f32> = class.iter().map(|c| *c as f32).collect();
-    let roles = learn::encode::Roles { barred: data.barred.clone(), time: None, group: &[] };
+    let roles = learn::encode::Roles { barred: data.barred.clone(), time: None, group: &[], keeps_constant: false };
     let (encoder, _) = learn::encode::Encoder::fit(&data.table, &rows, &risk, &roles)?;
     let x = encoder.encode(&data.table)?.matrix;
     let encoded = cpu();

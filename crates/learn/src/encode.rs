@@ -46,6 +46,8 @@ pub struct Roles<'a> {
     /// Orders rows, and with `group` makes steps and pauses.
     pub time: Option<&'a str>,
     pub group: &'a [String],
+    /// Columns that are the same in all rows stay features: detectors of what is unlike the rows must see them move.
+    pub keeps_constant: bool,
 }
 
 /// Turns tables into matrices.
@@ -69,7 +71,7 @@ impl Encoder {
     pub fn fit(table: &Table, rows: &[u32], risk: &[f32], roles: &Roles<'_>) -> Result<(Encoder, Vec<String>)> {
         let (mut features, mut notes) = (Vec::new(), Vec::new());
         for (at, column) in table.columns.iter().enumerate().filter(|(at, _)| !roles.barred.contains(at)) {
-            match kind(column, rows, risk) {
+            match kind(column, rows, risk, roles.keeps_constant) {
                 Ok(kind) => features.push(Feature { name: table.names[at].clone(), kind }),
                 Err(why) => notes.push(format!("{}: {why}", table.names[at])),
             }
@@ -207,7 +209,7 @@ impl<'a> Codes<'a> {
 }
 
 /// The kind of a column, or why it is no feature.
-fn kind(column: &Column, rows: &[u32], risk: &[f32]) -> Result<Kind, String> {
+fn kind(column: &Column, rows: &[u32], risk: &[f32], keeps_constant: bool) -> Result<Kind, String> {
     let (mut numbers, mut texts) = (0usize, 0usize);
     let mut different: HashMap<u64, (usize, f64)> = HashMap::default();
     let mut whole = true;
@@ -227,7 +229,7 @@ fn kind(column: &Column, rows: &[u32], risk: &[f32]) -> Result<Kind, String> {
     if numbers + texts == 0 {
         return Err("no value".into());
     }
-    if different.len() == 1 && numbers + texts == rows.len() {
+    if different.len() == 1 && numbers + texts == rows.len() && !keeps_constant {
         return Err("always the same".into());
     }
     if texts * 100 <= numbers {

@@ -119,7 +119,12 @@ pub fn fit_entries(data: &Data, entries: &[u32], setup: &Setup, progress: Progre
     }
     let rows = |entries: &[u32]| entries.iter().map(|&e| data.labels.rows[e as usize]).collect::<Vec<u32>>();
     let risk: Vec<f32> = learned.iter().map(|&e| f32::from(u8::from(!data.labels.is_normal(e as usize)))).collect();
-    let roles = Roles { barred: data.barred.clone(), time: setup.time.as_deref(), group: &setup.group };
+    let roles = Roles {
+        barred: data.barred.clone(),
+        time: setup.time.as_deref(),
+        group: &setup.group,
+        keeps_constant: setup.task == Task::BenignOnly,
+    };
     let (encoder, notes) = Encoder::fit(&data.table, &rows(&learned), &risk, &roles)?;
     let encoded = encoder.encode(&data.table)?.matrix;
     let x = encoded.take(&rows(&learned));

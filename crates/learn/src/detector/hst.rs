@@ -38,6 +38,11 @@ impl HalfSpace {
             ranges.iter_mut().zip(row).for_each(|(r, v)| *r = (r.0.min(*v), r.1.max(*v)));
         }
         let all: Vec<u32> = (0..x.rows() as u32).collect();
+        // A column that never moved has nothing to halve and would use up the depth.
+        let mut moving: Vec<usize> = (0..x.width).filter(|f| ranges[*f].0 < ranges[*f].1).collect();
+        if moving.is_empty() {
+            moving = (0..x.width).collect();
+        }
         for tree in 0..TREES {
             let mut rng = Rng::new(seed, 0x45_0000 + tree as u64);
             let space: Vec<(f32, f32)> = ranges
@@ -51,18 +56,26 @@ impl HalfSpace {
             let root = trees.nodes.len() as u32;
             trees.roots.push(root);
             trees.nodes.push(Node { feature: u32::MAX, threshold: 0.0, left: 0, mass: 0.0 });
-            trees.grow(x, all.clone(), root, 0, space, &mut rng);
+            trees.grow((x, &moving), all.clone(), root, 0, space, &mut rng);
         }
         trees
     }
 
-    fn grow(&mut self, x: &Matrix, rows: Vec<u32>, at: u32, depth: usize, mut space: Vec<(f32, f32)>, rng: &mut Rng) {
+    fn grow(
+        &mut self,
+        (x, moving): (&Matrix, &[usize]),
+        rows: Vec<u32>,
+        at: u32,
+        depth: usize,
+        mut space: Vec<(f32, f32)>,
+        rng: &mut Rng,
+    ) {
         let mass = (rows.len() as f64 + 1.0).ln() + depth as f64 * std::f64::consts::LN_2;
         self.nodes[at as usize].mass = mass as f32;
         if depth >= DEPTH || (rows.len() as f64) < LEAST * self.rows + 1.0 {
             return;
         }
-        let feature = rng.below(x.width);
+        let feature = moving[rng.below(moving.len())];
         let (low, high) = space[feature];
         let threshold = low + (high - low) / 2.0;
         let (a, b): (Vec<u32>, Vec<u32>) =
@@ -75,8 +88,8 @@ impl HalfSpace {
         let mut upper = space.clone();
         upper[feature] = (threshold, high);
         space[feature] = (low, threshold);
-        self.grow(x, a, left, depth + 1, space, rng);
-        self.grow(x, b, left + 1, depth + 1, upper, rng);
+        self.grow((x, moving), a, left, depth + 1, space, rng);
+        self.grow((x, moving), b, left + 1, depth + 1, upper, rng);
     }
 
     /// How little mass the cells have that a row falls into: mean over the trees of what is missing to the most.

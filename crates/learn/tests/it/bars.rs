@@ -98,3 +98,25 @@ fn explanations_add_up_and_cleaning_accounts_for_every_row() {
         found["features"].as_array().unwrap().iter().map(|f| f["feature"].as_str().unwrap()).take(3).collect();
     assert!(top.contains(&"packets") || top.contains(&"bytes"), "{top:?}");
 }
+
+#[test]
+fn a_column_that_never_moved_is_unlike_once_it_moves() {
+    let with_constant = |moved: Option<usize>| {
+        let mut text = "a,f,kind,label\n".to_owned();
+        for row in 0..2000 {
+            let (f, kind) = if moved == Some(row) { ("90", "write") } else { ("3", "read") };
+            text.push_str(&format!("{},{f},{kind},normal\n", 100 + (row * 7919) % 11));
+        }
+        text
+    };
+    for algorithm in [Algorithm::Fusion, Algorithm::Mahalanobis] {
+        let setup =
+            Setup { label: Some("label".into()), task: Task::BenignOnly, algorithm, fpr: 0.001, ..Setup::default() };
+        let model = fit(&Data::new(table(&with_constant(None)), &setup).unwrap(), &setup, &|_, _| ()).unwrap();
+        let fresh = table(&with_constant(Some(1234)));
+        let scores = model.scores(&model.encoder.encode(&fresh).unwrap().matrix);
+        let least = scores.p_value.iter().copied().fold(1.0, f64::min);
+        let unlike: Vec<usize> = (0..2000).filter(|r| scores.p_value[*r] <= least).collect();
+        assert_eq!(unlike, [1234], "{}", algorithm.name());
+    }
+}
