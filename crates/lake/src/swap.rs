@@ -18,12 +18,20 @@ const AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Reading(#[expect(dead_code, reason = "the lock lies in the open file")] File);
 
-/// Keeps the files of the lake below `root` in place while somebody reads them; none where nobody ever exchanges files there. An exchange that
+/// Keeps the files of the lake below `root` in place while somebody reads them; none where there is no lake, or one that nobody
+/// can write to. An exchange that
 /// a crash interrupted is carried to its end first, where this user may.
 pub fn reading(root: &Path) -> io::Result<Option<Reading>> {
-    let file = match File::open(root.join(".lock")) {
+    let path = root.join(".lock");
+    // Made where it can be, so that the first exchange already waits for who reads; where nothing can be made nobody exchanges.
+    let file = match File::open(&path) {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            match File::options().create(true).truncate(false).write(true).open(&path) {
+                Ok(file) => file,
+                Err(_) => return Ok(None),
+            }
+        }
         Err(e) => return Err(e),
     };
     file.lock_shared()?;
@@ -208,9 +216,11 @@ mod tests {
     #[test]
     fn readers_keep_files_in_place_and_end_an_interrupted_exchange() {
         let (dir, folder) = folder();
-        assert!(reading(dir.path()).unwrap().is_none(), "nobody exchanges files here yet");
-        let exchange = Exchange::lock(dir.path(), Duration::ZERO).unwrap().unwrap();
-        drop(exchange);
+        assert!(reading(&dir.path().join("no-lake")).unwrap().is_none());
+        // Who reads before the first exchange is waited for too.
+        let first = reading(dir.path()).unwrap().unwrap();
+        assert!(Exchange::lock(dir.path(), Duration::ZERO).unwrap().is_none());
+        drop(first);
         let reader = reading(dir.path()).unwrap();
         assert!(Exchange::lock(dir.path(), Duration::from_millis(50)).unwrap().is_none());
         drop(reader);

@@ -130,7 +130,9 @@ impl Test {
             Test::EtherType(n) => v.ether_type == Some(*n),
             Test::Vlan(None) => !v.vlans.is_empty(),
             Test::Vlan(Some(n)) => v.vlans.contains(n),
-            Test::Proto(version, n) => v.proto == Some(*n) && version.is_none_or(|w| v.version == Some(w)),
+            Test::Proto(version, n) => {
+                (v.proto == Some(*n) || v.fragment == Some(*n)) && version.is_none_or(|w| v.version == Some(w))
+            }
             Test::Mac(side, mac) => {
                 side.of(|| v.macs.is_some_and(|m| m.0 == *mac), || v.macs.is_some_and(|m| m.1 == *mac))
             }

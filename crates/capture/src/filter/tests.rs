@@ -29,6 +29,23 @@ fn frames() -> [Vec<u8>; 4] {
     [tcp(modbus()), tcp(modbus().vlan(7)), arp, v6]
 }
 
+#[test]
+fn the_ethertype_decides_and_a_fragment_header_is_looked_behind() {
+    let mut odd = frames()[0].clone();
+    // The header says version 15.
+    odd[14] = 0xf5;
+    let mut fragment = vec![0; 12];
+    fragment.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 8, 44, 64]);
+    fragment.extend([0; 32]);
+    fragment.extend([6, 0, 0, 1, 0, 0, 0, 9]);
+    for (text, expect) in [("tcp", true), ("ip proto 6", true), ("port 502", true), ("ip6", false)] {
+        assert_eq!(Filter::parse(text).unwrap().passes(&frame(&odd)), expect, "{text}");
+    }
+    for (text, expect) in [("tcp", true), ("ip6 proto 44", true), ("udp", false), ("tcp port 0", false)] {
+        assert_eq!(Filter::parse(text).unwrap().passes(&frame(&fragment)), expect, "{text}");
+    }
+}
+
 /// Which of the frames pass.
 #[track_caller]
 fn check(text: &str, expect: [bool; 4]) {

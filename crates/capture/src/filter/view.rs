@@ -25,7 +25,12 @@ pub(super) struct View<'a> {
     link: &'a [u8],
     network: &'a [u8],
     transport: Option<&'a [u8]>,
+    /// Protocol in the fragment header of IPv6, where that is the first.
+    pub(super) fragment: Option<u8>,
 }
+
+/// Protocol number of the fragment header of IPv6 (RFC 8200 section 4.5).
+const FRAGMENT: u8 = 44;
 
 impl<'a> View<'a> {
     pub(super) fn of(frame: &Frame<'a>) -> View<'a> {
@@ -43,9 +48,9 @@ impl<'a> View<'a> {
                 view.network(data.get(20..).unwrap_or_default());
             }
             LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => {
-                view.ip(data)
+                view.unlinked(data)
             }
-            LinkType::NULL | LinkType::LOOP => view.ip(data.get(4..).unwrap_or_default()),
+            LinkType::NULL | LinkType::LOOP => view.unlinked(data.get(4..).unwrap_or_default()),
             _ => {}
         }
         view
@@ -72,7 +77,9 @@ impl<'a> View<'a> {
 
     fn network(&mut self, data: &'a [u8]) {
         match self.ether_type {
-            Some(0x0800 | 0x86dd) => self.ip(data),
+            // As libpcap, which goes by the EtherType whatever version the header says.
+            Some(0x0800) => self.ip(data, 4),
+            Some(0x86dd) => self.ip(data, 6),
             // ARP and RARP for IPv4 over Ethernet (RFC 826).
             Some(0x0806 | 0x8035) => {
                 self.network = data;
@@ -84,24 +91,32 @@ impl<'a> View<'a> {
         }
     }
 
-    fn ip(&mut self, data: &'a [u8]) {
+    /// IP without a link before it: its version stands in itself.
+    fn unlinked(&mut self, data: &'a [u8]) {
+        if let Some(first) = data.first() {
+            self.ip(data, first >> 4);
+        }
+    }
+
+    fn ip(&mut self, data: &'a [u8], version: u8) {
         let Some(first) = data.first() else { return };
         self.network = data;
-        match first >> 4 {
+        match version {
             4 => {
                 (self.version, self.ether_type) = (Some(4), Some(0x0800));
                 self.proto = data.get(9).copied();
                 (self.source, self.target) = (v4(data, 12), v4(data, 16));
                 let is_first = u16_at(data, 6).is_some_and(|f| f & 0x1fff == 0);
                 let header = usize::from(first & 15) * 4;
-                self.transport = data.get(header..).filter(|_| is_first && header >= 20);
+                self.transport = data.get(header..).filter(|_| is_first);
             }
             6 => {
                 (self.version, self.ether_type) = (Some(6), Some(0x86dd));
                 self.proto = data.get(6).copied();
                 let addr = |at: usize| data.get(at..at + 16).and_then(|a| a.try_into().ok());
                 (self.source, self.target) = (addr(8), addr(24));
-                // As libpcap, which does not look behind extension headers.
+                self.fragment = data.get(40).copied().filter(|_| self.proto == Some(FRAGMENT));
+                // As libpcap, which looks for ports behind no extension header.
                 self.transport = data.get(40..);
             }
             _ => return,
