@@ -92,7 +92,7 @@ impl Detector for MovedAddress {
         let other = self.bears.get(&mac).and_then(|all| all.first()).copied();
         let claim = matches!(fact.body, Body::Claim { .. });
         look.see(&Sighting {
-            dedup_key: mac.to_string(),
+            dedup_key: format!("{mac}>{addr}"),
             severity: novelty.weigh(severity, &dst),
             basis: Basis::Learned,
             attack: &["T0830", "T0849"],
