@@ -30,6 +30,8 @@ const SHOWS: &[&str] = &[
     "show/28-ledger",
     "show/29-ui",
     "show/31-tables",
+    "show/32-detection",
+    "show/33-promise",
     "show/35-five-lines",
     "show/50-intel",
     "show/51-sigma",
