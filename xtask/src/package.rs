@@ -185,6 +185,8 @@ fn tarball(entries: &[Entry], prefix: &str, time: u64) -> anyhow::Result<Vec<u8>
         h.set_mtime(time);
         h.set_uid(0);
         h.set_gid(0);
+        // Too long a name is the only error.
+        let _ = h.set_username("root").and_then(|()| h.set_groupname("root"));
         h.set_entry_type(kind);
         h
     };

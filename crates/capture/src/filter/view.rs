@@ -29,6 +29,8 @@ pub(super) struct View<'a> {
     pub(super) fragment: Option<u8>,
 }
 
+/// Protocol number of ICMPv6 (RFC 4443).
+const ICMPV6: u8 = 58;
 /// Protocol number of the fragment header of IPv6 (RFC 8200 section 4.5).
 const FRAGMENT: u8 = 44;
 
@@ -142,7 +144,11 @@ impl<'a> View<'a> {
             Layer::V4 => Some(self.network).filter(|_| self.version == Some(4)),
             Layer::V6 => Some(self.network).filter(|_| self.version == Some(6)),
             Layer::Arp => Some(self.network).filter(|_| self.is_of(Family::Arp)),
-            Layer::Transport(proto) => self.transport.filter(|_| self.proto == Some(proto)),
+            // As libpcap: `tcp[13]` and the like ask IPv4 only, `icmp6[0]` IPv6.
+            Layer::Transport(proto) => {
+                let version = if proto == ICMPV6 { 6 } else { 4 };
+                self.transport.filter(|_| self.proto == Some(proto) && self.version == Some(version))
+            }
         }
     }
 }
