@@ -8,7 +8,7 @@ use gwcore::{AgedTable, Fact, FlowConst, Limit, LimitHits, Op, PacketRef, PointI
 use crate::Setup;
 use crate::fold::{FoldKey, words};
 
-/// Requests of one conversation that wait for their answers; the oldest are forgotten beyond them.
+/// Requests of one conversation that wait for their answers; where there are more, nobody can tell which of them is answered.
 const WAITING: usize = 32;
 /// How long an answer may take, as long as the parsers wait for one.
 const PATIENCE: i64 = 30 * SECOND;
@@ -36,7 +36,8 @@ impl Asked {
 
 /// Requests that wait for their answers, by conversation.
 pub(crate) struct Waiting {
-    asked: AgedTable<Uid, Vec<Asked>>,
+    /// Beside them since when there were too many.
+    asked: AgedTable<Uid, (Vec<Asked>, Option<Ts>)>,
     hits: LimitHits,
 }
 gwcore::kept!(Waiting { asked });
@@ -50,12 +51,14 @@ impl Waiting {
     /// Takes note of the request that a finding now tells of.
     pub(crate) fn ask(&mut self, op: &Op, fact: &Fact, flow: &FlowConst, key: FoldKey, lead: Option<&PacketRef>) {
         let lead = lead.map(|p| (p.file.clone(), p.frame));
-        if self.asked.get(&flow.uid).is_none() && self.asked.insert(flow.uid, Vec::new()).is_some() {
+        if self.asked.get(&flow.uid).is_none() && self.asked.insert(flow.uid, (Vec::new(), None)).is_some() {
             self.hits.hit(Limit::DetectorSources);
         }
-        let Some(asked) = self.asked.get_mut(&flow.uid) else { return };
-        if asked.len() >= WAITING {
-            asked.remove(0);
+        let Some((asked, overrun)) = self.asked.get_mut(&flow.uid) else { return };
+        if asked.len() >= WAITING || overrun.is_some_and(|at| fact.ts.since(at) <= PATIENCE) {
+            asked.clear();
+            *overrun = Some(fact.ts);
+            return;
         }
         let is_reversed = fact.flow.reversed();
         let (proto, function, point, frame, ts) = (op.proto, op.function, op.point, fact.frame, fact.ts);
@@ -68,7 +71,7 @@ impl Waiting {
         if self.asked.is_empty() {
             return Vec::new();
         }
-        let Some(asked) = self.asked.get_mut(&flow.uid) else { return Vec::new() };
+        let Some((asked, overrun)) = self.asked.get_mut(&flow.uid) else { return Vec::new() };
         asked.retain(|a| fact.ts.since(a.ts) <= PATIENCE);
         let fits = |a: &Asked| {
             let is_same = (a.proto, a.function) == (op.proto, op.function);
@@ -77,7 +80,7 @@ impl Waiting {
         let first = asked.iter().find(|a| fits(a)).map(|a| a.frame);
         let is_clear = asked.iter().filter(|a| fits(a)).all(|a| Some(a.frame) == first);
         let taken: Vec<Asked> = asked.extract_if(.., |a| Some(a.frame) == first && fits(a)).collect();
-        if asked.is_empty() {
+        if asked.is_empty() && overrun.is_none() {
             self.asked.remove(&flow.uid);
         }
         if is_clear { taken } else { Vec::new() }

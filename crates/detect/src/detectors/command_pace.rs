@@ -96,7 +96,7 @@ impl Detector for CommandPace {
                 let (from, to, what) = (site.name(&src), site.name(&dst), site.say_point(&dst, op.proto, point));
                 let title = format!("{from} commands {what} of {to} far more than before");
                 let why =
-                    format!("{from} gave {what} of {to} {observed}; in {} it were {expected}.", novelty.learned());
+                    format!("{from} gave {what} of {to} {observed}; in {} there were {expected}.", novelty.learned());
                 let mut e = novelty.evidence(observed.clone(), Some(expected.clone()));
                 e.seen = Some(p.commands);
                 (title, why, e)

@@ -86,7 +86,7 @@ impl Flood {
             words: &|site| {
                 let (a, b, n) = (site.name(&src), site.name(&dst), s.count);
                 let why =
-                    format!("{a} sent {b} {n} times {function} within ten seconds; {when} it were at most {most}.");
+                    format!("{a} sent {b} {n} times {function} within ten seconds; {when} there were at most {most}.");
                 let expected = format!("at most {most} within ten seconds");
                 let e = evidence(
                     format!("{n} times {function} within ten seconds"),

@@ -74,7 +74,7 @@ impl Detector for ManyDevices {
                     Some((novelty, s)) => {
                         let most = format!("at most {} within a minute", s.devices);
                         let why = format!(
-                            "{from} commanded {n} devices within a minute; in {} it were {most}.",
+                            "{from} commanded {n} devices within a minute; in {} there were {most}.",
                             novelty.learned()
                         );
                         let mut e = novelty.evidence(observed, Some(most));

@@ -133,7 +133,7 @@ impl Detector for RepeatedCommands {
                     (true, _) => {
                         ", evenly ever since the capture began, as a watchdog or an automatic control does".to_owned()
                     }
-                    (_, 1..) => format!("; while the baseline was learned it were at most {most}"),
+                    (_, 1..) => format!("; while the baseline was learned there were at most {most}"),
                     _ => String::new(),
                 };
                 let why = format!("{a} sent {b} {count} {kind} within a minute, the last for {at}{more}.");

@@ -82,7 +82,7 @@ impl Detector for SecondSession {
                 let title = format!("{a} holds {n} sessions with {b} side by side");
                 let command = if commands { ", and commands in the newest" } else { "" };
                 let why = format!(
-                    "{a} holds {n} {proto} sessions with {b} side by side{command}; in {} it were at most {}.",
+                    "{a} holds {n} {proto} sessions with {b} side by side{command}; in {} there were at most {}.",
                     novelty.learned(),
                     s.most
                 );
