@@ -604,12 +604,14 @@ def window_asks(f, c, who, whom, span, upto=None):
 
 
 def repeated_commands(f, c):
-    who, whom, count, kind, point = match(rf"{NAME} sent {NAME} (\d+) (.+) within a minute, the last for (.+)\.", f["why"])
+    who, whom, count, kind, point = match(rf"{NAME} sent {NAME} (\d+) (.+) within a minute, the last for (.+?)(?:, evenly ever since .+|; while the baseline .+)?\.", f["why"])
     asks = window_asks(f, c, who, whom, MINUTE)
     last = asks[-1]
     say(last.point == point, f"{point}, {last.point} in the frame")
     if kind == "different points commanded":
         n = len({a.point for a in asks if a.point})
+    elif kind == "commands of one point":
+        n = len([a for a in asks if a.point == point])
     else:
         mine = [a for a in c.asks() if (a.src, a.dst, a.point) == (who, whom, point) and a.frame <= last.frame]
         values = [(a.ts, a.values[:1] or sorted(a.actions)) for a in mine]
@@ -653,6 +655,12 @@ def flood(f, c):
         say(rows, f"no conversation of {packets} packets and {answers} answers")
         seconds = max(rows[0].get("duration") or 0, 1)
         say(abs(int(packets) / seconds - int(rate)) <= 0.02 * int(rate) + 1, f"{rate} a second, {int(packets) / seconds:.0f} in the records")
+        return
+    m = re.fullmatch(rf"{NAME} sent {NAME} (\d+) times (.+) within ten seconds; (?:earlier in the capture|while the baseline was learned) there were at most (\d+)\.", f["why"])
+    if m:
+        who, whom, count, name, before = m.groups()
+        asks = [a for a in window_asks(f, c, who, whom, 10 * SECOND) if a.name == name]
+        say(int(count) <= len(asks), f"{count} times {name}, {len(asks)} in the records")
         return
     whom, count, sources, who = match(rf"{NAME} got (\d+) new conversations in ten seconds from (\d+) sources or more, the last from {NAME}\.", f["why"])
     to = [r for r in c.of("conn") if sides(r)[1] == whom]
