@@ -80,13 +80,16 @@ impl Actor for Publisher {
             self.message.st_num += 1;
             self.message.sq_num = 0;
             self.message.changed = change.at;
+            self.stood = Some(change.closed);
             self.wait = T1;
         }
         if self.wait >= self.steady {
             self.label = None;
         }
         cx.label = self.label;
-        let closed = cx.plant.closed(self.relay, now);
+        // What the relay has seen, not where the breaker stands: a message within the filter's milliseconds has the old state and the old values.
+        let stands = cx.plant.closed(self.relay, now);
+        let closed = self.stood.unwrap_or(stands);
         self.stood = Some(closed);
         let current = cx.plant.value(Signal::Current, self.relay, self.message.changed) as f32;
         let position = Value::Position(if closed { 2 } else { 1 });
