@@ -3,10 +3,13 @@
 usage: connectors.py MOCK-BINARY                                prints a line per system; fails where a client disagrees with a mock
        connectors.py MOCK-BINARY GRIDWARDEN ANALYSIS FOLDER     what `gridwarden connect send` delivered under faults, read back by the clients
 """
-import json, os, socket, subprocess, sys, time, urllib.request, warnings
+import json, os, socket, ssl, subprocess, sys, tempfile, threading, time, urllib.request, warnings
 from importlib.metadata import version
 
 warnings.filterwarnings("ignore")
+# requests lets these win over the certificate that a client names.
+for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    os.environ.pop(name, None)
 KEY = "0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0"
 
 
@@ -39,9 +42,44 @@ class Mock:
         self.process.wait(5)
 
 
+class Tls:
+    """A mock behind TLS, for clients that speak nothing else: `url`, and `ca`, the certificate that they shall trust."""
+
+    def __init__(self, port):
+        self.folder = tempfile.TemporaryDirectory()
+        self.ca, key = os.path.join(self.folder.name, "ca.pem"), os.path.join(self.folder.name, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                        "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", self.ca], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca, key)
+        self.listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        self.port = port
+        self.url = f"https://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except ssl.SSLError:
+                continue  # a client that does not trust us
+            mock = socket.create_connection(("127.0.0.1", self.port))
+            for a, b in ((client, mock), (mock, client)):
+                threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def pump(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # one side went away
+
+
 def splunk():
     from splunk_hec_handler import SplunkHecHandler
-    import logging
+    import logging, requests
     with Mock("splunk") as m:
         h = SplunkHecHandler("127.0.0.1", KEY, port=m.port, proto="http", ssl_verify=False, source="s", sourcetype="gridwarden:alert")
         log = logging.getLogger("hec"); log.setLevel(logging.INFO); log.addHandler(h)
@@ -50,8 +88,11 @@ def splunk():
         assert len(got) == 2 and got[0]["sourcetype"] == "gridwarden:alert", got
         bad = SplunkHecHandler("127.0.0.1", "wrong", port=m.port, proto="http", ssl_verify=False)
         log.removeHandler(h); log.addHandler(bad)
-        logging.raiseExceptions = False
-        log.info("three")
+        try:
+            log.info("three")
+            raise AssertionError("wrong token taken")
+        except requests.HTTPError as e:
+            assert e.response.status_code == 403, e
         assert len(m.records()) == 2
     return f"splunk-hec-handler {version('splunk-hec-handler')}: 2 events taken, wrong token refused"
 
@@ -81,7 +122,8 @@ def servicenow():
     from pysnc import ServiceNowClient
     from pysnc import exceptions
     with Mock("servicenow") as m:
-        client = ServiceNowClient(m.url, ("gridwarden", KEY))
+        tls = Tls(m.port)
+        client = ServiceNowClient(tls.url, ("gridwarden", KEY), verify=tls.ca)
         gr = client.GlideRecord("incident")
         gr.initialize()
         gr.short_description = "one"; gr.correlation_id = "case-1"; gr.correlation_display = "Gridwarden"
@@ -95,7 +137,7 @@ def servicenow():
         third = client.GlideRecord("incident")
         assert third.get(sys_id) and third.get_value("state") == "6"
         try:
-            bad = ServiceNowClient(m.url, ("gridwarden", "wrong")).GlideRecord("incident"); bad.query()
+            bad = ServiceNowClient(tls.url, ("gridwarden", "wrong"), verify=tls.ca).GlideRecord("incident"); bad.query()
             raise AssertionError("wrong password taken")
         except (exceptions.AuthenticationException, exceptions.RequestException, exceptions.RoleException):
             pass
@@ -170,7 +212,8 @@ def delivered(program, analysis, folder):
     held = [h["_source"] for h in es.search(index="logs-*", size=1000)["hits"]["hits"]]
     # An acknowledged event is known by id and revision; the finding itself by its own id.
     assert len(held) == len(findings), f"Elasticsearch holds {len(held)} of {len(findings)}"
-    found = ServiceNowClient(mocks["servicenow"].url, ("gridwarden", KEY)).GlideRecord("incident")
+    tls = Tls(mocks["servicenow"].port)
+    found = ServiceNowClient(tls.url, ("gridwarden", KEY), verify=tls.ca).GlideRecord("incident")
     found.add_query("correlation_display", "Gridwarden"); found.query()
     assert sorted(r.get_value("correlation_id") for r in found) == sorted(cases), "ServiceNow holds other incidents"
     for name in ("xsoar6", "xsoar8"):
