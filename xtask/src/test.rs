@@ -33,8 +33,10 @@ const SHOWS: &[&str] = &[
     "show/32-detection",
     "show/33-promise",
     "show/35-five-lines",
+    "show/36-exchange",
     "show/50-intel",
     "show/51-sigma",
+    "show/52-flows",
 ];
 
 /// Runs all checks; under `ci` a check that could not be made is a failure.
