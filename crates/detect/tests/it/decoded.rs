@@ -70,7 +70,8 @@ fn a_set_point_set_back_and_forth() {
         }
         s
     };
-    check("repeated-commands", &sets(1_300, &[32.0, 33.0]), &[Severity::Medium]);
+    // So many writes are a fact, since they go on evenly from the beginning; so many returns are none.
+    check("repeated-commands", &sets(1_300, &[32.0, 33.0]), &[Severity::Info, Severity::Medium]);
     // Fewer, or no return to the value before: written so ever since the capture began.
     check("repeated-commands", &sets(1_200, &[32.0, 33.0]), &[Severity::Info]);
     check("repeated-commands", &sets(1_300, &[32.0, 33.0, 34.0]), &[Severity::Info]);
