@@ -29,8 +29,8 @@ use told::Told;
 const DAY: i64 = 24 * HOUR;
 /// The whole lake is looked at once in so many rounds, and whenever the disk is nearly full.
 const ROUNDS_BETWEEN: u64 = 10;
-/// An exchange waits this long for searches to end.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// An exchange waits this long for a moment without searches.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// A deletion that searches put off this long goes on all the same.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// Between two rounds while the disk is nearly full.
