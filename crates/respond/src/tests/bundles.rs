@@ -41,7 +41,7 @@ fn a_bundle_holds_packets_devices_and_hashes() {
     let to = dir.path().join("bundle");
     let made = bundle::write(&case, &source, &to, "ada", gwcore::Ts(0)).unwrap();
     assert_eq!((made.packets, made.cited, made.findings), (1, 1, 1));
-    assert_eq!(made.gaps, ["the analysis holds no records (it was made without `--logs parquet`)"]);
+    assert_eq!(made.gaps, ["no records are kept here (an analysis keeps them with `--logs parquet`)"]);
     assert_eq!(fs::read_to_string(to.join("devices.ndjson")).unwrap().lines().count(), 2);
     // Our own reader opens the packets again, at the same time and with the same bytes.
     let limits = gwcore::Limits::default();
