@@ -81,7 +81,7 @@ fn a_refusal_is_said_with_the_request_that_the_sentence_is_of() {
         let f = of(&found, "control-from-unusual-source")[0].clone();
         (
             f.title.ends_with(", refused"),
-            f.why.contains("A refused it: illegal data address (2)."),
+            f.why.contains(" refused it: illegal data address (2)."),
             f.evidence.more["outcome"].clone(),
         )
     };
@@ -161,7 +161,7 @@ fn what_was_sent_and_what_arrived_stand_beside_each_other_and_the_claimant_is_su
         over(&mut s, 1, SECOND + 1, false, Body::Altered { senders });
         tell(&mut s);
         let found = s.findings();
-        let f = of(&found, "altered-in-transit")[0].clone();
+        let f = of(&found, "altered-in-transit").pop().unwrap().clone();
         let more = |k: &str| f.evidence.more.get(k).cloned().unwrap_or_default();
         (f.src.mac.unwrap(), more("sent"), more("arrived"), f.packets[0].frame)
     };
