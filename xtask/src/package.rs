@@ -357,7 +357,7 @@ mod tests {
         let mut tar = tar::Archive::new(&bytes[..]);
         let names: Vec<String> =
             tar.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string()).collect();
-        assert_eq!(names, ["./usr/", "./usr/bin/", "./usr/bin/a", "./usr/b"]);
+        assert_eq!(names, ["usr/", "usr/bin/", "usr/bin/a", "usr/b"]);
     }
 
     #[test]

@@ -129,8 +129,8 @@ mod tests {
             [
                 "--interface=eth1",
                 "--interface=eth2",
-                "--packets=100",
                 "--no-promiscuous",
+                "--packets=100",
                 "--keep-days=30",
                 "--keep-kind",
                 "modbus=7"

@@ -164,7 +164,7 @@ mod tests {
             let p = Problem::at(text, in_json(text, path), "");
             (p.line, p.column)
         };
-        assert_eq!(at(&["a", "1", "b,}"]), (2, 18));
+        assert_eq!(at(&["a", "1", "b,}"]), (2, 19));
         assert_eq!(at(&["c", "d"]), (3, 13));
         assert_eq!(at(&["c", "no"]), (3, 7));
         assert_eq!(at(&["no"]), (1, 1));
@@ -178,6 +178,6 @@ mod tests {
     fn columns_count_characters() {
         let p = Problem::at("ä\nöü x", "ä\nöü ".len(), "w");
         assert_eq!(p.to_string(), "2:4: w");
-        assert_eq!(csv_fields("a,\"b,\"\"c\", d"), [(0, "a".into()), (2, "b,\"c".into()), (11, "d".into())]);
+        assert_eq!(csv_fields("a,\"b,\"\"c\", d"), [(0, "a".into()), (2, "b,\"c".into()), (10, "d".into())]);
     }
 }

@@ -174,7 +174,7 @@ mod tests {
         assert_eq!((all[0]["rows"].as_u64(), all[0]["held_rows"].as_u64()), (Some(20), Some(4)));
         assert_eq!(
             (all[0]["from"].as_str(), all[0]["to"].as_str()),
-            (Some("1970-01-01T01:00:00Z"), Some("1970-01-01T03:00:00Z"))
+            (Some("1970-01-01T01:00:00.000000Z"), Some("1970-01-01T03:00:00.000000Z"))
         );
         assert!(open().flush());
         assert_eq!(entries(dir.path()).len(), 2, "nothing is told twice");

@@ -13,6 +13,8 @@ fn said(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
+const KINDS: [&str; 4] = ["modbus", "dnp3", "iec104", "goose"];
+
 fn day(dir: &Path) {
     let attack = ["--attack", "unauthorized-control", "scan", "-o", "day.pcap", "--labels", "day.csv", "-q"];
     said(dir, &[&["simulate", "substation", "--minutes", "15"][..], &attack].concat());
@@ -24,23 +26,29 @@ fn deleted_rows_stand_in_the_ledger_and_held_ones_stay() {
     day(dir.path());
     let run = ["run", "--replay", "day.pcap", "--speed", "0", "--once", "--data", "data", "-q"];
     said(dir.path(), &run);
-    let rows = || -> u64 {
-        let sql = "SELECT count(*) AS n FROM modbus";
-        said(dir.path(), &["hunt", sql, "--data", "data", "--format", "csv"]).lines().last().unwrap().parse().unwrap()
+    // A kind of which nothing is left has no table.
+    let count = |kind: &str| -> u64 {
+        let sql = format!("SELECT count(*) AS n FROM {kind}");
+        let args = ["hunt", &sql, "--data", "data", "--format", "csv"];
+        let out = Command::new(env!("CARGO_BIN_EXE_gridwarden")).current_dir(dir.path()).args(args).output().unwrap();
+        String::from_utf8_lossy(&out.stdout).lines().last().and_then(|l| l.parse().ok()).unwrap_or(0)
     };
+    let rows = || KINDS.iter().map(|kind| count(kind)).sum::<u64>();
     let before = rows();
-    // The first round of upkeep is at the start; nothing of Modbus is added meanwhile.
-    said(dir.path(), &[&run[..], &["--lake-kind", "modbus=0", "--filter", "arp", "--no-keep"]].concat());
+    // The first round of upkeep is at the start; nothing of these is added meanwhile.
+    let none = KINDS.map(|kind| format!("--lake-kind={kind}=0"));
+    let none: Vec<&str> = none.iter().map(String::as_str).collect();
+    said(dir.path(), &[&run[..], &["--filter", "arp", "--no-keep"], &none].concat());
     let ledger = said(dir.path(), &["audit", "show", "data"]);
     let deleted: Vec<Value> = ledger
         .lines()
         .map(|l| serde_json::from_str::<Value>(l).unwrap())
-        .filter(|e| e["kind"] == "retention.deleted" && e["data"]["what"] == "modbus")
+        .filter(|e| e["kind"] == "retention.deleted" && KINDS.iter().any(|kind| e["data"]["what"] == *kind))
         .map(|e| e["data"].clone())
         .collect();
     let sum = |name: &str| deleted.iter().filter_map(|d| d[name].as_u64()).sum::<u64>();
     assert!(before > 0 && sum("rows") > 0, "{deleted:?}");
-    assert!(sum("held_rows") > 0, "open findings rest on Modbus: {deleted:?}");
+    assert!(sum("held_rows") > 0, "open findings rest on some: {deleted:?}");
     assert_eq!((sum("rows") + rows(), rows()), (before, sum("held_rows")), "{deleted:?}");
     assert!(deleted[0]["authority"].as_str().unwrap().starts_with("retention policy"));
     said(dir.path(), &["audit", "verify", "data"]);

@@ -69,7 +69,7 @@ fn lake() -> (tempfile::TempDir, PathBuf) {
 fn small_files_become_one_sorted_file_with_every_row() {
     let (_dir, root) = lake();
     let hour = hours(&root).unwrap().remove(0);
-    assert_eq!((hour.kind.as_str(), hour.start().to_string().as_str()), ("conn", "2026-11-30T23:00:00Z"));
+    assert_eq!((hour.kind.as_str(), hour.start().to_string().as_str()), ("conn", "2026-11-30T23:00:00.000000Z"));
     let done = compact(&root, &hour, Duration::ZERO).unwrap();
     assert_eq!((done.files, done.into, done.rows, done.put_off), (3, 1, 8, false));
     let n: Vec<i64> = rows(&root)
