@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gwcore::time::SECOND;
-use gwcore::{AgedTable, Fact, FlowConst, Limit, LimitHits, Op, PacketRef, PointId, Ts, Uid};
+use gwcore::{AgedTable, Fact, FlowConst, Key, Limit, LimitHits, Op, PacketRef, PointId, Ts, Uid};
 
 use crate::Setup;
 use crate::fold::{FoldKey, words};
@@ -20,7 +20,8 @@ pub(crate) struct Asked {
     proto: &'static str,
     function: u16,
     point: Option<PointId>,
-    frame: u64,
+    /// Which request it is: one frame may carry several.
+    place: Key,
     ts: Ts,
     /// The finding, and the packet that its sentence is of.
     pub(crate) key: FoldKey,
@@ -61,8 +62,8 @@ impl Waiting {
             return;
         }
         let is_reversed = fact.flow.reversed();
-        let (proto, function, point, frame, ts) = (op.proto, op.function, op.point, fact.frame, fact.ts);
-        asked.push(Asked { is_reversed, proto, function, point, frame, ts, key, lead });
+        let (proto, function, point, place, ts) = (op.proto, op.function, op.point, fact.key, fact.ts);
+        asked.push(Asked { is_reversed, proto, function, point, place, ts, key, lead });
     }
 
     /// Takes out what was told of the request that an answer belongs to. Where several alike wait, one is taken out and none given back: which
@@ -77,9 +78,9 @@ impl Waiting {
             let is_same = (a.proto, a.function) == (op.proto, op.function);
             a.is_reversed != fact.flow.reversed() && is_same && (op.point.is_none() || op.point == a.point)
         };
-        let first = asked.iter().find(|a| fits(a)).map(|a| a.frame);
-        let is_clear = asked.iter().filter(|a| fits(a)).all(|a| Some(a.frame) == first);
-        let taken: Vec<Asked> = asked.extract_if(.., |a| Some(a.frame) == first && fits(a)).collect();
+        let first = asked.iter().find(|a| fits(a)).map(|a| a.place);
+        let is_clear = asked.iter().filter(|a| fits(a)).all(|a| Some(a.place) == first);
+        let taken: Vec<Asked> = asked.extract_if(.., |a| Some(a.place) == first && fits(a)).collect();
         if asked.is_empty() && overrun.is_none() {
             self.asked.remove(&flow.uid);
         }
