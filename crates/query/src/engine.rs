@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
+use datafusion::config::TableParquetOptions;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::DataFusionError;
@@ -148,6 +149,7 @@ impl Engine {
         execution.parquet.pushdown_filters = true;
         execution.parquet.reorder_filters = true;
         execution.parquet.pruning = !self.doubts_footers;
+        execution.parquet.enable_page_index = !self.doubts_footers;
         execution.collect_statistics = !self.doubts_footers;
         let context = SessionContext::new_with_config_rt(config, runtime.build_arc().map_err(fail)?);
         for function in functions::all(&self.assets) {
@@ -181,7 +183,9 @@ async fn listing(
     }
     let is_lake = sources.iter().all(|s| s.is_lake);
     let options = |prunes: bool| {
-        let format = ParquetFormat::default().with_skip_metadata(true).with_enable_pruning(prunes);
+        let mut parquet = TableParquetOptions::default();
+        (parquet.global.pruning, parquet.global.enable_page_index) = (prunes, prunes);
+        let format = ParquetFormat::default().with_options(parquet).with_skip_metadata(true);
         let options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
         let text = |n: &str| (n.to_owned(), DataType::Utf8);
         if is_lake { options.with_table_partition_cols(vec![text("day"), text("hour")]) } else { options }
