@@ -123,7 +123,7 @@ fn searches_put_an_exchange_off_and_nothing_is_left_lying() {
     let hour = hours(&root).unwrap().remove(0);
     assert!(compact(&root, &hour, Duration::ZERO).unwrap().put_off);
     assert!(delete(&root, &hour, &["C1".to_owned()].into(), false).put_off);
-    assert_eq!(hours(&root).unwrap(), [hour.clone()]);
+    assert_eq!(hours(&root).unwrap(), std::slice::from_ref(&hour));
     assert_eq!(crate::tidy(&root).unwrap(), 0);
     // One that cannot wait goes on.
     assert_eq!(delete(&root, &hour, &HashSet::new(), true).rows, 8);
@@ -143,7 +143,7 @@ fn held_conversations_outlive_their_hour() {
     // Again: nothing changes. Let go: nothing is left.
     let done = delete(&root, &hour, &held, false);
     assert_eq!((done.rows, done.held_rows, done.files), (0, 3, 0));
-    assert_eq!(hours(&root).unwrap(), [hour.clone()]);
+    assert_eq!(hours(&root).unwrap(), std::slice::from_ref(&hour));
     assert_eq!(delete(&root, &hour, &HashSet::new(), false).rows, 3);
     assert!(hours(&root).unwrap().is_empty());
 }
