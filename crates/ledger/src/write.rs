@@ -74,7 +74,12 @@ impl Ledger {
             if is_new {
                 sync_dir(dir)?;
             }
-            Head { n: entry.n, hash: entry.hash.clone(), file: name }.write(dir)?;
+            let head = Head { n: entry.n, hash: entry.hash.clone(), file: name };
+            if let Err(e) = head.write(dir) {
+                // On a full disk: an entry that was refused must not stand there, the next one would take its number.
+                let _ = file.set_len(before).and_then(|()| file.sync_data());
+                return Err(e);
+            }
             Ok(entry)
         })
     }

@@ -22,6 +22,8 @@ pub struct Told {
     sensor: PathBuf,
     ledger: Ledger,
     waiting: BTreeMap<(String, String), Sum>,
+    /// What the sensor noted waits already, its file is still there.
+    has_taken: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,7 +44,7 @@ struct Sum {
 impl Told {
     /// Over the data of a platform; takes up what an earlier process noted and did not bring into the ledger.
     pub fn open(data: &Path, ledger: Ledger) -> Told {
-        let mut told = Told { sensor: data.join("sensor"), ledger, waiting: BTreeMap::new() };
+        let mut told = Told { sensor: data.join("sensor"), ledger, waiting: BTreeMap::new(), has_taken: false };
         for line in fs::read_to_string(told.sensor.join(NOTES)).unwrap_or_default().lines() {
             if let Ok(note) = serde_json::from_str::<Value>(line) {
                 told.add(&note, "records");
@@ -69,7 +71,10 @@ impl Told {
         let (new, taken) = (self.sensor.join(DELETED), self.sensor.join("deleted.taken"));
         // The sensor may still write to what was just renamed: it is read a round later.
         if let Ok(text) = fs::read_to_string(&taken) {
-            for line in text.lines() {
+            // What a full disk kept out of the ledger is not counted once more.
+            let lines = if self.has_taken { "" } else { text.as_str() };
+            self.has_taken = true;
+            for line in lines.lines() {
                 if let Ok(mut note) = serde_json::from_str::<Value>(line) {
                     note["files"] = json!(1);
                     note["authority"] = json!(authority);
@@ -83,7 +88,7 @@ impl Told {
             if !self.flush() {
                 return;
             }
-            let _ = fs::remove_file(&taken);
+            self.has_taken = fs::remove_file(&taken).is_err();
         }
         let _ = fs::rename(new, taken);
     }
