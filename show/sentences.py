@@ -673,18 +673,22 @@ def captures(out):
 
 def main(out, root):
     findings = captures(out)
-    all_ = {name: Capture(name, os.path.join(root, name)) for name in findings}
+    # Lines take a tenth of what they are parsed into: one capture at a time is.
+    lines = {name: collections.defaultdict(list) for name in findings}
     for kind in sorted(os.listdir(f"{out}/ndjson")):
         if kind in UNUSED:
             continue
         for line in open(f"{out}/ndjson/{kind}"):
             m = FILE.search(line)
-            if m and m[1] in all_:
-                all_[m[1]].rows[kind.removesuffix(".ndjson")].append(json.loads(line))
+            if m and m[1] in lines:
+                lines[m[1]][kind.removesuffix(".ndjson")].append(line)
     checked, untrue = collections.Counter(), collections.Counter()
     for name, some in sorted(findings.items()):
+        capture = Capture(name, os.path.join(root, name))
+        for kind, some_lines in lines.pop(name).items():
+            capture.rows[kind] = [json.loads(line) for line in some_lines]
         for f in some:
-            wrong = judge(f, all_[name])
+            wrong = judge(f, capture)
             checked[f["detector"]] += 1
             if wrong:
                 untrue[f["detector"]] += 1
