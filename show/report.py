@@ -70,7 +70,7 @@ def questions():
     techniques = sorted({t for a in alarms for t in a["attack"]})
     clock = lambda t: t[:19].replace("T", " ")
     new_master = next(a for a in alarms if a["detector"] == "new-master")
-    frames = "frame.number in {%s}" % ", ".join(str(p["frame"]) for p in new_master["packets"][:40])
+    frames = "frame.number in {%s}" % ", ".join(str(p["frame"]) for p in sorted(new_master["packets"][:40], key=lambda p: p["frame"]))
     ids = [a["id"] for a in alarms]
     grave = max(alarms, key=lambda a: ["medium", "high", "critical"].index(a["severity"]))
     engineer, analyst, auditor = "plant engineer", "analyst", "auditor"
