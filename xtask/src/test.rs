@@ -23,7 +23,6 @@ const SHOWS: &[&str] = &[
     "show/18-many-findings",
     "show/19-cut-day",
     "show/20-live",
-    "show/21-idle-and-delay",
     "show/22-crashes",
     "show/23-confined",
     "show/24-wireshark",
